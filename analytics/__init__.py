@@ -1,0 +1,1 @@
+"""Why deals are won, lost or end in no decision."""

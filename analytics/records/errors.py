@@ -1,0 +1,76 @@
+"""Errors that a RevOps analyst can act on: one sentence with the file, column, row, value and what to change."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """The input or the parameters cannot be used as they are; exit code 2.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, without a full stop ("has no column 'CloseDat'").
+    file, column, row, value : optional
+        Where it is wrong; whatever is known is named in the sentence.
+    action : str, optional
+        What to change, as an imperative sentence.
+
+    Examples
+    --------
+    >>> str(InputError("is empty", file="deals.csv", action="Export it again"))
+    'deals.csv: is empty. Export it again.'
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: str | None = None,
+        column: str | None = None,
+        row: int | None = None,
+        value: object = None,
+        action: str | None = None,
+    ) -> None:
+        self.problem, self.file, self.column, self.row, self.value, self.action = (
+            problem, file, column, row, value, action,
+        )  # fmt: skip
+        super().__init__(self._sentence())
+
+    def _sentence(self) -> str:
+        where = [
+            text
+            for text, known in (
+                (self.file, self.file),
+                (f"column {self.column!r}", self.column),
+                (f"row {self.row}", self.row is not None),
+                (f"value {str(self.value)[:80]!r}", self.value is not None),
+            )
+            if known
+        ]
+        place = ", ".join(str(text) for text in where)
+        sentence = f"{place}: {self.problem}." if place else f"{self.problem}."
+        return f"{sentence} {self.action.rstrip('.')}." if self.action else sentence
+
+    def _render_traceback_(self) -> list[str]:
+        """Let a Jupyter kernel show the sentence instead of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+def nearest(name: str, options: Iterable[str]) -> str:
+    """Say which of `options` was probably meant, as a phrase for an error sentence.
+
+    Examples
+    --------
+    >>> nearest("qarter", ["quarter", "company"])
+    "did you mean 'quarter'?"
+    """
+    choices = sorted({str(option) for option in options})
+    close = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return "it may be one of: " + ", ".join(choices[:20]) if choices else "there is nothing to choose from"
