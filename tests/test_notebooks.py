@@ -1,0 +1,111 @@
+"""The committed notebooks are executed, thin and comparable; nbval compares their numbers and turns red when one changes."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+PLOTLY = "application/vnd.plotly.v1+json"
+LINES_IN_A_CELL = 15
+
+
+def load(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def test_the_notebooks_of_the_house_exist() -> None:
+    assert {"00_data_health", "01_quarter"} <= {path.stem for path in NOTEBOOKS}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_one_parameters_cell_and_it_comes_first(path: Path) -> None:
+    tagged = [cell for cell in code_cells(load(path)) if "parameters" in cell["metadata"].get("tags", [])]
+    assert len(tagged) == 1
+    assert code_cells(load(path))[0] is not None
+    assert code_cells(load(path))[0]["source"] == tagged[0]["source"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_every_cell_was_run_in_order_and_cleanly(path: Path) -> None:
+    notebook = load(path)
+    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+    assert "papermill" not in notebook["metadata"]
+    assert [cell["execution_count"] for cell in code_cells(notebook)] == list(range(1, len(code_cells(notebook)) + 1))
+    for cell in code_cells(notebook):
+        assert "injected-parameters" not in cell["metadata"].get("tags", [])
+        assert not {"nbval-skip", "nbval-ignore-output"} & set(cell["metadata"].get("tags", []))
+        assert "NBVAL_" not in "".join(cell["source"])
+        for output in cell["outputs"]:
+            assert output["output_type"] != "error"
+            assert output.get("name") != "stderr"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_cells_are_short_and_outputs_compare_exactly(path: Path) -> None:
+    notebook = load(path)
+    for cell in code_cells(notebook):
+        source = "".join(cell["source"])
+        assert source.count("\n") < LINES_IN_A_CELL, source[:60]
+        assert not source.rstrip().endswith(";")
+    shown = json.dumps([cell["outputs"] for cell in code_cells(notebook)])
+    for pattern in ("<script", "cdn\\.", r"0x[0-9a-f]{8,}", r"/(?:home|root|tmp|Users|work)/", r"\b\d{2}:\d{2}:\d{2}\b", "sha256"):
+        assert not re.search(pattern, shown), f"the outputs hold something that changes from run to run: {pattern}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_there_is_something_to_compare(path: Path) -> None:
+    outputs = [output for cell in code_cells(load(path)) for output in cell["outputs"]]
+    assert sum(PLOTLY in output.get("data", {}) for output in outputs) >= 3
+    assert sum("text/html" in output.get("data", {}) for output in outputs) >= 3
+
+
+def with_one_number_changed(notebook: dict[str, Any], mime: str) -> dict[str, Any]:
+    """Change one number in the first output of this kind, as a wrong estimator would."""
+    changed = copy.deepcopy(notebook)
+    for cell in code_cells(changed):
+        for output in cell["outputs"]:
+            data = output.get("data", {})
+            if mime == PLOTLY and PLOTLY in data:
+                text = json.dumps(data[PLOTLY]["data"])
+                number = re.search(r"0\.\d{4,}", text)
+                if number:
+                    data[PLOTLY]["data"] = json.loads(text.replace(number.group(), "0.123456", 1))
+                    return changed
+            if mime == "text/html" and PLOTLY not in data and "text/html" in data:
+                text = "".join(data["text/html"])
+                number = re.search(r">([^<>]*\d[^<>]*)</td>", text)
+                if number:
+                    data["text/html"] = text.replace(number.group(), ">987654</td>", 1)
+                    return changed
+    raise AssertionError(f"no number found in any {mime} output")
+
+
+def nbval(path: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--nbval"]
+    command += ["--nbval-current-env", "--nbval-cell-timeout", "120", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(path.parent), str(path)]
+    environment = {**os.environ, "WINLOSS_PARAMS": str(ROOT / "params"), "PYTEST_ADDOPTS": ""}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=path.parent, check=False)
+
+
+@pytest.mark.parametrize("mime", [PLOTLY, "text/html"])
+def test_nbval_turns_red_when_one_number_changes(tmp_path: Path, mime: str) -> None:
+    original = next(path for path in NOTEBOOKS if path.stem == "01_quarter")
+    changed = tmp_path / "changed.ipynb"
+    changed.write_text(json.dumps(with_one_number_changed(load(original), mime)))
+    result = nbval(changed)
+    assert result.returncode == 1, result.stdout[-2000:]
+    assert re.search(r"\b1 failed", result.stdout), result.stdout[-2000:]
