@@ -1,0 +1,149 @@
+"""One stratum made ready for an estimator: its curve, the variances wanted, and what its numbers rest on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analytics.estimators.aalen_johansen import Curve, curve_of, greenwood, greenwood_survival
+from analytics.estimators.counts import RiskTable
+from analytics.estimators.jackknife import Changes, changes_of, jackknife_variance
+from analytics.records.errors import InputError, nearest
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Variance = Literal["greenwood", "infinitesimal_jackknife"]
+
+VARIANCE_WORDS: dict[str, str] = {
+    "greenwood": "Greenwood",
+    "infinitesimal_jackknife": "infinitesimal jackknife",
+    "clustered": "infinitesimal jackknife by account, times C/(C-1)",
+}
+ONE_ACCOUNT = "all deals belong to one account: nothing tells how accounts differ"
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """A stratum's values, curve, variances `(T, K+1)` (survival last) and effective numbers of deals.
+
+    `entry` holds the different entry days in order and `entered` the deals that came in up to each; `reason` says why
+    no interval can be given, where none can.
+    """
+
+    values: dict[str, Any]
+    curve: Curve
+    variance: Floats
+    n_eff: Floats
+    entry: npt.NDArray[Any]
+    entered: Floats
+    reason: str
+
+    @property
+    def watched_after(self) -> float:
+        """The day after which somebody is at risk."""
+        return float(self.entry[0])
+
+    def n_risk_at(self, times: Floats) -> Ints:
+        """Deals at risk on `(entry, exit]` at each time."""
+        left = np.concatenate(([0], np.cumsum(self.curve.n_event.sum(axis=1) + self.curve.n_censored)))
+        gone = left[np.searchsorted(self.curve.time, times, side="left")]
+        come = np.concatenate(([0.0], self.entered))[np.searchsorted(self.entry, times, side="left")]
+        return np.asarray(np.round(come - gone), dtype=np.int64)
+
+    def n_eff_at(self, times: Floats) -> Floats:
+        """Effective number of deals behind the curve at each time."""
+        place = np.searchsorted(self.curve.time, times, side="right")
+        before_any = np.minimum(self.n_eff[0], self.n_risk_at(times))
+        return np.where(place > 0, self.n_eff[np.maximum(place - 1, 0)], before_any)
+
+
+def choose_variance(risk: RiskTable, variance: Variance | None) -> str:
+    """Return the variance to use: jackknife with weights or accounts, else Greenwood, unless it is asked for."""
+    if variance is not None and variance not in get_args(Variance):
+        raise InputError("there is no such variance", value=variance, action=nearest(variance, get_args(Variance)))
+    if variance == "greenwood" or (variance is None and not risk.weighted and risk.cluster is None):
+        return "greenwood"
+    return "infinitesimal_jackknife" if risk.cluster is None else "clustered"
+
+
+def open_strata(risk: RiskTable, method: str) -> tuple[list[Stratum], list[str]]:
+    """Make every stratum ready, and say in sentences what its curves rest on where that is little."""
+    strata, notes = [], []
+    for values, cells in risk.strata():
+        curve = curve_of(cells, risk.outcomes)
+        stratum = _stratum(values, cells, curve, risk.cluster if method == "clustered" else None, method)
+        strata.append(stratum)
+        notes += _warnings(stratum)
+    if not strata:
+        notes.append("There are no deals.")
+    return strata, notes
+
+
+def account_codes(cells: pd.DataFrame, cluster: str | None) -> Ints | None:
+    """Return the account of each cell as whole numbers, None without accounts."""
+    return None if cluster is None else np.asarray(pd.factorize(cells[cluster])[0], dtype=np.int64)
+
+
+def stratum_changes(cells: pd.DataFrame, curve: Curve, cluster: str | None) -> Changes:
+    """Return the influences of a stratum by account, or by cell where there are no accounts."""
+    w, w2 = cells["w"].to_numpy(dtype=float), cells["w2"].to_numpy(dtype=float)
+    if cluster is not None:
+        return changes_of(curve, w, w2, account_codes(cells, cluster))
+    return changes_of(curve, w, w2, None)
+
+
+def few_units_factor(accounts: int, cluster: str | None) -> float:
+    """Return C/(C-1) for C accounts, 1 without accounts; NaN where one account leaves nothing to compare."""
+    if cluster is None:
+        return 1.0
+    return accounts / (accounts - 1) if accounts > 1 else float("nan")
+
+
+def _stratum(values: dict[str, Any], cells: pd.DataFrame, curve: Curve, cluster: str | None, method: str) -> Stratum:
+    accounts = int(cells[cluster].nunique()) if cluster else 0
+    if method == "greenwood":
+        variance = np.column_stack([greenwood(curve), greenwood_survival(curve)])
+    else:
+        variance = jackknife_variance(stratum_changes(cells, curve, cluster)) * few_units_factor(accounts, cluster)
+    entry, group = np.unique(cells["entry"].to_numpy(), return_inverse=True)
+    entered = np.cumsum(np.bincount(group, weights=cells["n"].to_numpy(), minlength=len(entry))).astype(float)
+    reason = ONE_ACCOUNT if cluster and accounts < 2 else ""
+    return Stratum(values, curve, variance, _effective(cells, curve, cluster), entry, entered, reason)
+
+
+def _effective(cells: pd.DataFrame, curve: Curve, cluster: str | None) -> Floats:
+    """Return the effective number of deals up to each time; with complete follow-up that is the number of deals.
+
+    n(u) / S(u-) is how many deals there would have had to be for n(u) to be left; under delayed entry its least value
+    so far counts. Weights enter by Kish (1965), (sum w)^2 / sum w^2, accounts by capping at those seen so far.
+    """
+    kish = np.divide(curve.w_risk**2, curve.w2_risk, out=np.zeros(len(curve.time)), where=curve.w2_risk > 0)
+    scaled = np.divide(kish, curve.before, out=np.full(len(curve.time), np.inf), where=curve.before > 0)
+    least = np.minimum.accumulate(scaled)
+    if cluster is None:
+        return np.asarray(least)
+    seen = np.sort(cells["entry"].groupby(cells[cluster].to_numpy(), sort=False).min().to_numpy())
+    return np.minimum(least, np.searchsorted(seen, curve.time, side="left"))
+
+
+def _warnings(stratum: Stratum) -> list[str]:
+    curve, name = stratum.curve, stratum_name(stratum.values)
+    ended = np.flatnonzero(curve.survival == 0)
+    notes = []
+    if len(ended) and stratum.entry[-1] >= curve.time[ended[0]]:
+        notes.append(
+            f"{name}: everybody at risk on day {curve.time[ended[0]]:g} ended there (n = {curve.n_risk[ended[0]]}) "
+            "while other deals are watched only from later on; start at an age with more deals (conditional incidence)."
+        )
+    if not stratum.curve.n_event.any():
+        notes.append(f"{name}: no deal has ended.")
+    return notes
+
+
+def stratum_name(values: dict[str, Any]) -> str:
+    """Say which stratum in words."""
+    return ", ".join(f"{name} {value}" for name, value in values.items()) or "all deals"
