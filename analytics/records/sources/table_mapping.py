@@ -15,8 +15,20 @@ CLOSED = ConfigDict(frozen=True, extra="forbid")
 
 MappedOutcome = Literal["won", "lost", "unknown", "open"]
 
-COMPUTED = ("valid_from", "valid_to", "sequence")
+COMPUTED = ("valid_from", "valid_to")
 """History columns that are computed here and never mapped."""
+
+
+SIDE_REQUIRED: dict[str, tuple[str, ...]] = {
+    "activities": ("deal_id", "occurred_on"),
+    "owners": ("owner_id",),
+    "quotas": ("owner_id", "period", "quota"),
+    "reviews": ("deal_id", "respondent"),
+    "forecast_submissions": ("period", "submitted_on", "amount"),
+    "fx_rates": ("currency", "valid_from", "rate"),
+    "stages": ("stage", "order"),
+}
+"""What a row of a side table cannot do without; a row in which it is empty is rejected."""
 
 
 def text_keys(value: object) -> object:
@@ -146,7 +158,11 @@ def require_deal_columns(mapping: TableMapping, *, history: bool) -> None:
     ValueError
         For an unknown contract column (with the nearest name) or a missing one.
     """
-    allowed = [name for name in HISTORY_COLUMNS if name not in COMPUTED and (history or name != "recorded_on")]
+    allowed = [
+        name
+        for name in HISTORY_COLUMNS
+        if name not in COMPUTED and (history or name not in ("recorded_on", "sequence"))
+    ]
     required = ("deal_id", "recorded_on") if history else ("deal_id", "opened_on")
     check_columns(mapping.columns, allowed, required=required)
     check_columns(mapping.constants, (*allowed, *mapping.attributes), required=(), block="constants")
@@ -166,8 +182,9 @@ def check_side(side: dict[str, TableMapping]) -> None:
         if name not in SIDE_TABLES:
             raise ValueError(f"there is no side table {name!r}: {nearest(name, SIDE_TABLES)}")
         require_place(mapping.file, mapping.folder, mapping.url, mapping.table)
-        check_columns(mapping.columns, SIDE_TABLES[name], required=(), block=f"side: {name}: columns")
         check_columns(mapping.constants, SIDE_TABLES[name], required=(), block=f"side: {name}: constants")
+        required = tuple(column for column in SIDE_REQUIRED[name] if column not in mapping.constants)
+        check_columns(mapping.columns, SIDE_TABLES[name], required=required, block=f"side: {name}: columns")
         if mapping.attributes or mapping.outcome:
             raise ValueError(f"the side table {name!r} takes columns: only, not attributes: or outcome:")
 
@@ -191,6 +208,13 @@ def check_attributes(attributes: dict[str, str]) -> dict[str, str]:
 def check_columns(
     given: dict[str, str], allowed: Iterable[str], *, required: tuple[str, ...], block: str = "columns"
 ) -> None:
+    """Check that a block maps known names only, and the required ones.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name (with the nearest one) or a missing one.
+    """
     for name in given:
         if name not in allowed:
             raise ValueError(f"{block}: there is no {name!r} to map: {nearest(name, allowed)}")
@@ -200,6 +224,13 @@ def check_columns(
 
 
 def require_place(file: str | None, folder: str | None, url: str | None, table: str | None) -> None:
+    """Check that it is said where the rows are, in exactly one way.
+
+    Raises
+    ------
+    ValueError
+        Where it is not.
+    """
     if bool(url) != bool(table):
         raise ValueError("a database table needs both url: and table:")
     if sum(map(bool, (file, folder, url))) != 1:

@@ -1,0 +1,211 @@
+"""From raw texts to contract columns and types; a row with a value that cannot be read goes to the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analytics.records.errors import InputError
+from analytics.records.rejects import RejectLedger
+from analytics.records.sources.lookups import with_lookups
+from analytics.records.sources.raw import FILE, LINE, RawTable
+from analytics.records.sources.reading import read_table
+from analytics.records.sources.table_mapping import OutcomeColumn, TableMapping
+from analytics.records.sources.values import clean_texts, parse_moments, parse_numbers, zone_named
+
+MOMENT = "__moment__"
+"""The full time of `recorded_on`, which orders the states of one day."""
+
+STATUS_OF = {"won": "closed_won", "lost": "closed_lost", "unknown": "closed_unknown", "open": "open"}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Typed rows with what they were made from, so that a later rule can reject one with its original values.
+
+    `frame` holds contract columns, attributes, `FILE` and `LINE`; its index is the row's position in `raw`.
+    """
+
+    frame: pd.DataFrame
+    raw: RawTable
+    ledger: RejectLedger
+
+    def without(self, wrong: pd.Series | np.ndarray, reason: str) -> Rows:
+        """Reject the rows where `wrong` holds."""
+        mask = np.asarray(wrong, dtype=bool)
+        for position in self.frame.index[mask]:
+            self.ledger.reject(*self.raw.place(int(position)), reason, self.raw.originals(int(position)))
+        return Rows(self.frame[~mask], self.raw, self.ledger)
+
+    def require_unique(self, column: str, mapped: str) -> None:
+        """Check that an id is there once.
+
+        Raises
+        ------
+        InputError
+            Naming both rows of the first id that is there twice.
+        """
+        twice = self.frame[column].duplicated(keep="first").to_numpy()
+        if twice.any():
+            value = self.frame.loc[twice, column].iloc[0]
+            first, second = (self.raw.place(int(at)) for at in self.frame.index[self.frame[column] == value][:2])
+            raise InputError(
+                "the same id is there twice",
+                file=second[0],
+                column=mapped,
+                row=second[1],
+                value=value,
+                action=f"Keep one of it and row {first[1]}" + (f" of {first[0]}" if first[0] != second[0] else ""),
+            )
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What reading one source needs everywhere: the params' folder, its time zone and the ledger of rows."""
+
+    base: Path
+    timezone: str | None
+    ledger: RejectLedger
+
+    def rows(
+        self, mapping: TableMapping, contract: Mapping[str, str], *, role: str = "", rows_needed: bool = True
+    ) -> Rows:
+        """Read a table and bring it to its contract."""
+        raw = read_table(mapping, base=self.base, ledger=self.ledger, role=role, rows_needed=rows_needed)
+        return self.conformed(raw, mapping, contract)
+
+    def conformed(self, raw: RawTable, mapping: TableMapping, contract: Mapping[str, str]) -> Rows:
+        """Bring a raw table to its contract: value fixes, look-ups, then `conform`."""
+        joined = with_lookups(raw, mapping, base=self.base, ledger=self.ledger)
+        frame = conform(joined, mapping, contract, timezone=self.timezone, ledger=self.ledger)
+        return Rows(frame, raw, self.ledger)
+
+
+def conform(
+    raw: RawTable,
+    mapping: TableMapping,
+    contract: Mapping[str, str],
+    *,
+    timezone: str | None,
+    ledger: RejectLedger,
+) -> pd.DataFrame:
+    """Bring a raw table to contract columns and types.
+
+    Parameters
+    ----------
+    raw : RawTable
+        Rows as texts.
+    mapping : TableMapping
+        What each contract column is called in the file.
+    contract : mapping of str to str
+        Contract column -> type (string, date, int64, float64).
+    timezone : str or None
+        Zone of the dates of timestamps that carry a zone.
+    ledger : RejectLedger
+        Where rows with a value that cannot be read are entered.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The mapped contract columns and attributes, `status` where an outcome is mapped, `MOMENT` where `recorded_on`
+        is, `FILE`, `LINE`; without the rejected rows.
+
+    Raises
+    ------
+    InputError
+        For a mapped column that is missing, and a column in which no value can be read.
+    """
+    raw.require(mapping.columns, block="columns")
+    raw.require(mapping.attributes, block="attributes")
+    defects = _Defects(raw, ledger)
+    zone = zone_named(timezone)
+    out: dict[str, pd.Series] = {}
+    for target, name in {**mapping.columns, **mapping.attributes}.items():
+        texts = clean_texts(raw.frame[name], mapping.read.missing)
+        kind = contract.get(target, "string")
+        if kind == "date":
+            form = mapping.date_format(target)
+            moments = parse_moments(texts, form, zone)
+            said = "is not an ISO date (2025-10-01)" if form == "iso" else f"is not a date written as {form}"
+            defects.unread(texts, moments, name, said, f"State its format under dates: {target}: in the params")
+            out[target] = moments.dt.normalize()
+            if target == "recorded_on":
+                out[MOMENT] = moments
+        elif kind in ("float64", "int64"):
+            out[target] = parse_numbers(texts, mapping.read)
+            action = "State read: {decimal: …, thousands: …} in the params"
+            defects.unread(texts, out[target], name, "is not a number", action)
+        else:
+            out[target] = texts
+    for target, value in mapping.constants.items():
+        out[target] = _constant(target, value, contract, raw)
+    if mapping.outcome is not None:
+        out["status"] = _status(raw, mapping.outcome, mapping, defects)
+    frame = pd.DataFrame({**out, FILE: raw.frame[FILE], LINE: raw.frame[LINE]})
+    return frame[~defects.wrong]
+
+
+class _Defects:
+    """Rows with values that cannot be read, entered as they are found."""
+
+    def __init__(self, raw: RawTable, ledger: RejectLedger) -> None:
+        self.raw, self.ledger = raw, ledger
+        self.wrong = np.zeros(len(raw.frame), dtype=bool)
+
+    def unread(self, texts: pd.Series, values: pd.Series, column: str, said: str, action: str) -> None:
+        """Reject rows whose text gave no value; a column of which nothing can be read is an error."""
+        there = texts.notna().to_numpy()
+        failed = there & values.isna().to_numpy()
+        if failed.any() and failed.sum() == there.sum():
+            at = int(np.flatnonzero(failed)[0])
+            file, line = self.raw.place(at)
+            raise InputError(
+                f"no value of this column can be read: this one {said}",
+                file=file,
+                column=column,
+                row=line,
+                value=texts.iloc[at],
+                action=action,
+            )
+        self.enter(failed, lambda _: f"{column} {said}")
+
+    def enter(self, failed: np.ndarray, reason: Callable[[int], str]) -> None:
+        """Reject the rows where `failed` holds; `reason` makes the sentence of a row's position."""
+        for at in np.flatnonzero(failed):
+            self.ledger.reject(*self.raw.place(int(at)), reason(int(at)), self.raw.originals(int(at)))
+        self.wrong |= failed
+
+
+def _constant(target: str, value: str, contract: Mapping[str, str], raw: RawTable) -> pd.Series:
+    index = raw.frame.index
+    if contract.get(target) == "date":
+        return parse_moments(pd.Series([value] * len(index), index=index, dtype=object), "iso", None)
+    if contract.get(target) in ("float64", "int64"):
+        return pd.Series(float(value), index=index, dtype="float64")
+    return pd.Series([value] * len(index), index=index, dtype=object)
+
+
+def _status(raw: RawTable, outcome: OutcomeColumn, mapping: TableMapping, defects: _Defects) -> pd.Series:
+    raw.require({"column": outcome.column}, block="outcome")
+    texts = clean_texts(raw.frame[outcome.column], mapping.read.missing)
+    status = pd.Series(
+        [STATUS_OF[outcome.values[text]] if text in outcome.values else None for text in texts],
+        index=texts.index,
+        dtype=object,
+    )
+    missing, unmapped = texts.isna().to_numpy(), (texts.notna() & status.isna()).to_numpy()
+    if len(texts) and not status.notna().any():
+        found = sorted({text for text in texts if text is not None})
+        raise InputError(
+            "none of its values is mapped to an outcome",
+            file=raw.name,
+            column=outcome.column,
+            action=f"List them under outcome: values: in the params; the file has {', '.join(found[:20]) or 'none'}",
+        )
+    defects.enter(missing, lambda _: f"no {outcome.column}, so no outcome")
+    defects.enter(unmapped, lambda at: f"{outcome.column} {texts.iloc[at]!r} is not mapped to an outcome")
+    return status

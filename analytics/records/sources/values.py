@@ -1,0 +1,102 @@
+"""Texts to dates and numbers: each distinct text is parsed once; what does not parse is left to the caller."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import pandas as pd
+
+from analytics.records.errors import InputError
+from analytics.records.sources.table_mapping import Reading
+
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+"""Dates outside are typing errors or stand for "never" (9999-12-31); they do not parse."""
+
+
+def clean_texts(texts: pd.Series, missing: tuple[str, ...]) -> pd.Series:
+    """Strip spaces; what means "no value" becomes None."""
+    kept = {text: _stripped(text, missing) for text in texts.unique()}
+    return pd.Series([kept[text] for text in texts], index=texts.index, dtype=object)
+
+
+def parse_moments(texts: pd.Series, form: str, zone: ZoneInfo | None) -> pd.Series:
+    """Parse dates or timestamps in a stated format (`strptime`, or `iso`).
+
+    Parameters
+    ----------
+    texts : pandas.Series
+        Texts, missing as None.
+    form : str
+        The stated format.
+    zone : ZoneInfo or None
+        Zone into which timestamps that carry a zone are converted; None keeps the written clock time.
+
+    Returns
+    -------
+    pandas.Series
+        `datetime64[ns]` without a zone; NaT where the text is missing or does not parse.
+    """
+    parsed = {text: _moment(text, form, zone) for text in texts.unique() if text is not None}
+    moments = np.array([parsed.get(text) for text in texts], dtype="datetime64[us]")
+    return pd.Series(moments.astype("datetime64[ns]"), index=texts.index)
+
+
+def parse_numbers(texts: pd.Series, read: Reading) -> pd.Series:
+    """Parse numbers as the file writes them; NaN where the text is missing or is no finite number."""
+    parsed = {text: _number(text, read) for text in texts.unique() if text is not None}
+    return pd.Series([parsed.get(text, math.nan) for text in texts], index=texts.index, dtype="float64")
+
+
+def zone_named(timezone: str | None) -> ZoneInfo | None:
+    """The zone of the params.
+
+    Raises
+    ------
+    InputError
+        Where the name is not a time zone.
+    """
+    if timezone is None:
+        return None
+    try:
+        return ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InputError(
+            f"{timezone!r} is not a time zone", action="Use a name such as Europe/London for timezone: in the params"
+        ) from error
+
+
+def _stripped(text: object, missing: tuple[str, ...]) -> str | None:
+    kept = None if text is None else str(text).strip()
+    return None if kept is None or kept == "" or kept in missing else kept
+
+
+def _moment(text: str, form: str, zone: ZoneInfo | None) -> dt.datetime | None:
+    parsers: list[Callable[[str], dt.datetime]] = [dt.datetime.fromisoformat]
+    if form != "iso":
+        parsers.append(lambda written: dt.datetime.strptime(written, form))
+        if text[10:11] != "T":  # only cells that came with a date type are written so, and those need no format
+            parsers.reverse()
+            parsers.pop()
+    for parse in parsers:
+        try:
+            moment = parse(text)
+        except ValueError:
+            continue
+        if moment.tzinfo is not None:
+            moment = (moment.astimezone(zone) if zone else moment).replace(tzinfo=None)
+        if FIRST_YEAR <= moment.year <= LAST_YEAR:
+            return moment
+    return None
+
+
+def _number(text: str, read: Reading) -> float:
+    plain = text.replace(read.thousands, "") if read.thousands else text
+    try:
+        value = float(plain.replace(read.decimal, ".") if read.decimal != "." else plain)
+    except ValueError:
+        return math.nan
+    return value if math.isfinite(value) and "_" not in plain else math.nan
