@@ -94,8 +94,8 @@ def _opened(rows: Rows, source: EventsSource) -> Rows:
     opens = frame["stage"] == source.opened_at
     ever = opens.groupby(frame["deal_id"], sort=False).transform("any")
     rows = rows.without(~ever, f"the case has no {source.opened_at!r}, so no opening date")
-    opens = (rows.frame["stage"] == source.opened_at).astype("int64")
-    begun = opens.groupby(rows.frame["deal_id"], sort=False).cumsum() > 0
+    openings = (rows.frame["stage"] == source.opened_at).astype("int64")
+    begun = openings.groupby(rows.frame["deal_id"], sort=False).cumsum() > 0
     rows = rows.without(~begun, f"the row is earlier than the case's {source.opened_at!r}")
     return Rows(rows.frame.copy(), rows.raw, rows.ledger)
 

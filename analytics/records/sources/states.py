@@ -19,6 +19,10 @@ from analytics.records.sources.table_mapping import SIDE_REQUIRED, TableMapping
 ORDER = "__order__"
 """Order of states that share a moment: the file's own unless a source sets it."""
 
+MISSING_DEALS = "missing_deals"
+MISSING_CONTRACT = {"deal_id": "string", "last_seen_on": "date", "recorded_on": "date"}
+"""A further side table, of deals that a later extract no longer holds; recorded on the first one that lacks them."""
+
 
 def history_of(
     states: pd.DataFrame,
@@ -72,7 +76,10 @@ def history_of(
     )
     contract = {**HISTORY_COLUMNS, **dict.fromkeys(attributes, "string")}
     connection = connect()
-    tables = {"history": (ordered, contract), **{name: (frame, SIDE_TABLES[name]) for name, frame in side.items()}}
+    tables = {
+        "history": (ordered, contract),
+        **{name: (frame, SIDE_TABLES.get(name, MISSING_CONTRACT)) for name, frame in side.items()},
+    }
     made = {name: connection.create_table(name, as_arrow(frame, types)) for name, (frame, types) in tables.items()}
     files, rejects = ledger.files(), ledger.frame()
     check_accounts(files, rejects)

@@ -1,0 +1,141 @@
+"""Dated full extracts of one table: what differs from one extract to the next is the history."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analytics.records.contract import HISTORY_COLUMNS, History
+from analytics.records.errors import InputError
+from analytics.records.rejects import RejectLedger
+from analytics.records.sources.conform import Reader
+from analytics.records.sources.flat import checked_deals
+from analytics.records.sources.mapping import Extract, SnapshotsSource
+from analytics.records.sources.paths import resolve_path
+from analytics.records.sources.raw import FILE, LINE
+from analytics.records.sources.states import MISSING_DEALS, history_of, side_frames
+
+
+def read_snapshots(source: SnapshotsSource, *, base: Path, timezone: str | None = None) -> History:
+    """Read dated full extracts.
+
+    A row that differs from the deal's row in the extract before is a new state, recorded on the extract's date: a
+    change is known from the first extract that shows it, and nothing is known before the first extract. A deal that a
+    later extract lacks keeps its last state and is listed in the side table `missing_deals`.
+
+    Parameters
+    ----------
+    source : SnapshotsSource
+        The mapping of one extract, and where the extracts are.
+    base : pathlib.Path
+        The params file's folder.
+    timezone : str, optional
+        Zone of the dates of timestamps that carry a zone.
+
+    Returns
+    -------
+    History
+        `kind="recorded"`; `known_to` is the last extract's date. Where no closing date is mapped, a deal is closed on
+        the date of the first extract that shows it closed, which is late by up to the time between extracts.
+
+    Raises
+    ------
+    InputError
+        As `read_history`; also for an id that is twice in one extract and two extracts of one date.
+    """
+    reader = Reader(base, timezone, RejectLedger())
+    extracts = _extracts(source, base)
+    frames = [_extract_rows(source, extract, reader) for extract in extracts]
+    states = pd.concat([frames[0], *(_changed(*pair) for pair in _with_known(frames))], ignore_index=True)
+    side = side_frames(source.side, reader)
+    missing = _missing(frames, [extract.on for extract in extracts])
+    return history_of(
+        states.drop(columns=[FILE, LINE]),
+        side=side | ({MISSING_DEALS: missing} if len(missing) else {}),
+        kind="recorded",
+        attributes=tuple(source.attributes),
+        ledger=reader.ledger,
+        extracted_on=extracts[-1].on,
+    )
+
+
+def _extracts(source: SnapshotsSource, base: Path) -> list[Extract]:
+    extracts = list(source.files) or _found(source, base)
+    extracts.sort(key=lambda extract: extract.on)
+    for earlier, later in itertools.pairwise(extracts):
+        if earlier.on == later.on:
+            raise InputError(
+                f"{Path(earlier.file).name} is an extract of the same date",
+                file=Path(later.file).name,
+                value=later.on,
+                action="Keep one extract per date",
+            )
+    return extracts
+
+
+def _found(source: SnapshotsSource, base: Path) -> list[Extract]:
+    written, pattern = str(source.folder), re.compile(str(source.pattern))
+    folder = resolve_path(written, base)
+    if not folder.is_dir():
+        raise InputError("there is no such folder", file=written, action="Check the path in the params")
+    found = []
+    for path in sorted(folder.iterdir()):
+        match = pattern.fullmatch(path.name)
+        if match is None:
+            continue
+        try:
+            found.append(Extract(file=str(path), on=dt.date.fromisoformat(match.group("on"))))
+        except ValueError as error:
+            raise InputError(
+                "the group `on` of the pattern is not an ISO date here",
+                file=path.name,
+                value=match.group("on"),
+                action="Rename the extract, or list the extracts under files:",
+            ) from error
+    if not found:
+        raise InputError(
+            f"no file name matches {pattern.pattern!r}", file=written, action="Correct pattern: in the params"
+        )
+    return found
+
+
+def _extract_rows(source: SnapshotsSource, extract: Extract, reader: Reader) -> pd.DataFrame:
+    mapping = source.extract_mapping(extract.file)
+    rows = checked_deals(reader.rows(mapping, HISTORY_COLUMNS, role=f"extract of {extract.on}"), mapping)
+    rows.require_unique("deal_id", source.columns["deal_id"])
+    return rows.frame.assign(recorded_on=pd.Timestamp(extract.on))
+
+
+def _with_known(frames: list[pd.DataFrame]) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Pair each later extract with the last known row of every deal before it."""
+    known, pairs = frames[0], []
+    for frame in frames[1:]:
+        pairs.append((known, frame))
+        known = pd.concat([known[~known["deal_id"].isin(frame["deal_id"])], frame])
+    return pairs
+
+
+def _changed(known: pd.DataFrame, current: pd.DataFrame) -> pd.DataFrame:
+    """Rows of an extract that are new or differ in any mapped column from what was known."""
+    before = known.set_index("deal_id").reindex(current["deal_id"])
+    changed = (~current["deal_id"].isin(known["deal_id"])).to_numpy()
+    for name in current.columns.difference(["deal_id", "recorded_on", FILE, LINE]):
+        now, then = current[name].to_numpy(), before[name].to_numpy()
+        equal = (now == then) | (pd.isna(now) & pd.isna(then))
+        changed |= ~np.asarray(equal, dtype=bool)
+    return current[changed]
+
+
+def _missing(frames: list[pd.DataFrame], dates: list[dt.date]) -> pd.DataFrame:
+    rows: list[tuple[str, dt.date, dt.date]] = []
+    for place, (frame, later) in enumerate(itertools.pairwise(frames)):
+        gone = frame.loc[~frame["deal_id"].isin(later["deal_id"]), "deal_id"]
+        rows += [(deal, dates[place], dates[place + 1]) for deal in gone]
+    return pd.DataFrame(rows, columns=["deal_id", "last_seen_on", "recorded_on"]).astype(
+        {"last_seen_on": "datetime64[ns]", "recorded_on": "datetime64[ns]"}
+    )
