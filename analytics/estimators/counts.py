@@ -283,3 +283,25 @@ def _check_cells(cells: pd.DataFrame) -> None:
         raise InputError(f"{int(wrong['n'].sum())} deals leave before they are watched, the first with entry "
                          f"{first['entry']} and exit {first['exit']}", column="exit",
                          action="Leave them out by a named rule: exit must exceed entry")  # fmt: skip
+
+
+def merged_outcomes(risk: RiskTable, old: str, into: str) -> RiskTable:
+    """Return the table in which one outcome counts as another.
+
+    Raises
+    ------
+    InputError
+        The table has no such outcome.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"entry": -1, "exit": [3, 9], "outcome": ["won", "unknown"]})
+    >>> merged_outcomes(count_events(deals, unknown="bounds"), "unknown", "lost").outcomes
+    ('won', 'lost', 'no_decision')
+    """
+    for name in (old, into):
+        if name not in risk.outcomes:
+            raise InputError("the table has no such outcome", value=name, action=nearest(name, risk.outcomes))
+    outcome = risk.cells["outcome"].astype(object)
+    cells = _regroup(risk.cells.assign(outcome=outcome.where(outcome != old, into)))
+    return replace(risk, cells=cells, outcomes=tuple(name for name in risk.outcomes if name != old))

@@ -112,10 +112,10 @@ def _stratum(values: dict[str, Any], cells: pd.DataFrame, curve: Curve, cluster:
     entry, group = np.unique(cells["entry"].to_numpy(), return_inverse=True)
     entered = np.cumsum(np.bincount(group, weights=cells["n"].to_numpy(), minlength=len(entry))).astype(float)
     reason = ONE_ACCOUNT if cluster and accounts < 2 else ""
-    return Stratum(values, curve, variance, _effective(cells, curve, cluster), entry, entered, reason)
+    return Stratum(values, curve, variance, effective_deals(cells, curve, cluster), entry, entered, reason)
 
 
-def _effective(cells: pd.DataFrame, curve: Curve, cluster: str | None) -> Floats:
+def effective_deals(cells: pd.DataFrame, curve: Curve, cluster: str | None) -> Floats:
     """Return the effective number of deals up to each time; with complete follow-up that is the number of deals.
 
     n(u) / S(u-) is how many deals there would have had to be for n(u) to be left; under delayed entry its least value
