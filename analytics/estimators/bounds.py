@@ -105,5 +105,5 @@ def _shares(risk: RiskTable, outcomes: tuple[str, ...]) -> pd.DataFrame:
     for values, stratum in risk.strata():
         counted = stratum.groupby("outcome")["w"].sum().reindex(list(outcomes), fill_value=0)
         share = counted / counted.sum() if counted.sum() > 0 else overall
-        rows.append({**values, **share.to_dict()})
+        rows.append({**values, **{str(name): float(share[name]) for name in outcomes}})
     return pd.DataFrame(rows, columns=[*risk.by, *outcomes])

@@ -203,7 +203,8 @@ def _shared(now: Influence, then: Influence) -> pd.Index[Any]:
         return now.units[:0]
     touched = np.abs(now.values).sum(axis=1) > 0
     also = np.abs(then.values).sum(axis=1) > 0
-    return now.units[touched].intersection(then.units[also])
+    both: pd.Index[Any] = now.units[touched].intersection(then.units[also])
+    return both
 
 
 def _mover(both: pd.DataFrame, var_now: Floats, var_then: Floats, cross: Floats) -> dict[str, Any]:

@@ -171,4 +171,4 @@ def _greenwood_mean(curve: Curve, horizon: float) -> Floats:
         variance.append(float(weight @ (terms + y * y * lam_any * (1 - lam_any))))
     y = np.where(lam_any < 1, np.cumsum((curve.survival * step)[::-1])[::-1] / at_risk, 0.0)
     variance.append(float(weight @ (y * y * lam_any * (1 - lam_any))))
-    return np.maximum(np.asarray(variance), 0.0)
+    return np.asarray(np.maximum(variance, 0.0), dtype=float)

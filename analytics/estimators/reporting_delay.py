@@ -51,7 +51,7 @@ def reporting_delay(delays: pd.DataFrame, *, conf_level: float = 0.95, interval:
     --------
     >>> delays = pd.DataFrame({"outcome": "lost", "delay_days": [0, 0, 3, 10], "window_days": [5, 30, 30, 30]})
     >>> reporting_delay(delays).frame[["time", "estimate"]].round(3).values.tolist()
-    [[0.0, 0.5], [3.0, 0.75], [10.0, 1.0]]
+    [[0.0, 0.444], [3.0, 0.667], [10.0, 1.0]]
     """
     _check(delays)
     parts = [_of_one(outcome, rows, conf_level, interval) for outcome, rows in delays.groupby("outcome", sort=True)]
@@ -93,7 +93,7 @@ def settled_lag_days(estimate: Estimate, share: float = 0.95) -> int:
     Examples
     --------
     >>> delays = pd.DataFrame({"outcome": "lost", "delay_days": [0, 0, 3, 10], "window_days": [5, 30, 30, 30]})
-    >>> settled_lag_days(reporting_delay(delays), share=0.7)
+    >>> settled_lag_days(reporting_delay(delays), share=0.6)
     3
     """
     if not 0 < share <= 1:
