@@ -1,0 +1,8 @@
+"""A simulated company with known truth: what it recorded, and what really happened."""
+
+from analytics.records.sources.simulated.company import Company, simulate
+from analytics.records.sources.simulated.config import SimulationConfig
+from analytics.records.sources.simulated.demo import write_demo
+from analytics.records.sources.simulated.export import to_salesforce
+
+__all__ = ["Company", "SimulationConfig", "simulate", "to_salesforce", "write_demo"]
