@@ -4,5 +4,6 @@ from analytics.records.sources.simulated.company import Company, simulate
 from analytics.records.sources.simulated.config import SimulationConfig
 from analytics.records.sources.simulated.demo import write_demo
 from analytics.records.sources.simulated.export import to_salesforce
+from analytics.records.sources.simulated.history import read_simulated, to_history
 
-__all__ = ["Company", "SimulationConfig", "simulate", "to_salesforce", "write_demo"]
+__all__ = ["Company", "SimulationConfig", "read_simulated", "simulate", "to_history", "to_salesforce", "write_demo"]

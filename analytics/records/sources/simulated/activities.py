@@ -7,7 +7,7 @@ import pandas as pd
 
 from analytics.records.sources.simulated.closing import NEVER
 from analytics.records.sources.simulated.config import CAUSES
-from analytics.records.sources.simulated.draws import Draws, Floats, Ints
+from analytics.records.sources.simulated.draws import Bools, Draws, Floats, Ints
 
 CHANNELS = ("Email", "Call", "Meeting")
 SELLER_CHANNELS, BUYER_CHANNELS = (0.55, 0.3, 0.15), (0.5, 0.2, 0.3)
@@ -31,7 +31,7 @@ def contacts(deals: pd.DataFrame, closing: pd.DataFrame, seed: int) -> pd.DataFr
     Returns
     -------
     pandas.DataFrame
-        Sorted by deal and day: `deal`, `day` (it happened, or is due), `recorded` (day number), `buyer` (True where
+        Sorted by deal: `deal`, `day` (it happened, or is due), `recorded` (day number), `buyer` (True where
         the buyer acted), `channel` (position in `CHANNELS`), `minutes` (NaN for e-mails), `done`.
     """
     opened, ended = deals["opened"].to_numpy(), deals["ended"].to_numpy()
@@ -43,14 +43,14 @@ def contacts(deals: pd.DataFrame, closing: pd.DataFrame, seed: int) -> pd.DataFr
     day = ended[deal] + draws.between(1, CHASED_FOR_DAYS, len(deal))
     parts.append(pd.DataFrame({"deal": deal, "day": day, "buyer": False}))
     woken, back = closing["woken"].to_numpy(), closing["reopened_on"].to_numpy() < NEVER
-    parts.append(_between(woken, closing["recorded"].to_numpy() - 60, closing["recorded"].to_numpy(), Draws(seed, "woken contacts")))  # fmt: skip
-    parts.append(_between(back, closing["reopened_on"].to_numpy(), closing["closed_again_on"].to_numpy(), Draws(seed, "second contacts")))  # fmt: skip
-    table = pd.concat(parts, ignore_index=True)
-    table = table.sort_values(["deal", "day"], kind="stable").reset_index(drop=True)
-    return _described(table, Draws(seed, "channels"))
+    closed, again = closing["recorded"].to_numpy(), closing["closed_again_on"].to_numpy()
+    parts.append(_between(woken, closed - 60, closed, Draws(seed, "woken contacts")))
+    parts.append(_between(back, closing["reopened_on"].to_numpy(), again, Draws(seed, "second contacts")))
+    table = pd.concat(parts, ignore_index=True).sort_values(["deal", "day"], kind="stable")
+    return _described(table.reset_index(drop=True), Draws(seed, "channels"))
 
 
-def _of_life(begin: Ints, end: Ints, stalled: Ints, draws: Draws) -> pd.DataFrame:
+def _of_life(begin: Ints, end: Ints, stalled: Bools, draws: Draws) -> pd.DataFrame:
     length = np.maximum(end - begin, 0)
     mean = 0.8 + 0.3 * length**0.75 * (0.5 + draws.uniform(len(begin)))
     count = np.floor(mean + draws.uniform(len(begin))).astype(np.int64)
@@ -64,7 +64,7 @@ def _of_life(begin: Ints, end: Ints, stalled: Ints, draws: Draws) -> pd.DataFram
     return pd.DataFrame({"deal": deal, "day": day, "buyer": buyer})
 
 
-def _between(which: Ints, begin: Ints, end: Ints, draws: Draws) -> pd.DataFrame:
+def _between(which: Bools, begin: Ints, end: Ints, draws: Draws) -> pd.DataFrame:
     each = 6
     deal = np.repeat(np.flatnonzero(which), each)
     length = np.maximum(end - begin, 0)[deal]
@@ -76,7 +76,9 @@ def _described(table: pd.DataFrame, draws: Draws) -> pd.DataFrame:
     n, day = len(table), table["day"].to_numpy()
     buyer = table["buyer"].to_numpy()
     channel = draws.category(np.where(buyer[:, None], BUYER_CHANNELS, SELLER_CHANNELS), n)
-    minutes = np.where(channel == 2, 15.0 * draws.between(1, 4, n), np.where(channel == 1, 1.0 * draws.between(2, 25, n), np.nan))  # fmt: skip
+    meeting, call = 15.0 * draws.between(1, 4, n), 1.0 * draws.between(2, 25, n)
+    minutes = np.where(channel == CHANNELS.index("Meeting"), meeting, np.nan)
+    minutes = np.where(channel == CHANNELS.index("Call"), call, minutes)
     late = np.where(draws.chance(ENTERED_SAME_DAY, n), 0, draws.between(1, ENTERED_WITHIN_DAYS, n))
     done = ~draws.chance(PLANNED, n)
     table["recorded"] = np.where(done, day + late, day)

@@ -14,7 +14,7 @@ from analytics.records.calendar import FiscalCalendar, Quarter
 from analytics.records.sources.simulated.reasons import ReasonModel
 
 CAUSES = ("won", "lost", "no_decision", "stalled")
-"""How a deal's life ends: `stalled` is a no decision that nobody says: the buyer falls silent and the deal stays open."""
+"""How a deal's life ends; `stalled` is the no decision that nobody says: the buyer falls silent, the deal stays on."""
 
 MAX_AGE = 1460
 """Lives are followed for four years; what is still alive then (about 1 in 1,000) never ends."""

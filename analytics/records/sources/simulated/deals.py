@@ -55,8 +55,8 @@ def draw_deals(config: SimulationConfig, seed: int) -> tuple[pd.DataFrame, pd.Da
     (deals, accounts, owners)
         `deals`: one row per deal, sorted by opening day: `deal`, `account`, `opened` (day number), positions of
         `source`, `segment`, `region`, `deal_type`, `owner`, `newcomer` (owner still ramping up at opening),
-        `own_factor` (account's frailty times seller's talent, on winning), `born_closed`, `cause` (position in `CAUSES`, -1: none), `age_at_end` and `ended` (day number), `currency`,
-        `first_amount`, `last_amount`.
+        `own_factor` (account's frailty times seller's talent, on winning), `born_closed`, `cause` (position in
+        `CAUSES`, -1: none), `age_at_end` and `ended` (day number), `currency`, `first_amount`, `last_amount`.
     """
     n = config.deals
     clients, people = accounts(config, Draws(seed, "accounts")), roster(config)

