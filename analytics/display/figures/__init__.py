@@ -1,0 +1,31 @@
+"""Figures, one per question: each accepts only Estimates, Listings and Findings, and computes only its drawing."""
+
+from analytics.display.figures.bridges import plot_bridge, plot_mix_and_rate
+from analytics.display.figures.health import plot_attrition, plot_completeness, plot_recording_delay
+from analytics.display.figures.incidence import plot_stacked_incidence
+from analytics.display.figures.periods import plot_against, plot_two_periods
+from analytics.display.figures.rates import (
+    plot_no_decision_range,
+    plot_segments,
+    plot_value_weighted,
+    plot_win_rates,
+)
+from analytics.display.rendering import use_stable_renderer
+
+__all__ = [
+    "plot_against",
+    "plot_attrition",
+    "plot_bridge",
+    "plot_completeness",
+    "plot_mix_and_rate",
+    "plot_no_decision_range",
+    "plot_recording_delay",
+    "plot_segments",
+    "plot_stacked_incidence",
+    "plot_two_periods",
+    "plot_value_weighted",
+    "plot_win_rates",
+]
+
+# Importing the figures is the one moment at which a notebook says that it will draw.
+use_stable_renderer()

@@ -1,0 +1,277 @@
+"""What a difference is made of: horizontal bridges whose steps add up exactly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from analytics.display import theme, wording
+from analytics.display.figures.sheet import (
+    LINE,
+    Space,
+    Words,
+    answers_or_sentence,
+    faint,
+    listed,
+    note,
+    percent_axis,
+    sheet,
+)
+from analytics.estimators.result import Estimate, Listing
+
+LEFT, RIGHT, CHARACTERS = 300, 132, 44
+MOST_LEVELS = 6
+PARTS = {"mix": "Mix", "rate": "Rate", "appeared": "Appeared", "vanished": "Vanished", "stock": "Open from before"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One bar: a level (start is None) or a change that begins where the bar above ended."""
+
+    label: str
+    value: float
+    start: float | None
+    text: str
+    size: str = ""
+    colour: str = theme.QUIET
+    low: float = math.nan
+    high: float = math.nan
+
+    @property
+    def end(self) -> float:
+        """Where the bar ends."""
+        return self.value if self.start is None else self.start + self.value
+
+
+@answers_or_sentence
+def plot_bridge(
+    bridge: Listing,
+    *,
+    pairs: Sequence[tuple[str, str]] = (),
+    title: str = "From one win rate to the next",
+    subtitle: str = "Deals counted differently, one step at a time, in percentage points",
+) -> go.Figure:
+    """Draw the bridge between win-rate definitions: each rate as a bar from zero, each step floating between them.
+
+    Parameters
+    ----------
+    bridge : Listing
+        From `questions.quarter.bridge`: from, to, from_label, to_label, from_rate, to_rate, step, change, deals, words.
+    pairs : sequence of (from, to), optional
+        The parts that are drawn, in this order; by default every part, in the order given.
+    title, subtitle : str
+        Heading and the line under it.
+
+    Raises
+    ------
+    ValueError
+        Where the steps of a part do not add up to its change: a bridge that does not close is not drawn.
+    """
+    wanted = list(pairs) or list(dict.fromkeys(zip(bridge.frame["from"], bridge.frame["to"], strict=True)))
+    steps: list[Step] = []
+    at: str | None = None
+    for start, end in wanted:
+        part = bridge.frame[(bridge.frame["from"] == start) & (bridge.frame["to"] == end)]
+        if part.empty:
+            raise ValueError(f"the bridge has no part from {start!r} to {end!r}")
+        steps += _bridge_steps(part, repeat=start != at)
+        at = end
+    words = Words(title, subtitle, _adds_up(bridge), f"{title}. {listed(f'{s.label}: {s.text}' for s in steps)}.")
+    return _draw(steps, words, zero=True)
+
+
+def _adds_up(bridge: Listing) -> str:
+    return f"{wording.sentence(bridge.title)} Each part adds up exactly; blue bars are rates, grey bars are changes."
+
+
+def _bridge_steps(part: pd.DataFrame, *, repeat: bool) -> list[Step]:
+    first = part.iloc[0]
+    level, goal = float(first["from_rate"]), float(first["to_rate"])
+    steps = [_rate(str(first["from_label"]), level)] if repeat else []
+    for record in part.to_dict("records"):
+        change = float(record["change"])
+        deals = record.get("deals")
+        size = f"{wording.count(float(deals))} deals" if deals is not None and pd.notna(deals) else ""
+        label = str(record.get("words") or record["step"])
+        steps.append(Step(label, change, level, wording.points(change), size))
+        level += change
+    if abs(level - goal) > 1e-9:
+        raise ValueError(f"the bridge from {first['from']!r} to {first['to']!r} does not add up: {level} is not {goal}")
+    return [*steps, _rate(str(first["to_label"]), goal)]
+
+
+def _rate(label: str, value: float) -> Step:
+    return Step(label, value, None, wording.percent(value, 2000), colour=theme.COLOURS["won"])
+
+
+@answers_or_sentence
+def plot_mix_and_rate(
+    parts: Estimate,
+    *,
+    compared_to: str = "",
+    segment: str = "",
+    names: tuple[str, str] = ("", "this quarter"),
+    title: str = "What the change is made of",
+) -> go.Figure:
+    """Draw the change of the headline as mix (more of some segments) and rate (each segment's own change).
+
+    Parameters
+    ----------
+    parts : Estimate
+        From `questions.quarter.mix_and_rate`: keys (compared_to, segment, level, part), columns label, estimate_now,
+        estimate_then.
+    compared_to, segment : str, optional
+        Which comparison and which segment is drawn; by default the first of each.
+    names : tuple of str, optional
+        The earlier and the present quarter, as they are called in the labels.
+    title : str
+        Heading.
+
+    Raises
+    ------
+    ValueError
+        Where the parts do not add up to the total.
+    """
+    frame = parts.frame
+    compared_to = compared_to or str(frame["compared_to"].iloc[0])
+    segment = segment or str(frame["segment"].iloc[0])
+    frame = frame[(frame["compared_to"].astype(str) == compared_to) & (frame["segment"].astype(str) == segment)]
+    total = frame[(frame["level"] == "all") & (frame["part"] == "total")]
+    if total.empty:
+        raise ValueError(f"there is no decomposition against {compared_to!r} by {segment!r}")
+    then, now = float(total["estimate_then"].iloc[0]), float(total["estimate_now"].iloc[0])
+    first = Step(names[0] or compared_to, then, None, wording.percent(then, 2000), colour=theme.COLOURS["total"])
+    last = Step(names[1], now, None, wording.percent(now, 2000), colour=theme.COLOURS["total"])
+    steps = [first, *_part_steps(frame, then, now), last]
+    whole = _interval(total.iloc[0])
+    verdict = str(total["verdict"].iloc[0]) if "verdict" in total.columns else ""
+    subtitle = f"Change {whole} points" + (f": {verdict}" if verdict else "") + f"; by {segment.replace('_', ' ')}"
+    caption = (
+        wording.provenance(parts.meta)
+        + " Adds up exactly; thin lines are intervals of each step; the axis does not begin at zero."
+    )
+    alt = f"{title}. {subtitle}. {listed(f'{s.label}: {s.text}' for s in steps)}."
+    return _draw(steps, Words(title, subtitle, caption, alt), zero=False)
+
+
+def _interval(record: Any) -> str:
+    return wording.points_interval(float(record["estimate"]), float(record["conf_low"]), float(record["conf_high"]))
+
+
+def _part_steps(frame: pd.DataFrame, then: float, now: float) -> list[Step]:
+    """Steps in the fixed order of the parts: by level where they are few, else the sum over the levels."""
+    steps, level = [], then
+    for part, name in PARTS.items():
+        rows = frame[frame["part"] == part]
+        single = rows[rows["level"] != "all"]
+        rows = single if 0 < len(single) <= MOST_LEVELS else rows[rows["level"] == "all"]
+        for record in rows.to_dict("records"):
+            value = float(record["estimate"])
+            label = str(record.get("label") or (f"{name}: {record['level']}" if record["level"] != "all" else name))
+            colour = theme.COLOURS.get(part, theme.QUIET)
+            low, high = float(record["conf_low"]), float(record["conf_high"])
+            steps.append(Step(label, value, level, _interval(record), colour=colour, low=low, high=high))
+            level += value
+    if abs(level - now) > 1e-6:
+        raise ValueError(f"mix and rate do not add up to the change: {level} is not {now}")
+    return steps
+
+
+# -------------------------------------------------------------------------------------------------------- drawing
+
+
+def _draw(steps: Sequence[Step], words: Words, *, zero: bool) -> go.Figure:
+    labels = [wording.wrapped(step.label, CHARACTERS, 3) for step in steps]
+    tall = max(len(lines) for lines in labels)
+    height, tight, bottom = max(32, LINE * tall + 12), LINE * tall + 36, 30
+    low, high = _reach(steps, zero=zero)
+    below = 17 / tight
+    layout = {
+        "xaxis": {**percent_axis(low, high), "showgrid": True, "fixedrange": True},
+        "yaxis": {"range": [len(steps) - 0.5, -0.5], "visible": False, "fixedrange": True},
+        "annotations": _notes(steps, labels, narrow=False),
+        "shapes": _joints(steps),
+        "barmode": "overlay",
+        "bargap": 0.3,
+    }
+    narrow = {
+        "annotations": _notes(steps, labels, narrow=True),
+        "height": 8 + tight * len(steps) + bottom,
+        "margin.l": 8,
+        "margin.r": 118,
+        "yaxis.range": [len(steps) - 1 + below, -(1 - below)],
+        "bargap": 1 - 18 / tight,
+    }
+    space = Space(height * len(steps), left=LEFT, right=RIGHT, bottom=bottom, widest=820)
+    return sheet(_bars(steps, zero=zero), layout, words, space, narrow)
+
+
+def _reach(steps: Sequence[Step], *, zero: bool) -> tuple[float, float]:
+    ends = [step.end for step in steps]
+    ends += [
+        step.start + v for step in steps if step.start is not None for v in (step.low, step.high) if math.isfinite(v)
+    ]
+    if zero:
+        return min(0.0, min(ends) * 1.05), min(1.0, max(ends)) * 1.05
+    room = max((max(ends) - min(ends)) * 0.08, 0.01)
+    return min(ends) - room, max(ends) + room
+
+
+def _bars(steps: Sequence[Step], *, zero: bool) -> list[Any]:
+    traces: list[Any] = []
+    changes = [(i, step) for i, step in enumerate(steps) if step.start is not None]
+    levels = [(i, step) for i, step in enumerate(steps) if step.start is None]
+    shared = {"orientation": "h", "hoverinfo": "text"}
+    hover = [f"{wording.safe(step.label)}: {step.text}" for _, step in changes]
+    look = {"color": [step.colour for _, step in changes], "line": {"width": 0}}
+    bars = {"x": [s.value for _, s in changes], "y": [i for i, _ in changes], "base": [s.start for _, s in changes]}
+    if any(math.isfinite(step.low) for _, step in changes):
+        bars["error_x"] = {
+            "type": "data",
+            "symmetric": False,
+            "array": [s.high - s.value if math.isfinite(s.high) else 0 for _, s in changes],
+            "arrayminus": [s.value - s.low if math.isfinite(s.low) else 0 for _, s in changes],
+            "color": theme.INK,
+            "thickness": 1,
+            "width": 3,
+        }
+    traces.append(go.Bar(**bars, **shared, marker=look, hovertext=hover, name="change"))
+    words = [f"{wording.safe(step.label)}: {step.text}" for _, step in levels]
+    place = {"x": [s.value for _, s in levels], "y": [i for i, _ in levels], "hovertext": words, "name": "level"}
+    if zero:
+        traces.append(
+            go.Bar(**place, **shared, marker={"color": faint(theme.COLOURS["won"], 0.45), "line": {"width": 0}})
+        )
+    else:
+        dot = {"color": theme.COLOURS["total"], "size": 11, "symbol": "diamond"}
+        traces.append(go.Scatter(**place, hoverinfo="text", mode="markers", marker=dot))
+    return traces
+
+
+def _joints(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """Thin lines from the end of one bar to the beginning of the next."""
+    line = {"color": theme.QUIET, "width": 1, "dash": "dot"}
+    return [
+        {"type": "line", "layer": "below", "x0": step.end, "x1": step.end, "y0": i, "y1": i + 1, "line": line}
+        for i, step in enumerate(steps[:-1])
+        if steps[i + 1].start is not None or step.start is not None
+    ]
+
+
+def _notes(steps: Sequence[Step], labels: Sequence[list[str]], *, narrow: bool) -> list[dict[str, Any]]:
+    found = []
+    for i, (step, lines) in enumerate(zip(steps, labels, strict=True)):
+        level = step.start is None
+        place: dict[str, Any] = {"yref": "y", "y": i, "x": 0}
+        place |= {"yshift": 12, "yanchor": "bottom"} if narrow else {"xshift": 8 - LEFT}
+        found.append(note("<br>".join(wording.bold(line) if level else line for line in lines), **place))
+        text = wording.bold(step.text) if level else step.text
+        text += f"<br>{wording.quiet(step.size)}" if step.size else ""
+        right = 118 if narrow else RIGHT
+        found.append(note(text, x=1, y=i, yref="y", xshift=right, xanchor="right", align="right"))
+    return found

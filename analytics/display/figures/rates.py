@@ -1,0 +1,220 @@
+"""Rates by definition, segment and rule: dots and intervals, each with its denominator."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from analytics.display import theme, wording
+from analytics.display.figures.dots import Columns, Dot, Row, dot_rows
+from analytics.display.figures.sheet import Words, answers_or_sentence, listed
+from analytics.estimators.result import Estimate
+
+
+def _text(record: Mapping[str, Any], name: str) -> str:
+    value = record.get(name)
+    return "" if value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NA else str(value)
+
+
+def _number(record: Mapping[str, Any], *names: str) -> float:
+    for name in names:
+        value = record.get(name)
+        if value is not None and pd.notna(value):
+            return float(value)
+    return math.nan
+
+
+def _size(record: Mapping[str, Any], *names: str) -> str:
+    n, accounts = _number(record, *names), _number(record, "n_accounts")
+    of = f", {wording.count(accounts)} acc." if math.isfinite(accounts) else ""
+    return f"n {wording.count(n)}{of}" if math.isfinite(n) else ""
+
+
+def _figure(record: Mapping[str, Any], n: float) -> str:
+    if not math.isfinite(float(record["estimate"])):
+        return "–"
+    return wording.percent_interval(float(record["estimate"]), float(record["conf_low"]), float(record["conf_high"]), n)
+
+
+def _dot(record: Mapping[str, Any], label: str, n: float, **look: Any) -> Dot:
+    value, low, high = (float(record[name]) for name in ("estimate", "conf_low", "conf_high"))
+    return Dot(value, low, high, hover=f"{wording.safe(label)}: {_figure(record, n)}", **look)
+
+
+def _note(record: Mapping[str, Any], *first: str) -> str:
+    """Second line of a row: the denominator in words, then what must be read with the number."""
+    reason = _text(record, "no_interval_reason")
+    return ". ".join(part.rstrip(".") for part in (*first, _text(record, "note"), reason) if part)
+
+
+@answers_or_sentence
+def plot_win_rates(
+    rates: Estimate, *, title: str = "Win rates, side by side", subtitle: str = "All correct: say which one you mean"
+) -> go.Figure:
+    """Draw the ledger of win-rate definitions: one row each, with its denominator in words.
+
+    Parameters
+    ----------
+    rates : Estimate
+        From `questions.quarter.win_rates`: keys (definition,), columns label, denominator, n_risk, n_accounts,
+        meaningful (False is drawn hollow), note, and bound_low/bound_high where outcomes are unknown.
+    title, subtitle : str
+        Heading and the line under it.
+    """
+    rows, said = [], []
+    for record in rates.frame.to_dict("records"):
+        n = _number(record, "n_risk")
+        hollow = record.get("meaningful") is not None and not bool(record.get("meaningful"))
+        label = _text(record, "label") or str(record["definition"])
+        under = _note(record, _text(record, "denominator"), _bounds(record))
+        dot = _dot(record, label, n, hollow=hollow)
+        value = _figure(record, n) if not hollow else f"{wording.percent(dot.value, n)}*"
+        rows.append(Row(label, (dot,), value, _size(record, "n_risk"), under))
+        said.append(f"{label}: {value}, {_size(record, 'n_risk')}{' (not meaningful)' if hollow else ''}")
+    caption = wording.provenance(rates.meta)
+    if any(dot.hollow for row in rows for dot in row.dots):
+        caption += " * Hollow: not meaningful, for the reason beside it."
+    alt = f"{title}. {listed(said)}."
+    return dot_rows(rows, Words(title, subtitle, caption, alt), Columns(characters=40, left=280))
+
+
+def _bounds(record: Mapping[str, Any]) -> str:
+    low, high = _number(record, "bound_low"), _number(record, "bound_high")
+    if not (math.isfinite(low) and math.isfinite(high)) or low == high:
+        return ""
+    return f"{wording.percent(low)} to {wording.percent(high)} by how unknown outcomes are counted"
+
+
+@answers_or_sentence
+def plot_segments(segments: Estimate, *, title: str = "Won, by segment", subtitle: str = "") -> go.Figure:
+    """Draw each segment's rate, shrunken towards the whole (filled) beside raw (hollow), sorted.
+
+    Parameters
+    ----------
+    segments : Estimate
+        From `questions.quarter.segments`: keys (segment, level, kind), columns n_deals, n_accounts, overall, note.
+    title, subtitle : str
+        Heading and the line under it.
+    """
+    rows, said = [], []
+    for name, group in segments.frame.groupby("segment", sort=False):
+        found = _segment_rows(str(name), group)
+        rows += [row for row, _ in found]
+        said += [text for _, text in found]
+    subtitle = (
+        subtitle or "Filled: shrunken towards all segments together; hollow: as counted. Sorted by the filled dot"
+    )
+    words = Words(title, subtitle, wording.provenance(segments.meta), f"{title}. {listed(said)}.")
+    return dot_rows(rows, words, Columns(characters=30, left=210, right=170))
+
+
+def _segment_rows(name: str, group: pd.DataFrame) -> list[tuple[Row, str]]:
+    kinds = {str(kind): part.set_index("level") for kind, part in group.groupby("kind", sort=False)}
+    raw = kinds.get("raw", group.iloc[:0].set_index("level"))
+    best = kinds.get("shrunken", raw)
+    order = best["estimate"].sort_values(ascending=False, kind="stable", na_position="last").index
+    found = []
+    for i, level in enumerate(order):
+        record = (
+            {**raw.loc[level].to_dict(), **best.loc[level].to_dict()}
+            if level in raw.index
+            else best.loc[level].to_dict()
+        )
+        n = _number(record, "n_deals", "n_risk")
+        dots = []
+        if level in raw.index:
+            dots.append(_dot(raw.loc[level].to_dict(), f"{level}, as counted", n, hollow=True, lift=-0.13))
+        if "shrunken" in kinds:
+            dots.append(_dot(record, f"{level}, shrunken", n, lift=0.13))
+        value = _figure(record, n)
+        overall = (
+            f" · all {wording.percent(_number(record, 'overall'))}" if math.isfinite(_number(record, "overall")) else ""
+        )
+        head = f"by {name.replace('_', ' ')}{overall}" if i == 0 else ""
+        row = Row(str(level), tuple(dots), value, _size(record, "n_deals", "n_risk"), _note(record), head=head)
+        found.append((row, f"{name} {level}: {value}, {_size(record, 'n_deals', 'n_risk')}"))
+    return found
+
+
+@answers_or_sentence
+def plot_no_decision_range(
+    estimate: Estimate, *, title: str = "How many deals end in no decision", subtitle: str = ""
+) -> go.Figure:
+    """Draw the share ending in no decision as declared (the floor) and under each rule that infers it.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        From `questions.quarter.no_decision_range`: keys (rule,), declared first; columns label, n_deals, fired,
+        later_won, note.
+    title, subtitle : str
+        Heading and the line under it.
+    """
+    grey = theme.COLOURS["no_decision"]
+    rows, said = [], []
+    records = estimate.frame.to_dict("records")
+    for record in records:
+        n = _number(record, "n_deals", "n_risk")
+        declared = str(record["rule"]) == "declared"
+        label = _text(record, "label") or str(record["rule"])
+        fired, later = _number(record, "fired"), _number(record, "later_won")
+        ended = f"{wording.count(fired)} deals ended by it" if not declared and math.isfinite(fired) else ""
+        since = f"{wording.count(later)} of them were won later" if ended and math.isfinite(later) else ""
+        under = _note(record, "the floor" if declared else "", ", ".join(part for part in (ended, since) if part))
+        dot = _dot(record, label, n, colour=theme.INK if declared else grey, marker="diamond")
+        rows.append(Row(label, (dot,), _figure(record, n), _size(record, "n_deals", "n_risk"), under))
+        said.append(f"{label}: {_figure(record, n)}")
+    known = [float(r["estimate"]) for r in records if math.isfinite(float(r["estimate"]))]
+    band = _band(min(known), max(known)) if len(known) > 1 else []
+    if known and not subtitle:
+        subtitle = f"From {wording.percent(min(known))} to {wording.percent(max(known))}, by the rule that ends a deal"
+    words = Words(title, subtitle, wording.provenance(estimate.meta), f"{title}. {listed(said)}.")
+    return dot_rows(rows, words, Columns(characters=36, left=260), band)
+
+
+def _band(low: float, high: float) -> list[dict[str, Any]]:
+    place = {"type": "rect", "layer": "below", "yref": "paper", "y0": 0, "y1": 1, "x0": low, "x1": high}
+    return [{**place, "fillcolor": theme.TINT, "line": {"width": 0}}]
+
+
+@answers_or_sentence
+def plot_value_weighted(
+    estimate: Estimate, *, title: str = "Counted in deals and in money", subtitle: str = ""
+) -> go.Figure:
+    """Draw where deals end up, every deal counting once (hollow) beside every deal counting by its amount (filled).
+
+    Parameters
+    ----------
+    estimate : Estimate
+        From `questions.quarter.value_weighted`: keys (outcome,), columns count_estimate, largest_deal_share,
+        meaningful, note.
+    title, subtitle : str
+        Heading and the line under it.
+    """
+    rows, said = [], []
+    records = {str(record["outcome"]): record for record in estimate.frame.to_dict("records")}
+    for outcome in theme.in_order(records):
+        record, n = records[outcome], _number(records[outcome], "n_deals")
+        look = {"colour": theme.QUIET if outcome == "open" else theme.colour(outcome)}
+        look["marker"] = theme.MARKERS.get(outcome, "circle").replace("-open", "")
+        plain = _number(record, "count_estimate")
+        name = theme.outcome_name(outcome)
+        meaningful = record.get("meaningful") is None or bool(record["meaningful"])
+        dots = [_dot(record, f"{name}, by amount", n, lift=0.13, hollow=not meaningful, **look)]
+        in_deals = f"in deals {wording.percent(plain, n)}" if math.isfinite(plain) else ""
+        if in_deals:
+            hover = f"{name}, every deal counting once: {wording.percent(plain, n)}"
+            dots.append(Dot(plain, math.nan, math.nan, hollow=True, lift=-0.13, hover=hover, **look))
+        rows.append(Row(name, tuple(dots), _figure(record, n), in_deals, _note(record)))
+        said.append(f"{name}: {_figure(record, n)} by amount, {in_deals}")
+    share = _number(dict(estimate.frame.iloc[0]), "largest_deal_share") if len(estimate.frame) else math.nan
+    if math.isfinite(share) and not subtitle:
+        subtitle = (
+            f"The largest deal is {wording.percent(share, 2000)} of the amount. Filled: by amount; hollow: by deals"
+        )
+    words = Words(title, subtitle, wording.provenance(estimate.meta), f"{title}. {listed(said)}.")
+    return dot_rows(rows, words, Columns(characters=30, left=200))

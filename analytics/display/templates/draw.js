@@ -1,0 +1,73 @@
+// Draws every figure of the page from its JSON: for the width of the window, for a dark screen, for paper.
+(function () {
+  "use strict";
+  var DARK = /*DARK*/{};
+  var NARROW = 560, PAPER = 670; // pixels: labels go above their rows below the first; width of A4 between its margins
+  var dark = window.matchMedia("(prefers-color-scheme: dark)");
+  var state = (window.winlossFigures = { drawn: 0, wanted: 0, errors: [] });
+
+  function recoloured(node) {
+    if (typeof node === "string") {
+      if (DARK[node]) return DARK[node];
+      if (node.indexOf("#") < 0 && node.indexOf("rgba(") < 0) return node;
+      return node.replace(/#[0-9A-Fa-f]{6}\b|rgba\(\d+,\d+,\d+,/g, function (found) { return DARK[found] || found; });
+    }
+    if (Array.isArray(node)) return node.map(recoloured);
+    if (node && typeof node === "object") {
+      var copy = {};
+      Object.keys(node).forEach(function (key) { copy[key] = key === "meta" ? node[key] : recoloured(node[key]); });
+      return copy;
+    }
+    return node;
+  }
+
+  function set(target, path, value) {
+    var keys = path.split("."), last = keys.pop();
+    keys.forEach(function (key) { target = target[key] = target[key] || {}; });
+    target[last] = value;
+  }
+
+  function narrowed(layout) {
+    var change = (layout.meta && layout.meta.narrow) || {};
+    Object.keys(change).forEach(function (path) {
+      if (path !== "annotations") return set(layout, path, change[path]);
+      change.annotations.forEach(function (keys, i) {
+        Object.keys(keys).forEach(function (key) {
+          if (keys[key] === null) delete layout.annotations[i][key];
+          else layout.annotations[i][key] = keys[key];
+        });
+      });
+    });
+  }
+
+  function draw(plot, printing) {
+    var figure = JSON.parse(plot.parentNode.querySelector("script.wl-data").textContent);
+    var width = printing ? Math.min(PAPER, parseInt(plot.parentNode.style.maxWidth, 10) || PAPER) : plot.clientWidth;
+    var look = [width, dark.matches && !printing].join();
+    if (!width || plot.dataset.look === look) return;
+    if (width < NARROW) narrowed(figure.layout);
+    figure.layout.width = width;
+    figure.layout.autosize = false;
+    plot.style.height = figure.layout.height + "px";
+    if (dark.matches && !printing) figure = recoloured(figure);
+    plot.dataset.look = look;
+    window.Plotly.react(plot, figure.data, figure.layout, { displayModeBar: false, staticPlot: false, showTips: false })
+      .then(function () { if (!plot.dataset.drawn) { plot.dataset.drawn = "1"; state.drawn += 1; } })
+      .catch(function (error) { state.errors.push(plot.id + ": " + error); });
+  }
+
+  function all(printing) {
+    document.querySelectorAll(".wl-plot").forEach(function (plot) {
+      try { draw(plot, printing); } catch (error) { state.errors.push(plot.id + ": " + error); throw error; }
+    });
+  }
+
+  var waiting = 0;
+  function later() { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(function () { all(false); }); }
+  state.wanted = document.querySelectorAll(".wl-plot").length;
+  all(false);
+  window.addEventListener("resize", later);
+  dark.addEventListener("change", later);
+  window.addEventListener("beforeprint", function () { all(true); });
+  window.addEventListener("afterprint", later);
+})();
