@@ -15,7 +15,7 @@ from analytics.records.sources.lookups import with_lookups
 from analytics.records.sources.raw import FILE, LINE, RawTable
 from analytics.records.sources.reading import read_table
 from analytics.records.sources.table_mapping import OutcomeColumn, TableMapping
-from analytics.records.sources.values import clean_texts, parse_moments, parse_numbers, zone_named
+from analytics.records.sources.values import clean_texts, parse_flags, parse_moments, parse_numbers, zone_named
 
 MOMENT = "__moment__"
 """The full time of `recorded_on`, which orders the states of one day."""
@@ -102,7 +102,8 @@ def conform(
     mapping : TableMapping
         What each contract column is called in the file.
     contract : mapping of str to str
-        Contract column -> type (string, date, int64, float64).
+        Contract column -> type: string, date (of the zone), day (a date that no zone moves), moment, int64, float64,
+        flag.
     timezone : str or None
         Zone of the dates of timestamps that carry a zone.
     ledger : RejectLedger
@@ -127,18 +128,21 @@ def conform(
     for target, name in {**mapping.columns, **mapping.attributes}.items():
         texts = clean_texts(raw.frame[name], mapping.read.missing)
         kind = contract.get(target, "string")
-        if kind == "date":
+        if kind in ("date", "day", "moment"):
             form = mapping.date_format(target)
-            moments = parse_moments(texts, form, zone)
+            moments = parse_moments(texts, form, zone if kind != "day" else None)
             said = "is not an ISO date (2025-10-01)" if form == "iso" else f"is not a date written as {form}"
             defects.unread(texts, moments, name, said, f"State its format under dates: {target}: in the params")
-            out[target] = moments.dt.normalize()
+            out[target] = moments if kind == "moment" else moments.dt.normalize()
             if target == "recorded_on":
                 out[MOMENT] = moments
         elif kind in ("float64", "int64"):
             out[target] = parse_numbers(texts, mapping.read)
             action = "State read: {decimal: …, thousands: …} in the params"
             defects.unread(texts, out[target], name, "is not a number", action)
+        elif kind == "flag":
+            out[target] = parse_flags(texts)
+            defects.unread(texts, out[target], name, "is neither true nor false", "Export it as true and false")
         else:
             out[target] = texts
     for target, value in mapping.constants.items():

@@ -10,12 +10,11 @@ from analytics.records.contract import HISTORY_COLUMNS, STATUSES, History
 from analytics.records.rejects import RejectLedger
 from analytics.records.sources.conform import MOMENT, Reader, Rows
 from analytics.records.sources.mapping import FlatSource
+from analytics.records.sources.reconstruct import ONLY_TODAY, reconstructed
 from analytics.records.sources.states import ORDER, history_of, side_frames
 from analytics.records.sources.table_mapping import TableMapping
 
 ONLY_WHEN_CLOSED = ("closed_on", "reason")
-ONLY_TODAY = ("stage", "reason", "amount", "closed_on", "expected_close_on", "status")
-"""What today's row of a closed deal says of its end, and not of the time when it was open."""
 
 
 def read_flat(source: FlatSource, *, base: Path, timezone: str | None = None) -> History:
@@ -51,7 +50,7 @@ def read_flat(source: FlatSource, *, base: Path, timezone: str | None = None) ->
         states = _recorded(source.history, reader, today)
     else:
         assert today is not None  # the mapping was checked to name one or the other
-        states = _reconstructed(today.frame)
+        states = reconstructed(today.frame)
     return history_of(
         states,
         side=side_frames(source.side, reader),
@@ -89,22 +88,6 @@ def _today(source: FlatSource, reader: Reader) -> Rows:
     return rows.without(rows.frame["status"] != "open", "closed, and no closing date is mapped")
 
 
-def _reconstructed(frame: pd.DataFrame) -> pd.DataFrame:
-    """An open state on the opening day and a closed one on the closing day, from today's row."""
-    is_open = frame["status"] == "open"
-    backwards = ~is_open & (frame["closed_on"] < frame["opened_on"]) if "closed_on" in frame else is_open & False
-    opening = frame[~backwards].assign(recorded_on=lambda rows: rows["opened_on"])
-    closed = (opening["status"] != "open").to_numpy()
-    for column in [name for name in ONLY_TODAY if name in opening.columns]:
-        opening[column] = opening[column].where(~closed)
-    opening["status"] = "open"
-    closing = frame[~is_open].copy()
-    if len(closing):
-        closing["recorded_on"] = closing[["closed_on", "opened_on"]].max(axis=1)
-    states = pd.concat([opening.assign(**{ORDER: 0}), closing.assign(**{ORDER: 1})], ignore_index=True)
-    return states.drop(columns=[MOMENT], errors="ignore")
-
-
 def _recorded(mapping: TableMapping, reader: Reader, today: Rows | None) -> pd.DataFrame:
     rows = checked_deals(reader.rows(mapping, HISTORY_COLUMNS, role="history"), mapping)
     rows = rows.without(rows.frame["recorded_on"].isna(), f"no date of recording ({mapping.columns['recorded_on']})")
@@ -133,4 +116,4 @@ def _filled(states: pd.DataFrame, today: pd.DataFrame) -> pd.DataFrame:
     unseen = today[~today["deal_id"].isin(states["deal_id"])]
     if unseen.empty:
         return filled
-    return pd.concat([filled, _reconstructed(unseen)], ignore_index=True)
+    return pd.concat([filled, reconstructed(unseen)], ignore_index=True)

@@ -51,6 +51,13 @@ def parse_numbers(texts: pd.Series, read: Reading) -> pd.Series:
     return pd.Series([parsed.get(text, math.nan) for text in texts], index=texts.index, dtype="float64")
 
 
+def parse_flags(texts: pd.Series) -> pd.Series:
+    """Parse truth values; None where the text is missing or neither."""
+    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    values = [None if text is None else known.get(text.lower()) for text in texts]
+    return pd.Series(values, index=texts.index, dtype=object)
+
+
 def zone_named(timezone: str | None) -> ZoneInfo | None:
     """The zone of the params.
 
