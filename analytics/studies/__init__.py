@@ -1,1 +1,1 @@
-"""."""
+"""Studies: checked parameters in, notebooks run, a bundle of results out."""
