@@ -125,7 +125,7 @@ def _check_encoding(path: Path, read: Reading, name: str) -> None:
         raise InputError(
             f"the encoding {read.encoding!r} is unknown",
             file=name,
-            action=f"Correct read.encoding in the params: {nearest(read.encoding, ENCODINGS)}",
+            action=f"Correct read.encoding in the params ({nearest(read.encoding, ENCODINGS)})",
         ) from error
     if path.stat().st_size == 0:
         raise InputError("is empty", file=name, action="Export it again")

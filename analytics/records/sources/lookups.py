@@ -46,7 +46,7 @@ def _column_of(name: str, raw: RawTable, mapping: TableMapping, added: set[str])
         "values: fixes this column and the file lacks it",
         file=raw.name,
         column=name,
-        action=f"Correct values: in the params: {nearest(name, [*raw.columns, *added, *mapped])}",
+        action=f"Correct values: in the params ({nearest(name, [*raw.columns, *added, *mapped])})",
     )
 
 

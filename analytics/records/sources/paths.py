@@ -52,7 +52,7 @@ def require_file(path: Path, written: str) -> Path:
         raise InputError("is a folder", file=written, action="Name a file, or use folder: with a pattern:")
     siblings = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     hint = nearest(path.name, siblings) if siblings else f"the folder {path.parent} does not exist"
-    raise InputError("does not exist", file=written, action=f"Check the path in the params: {hint}")
+    raise InputError("does not exist", file=written, action=f"Check the path in the params ({hint})")
 
 
 def file_sha256(path: Path) -> str:

@@ -65,7 +65,7 @@ class RawTable:
                     "the mapping names this column and the file lacks it",
                     file=self.name,
                     column=name,
-                    action=f"Correct {block}: {target} in the params: {nearest(name, self.columns)}",
+                    action=f"Correct {block}: {target} in the params ({nearest(name, self.columns)})",
                 )
             if self.columns.count(name) > 1:
                 raise InputError(

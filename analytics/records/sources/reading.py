@@ -75,7 +75,7 @@ def read_file(path: Path, read: Reading, *, name: str, ledger: RejectLedger, rol
     )
     if not ending:
         raise InputError(
-            f"its format {path.suffix or path.name!r} is not read", file=name, action=f"Use one of {', '.join(FORMATS)}"
+            f"its format {path.suffix!r} is not read", file=name, action=f"Use one of {', '.join(FORMATS)}"
         )
     contents = _reader(ending)(path, read, name)
     return _entered(contents, name, file_sha256(path), ledger, role)

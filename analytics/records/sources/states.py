@@ -126,6 +126,8 @@ def side_frames(side: Mapping[str, TableMapping], reader: Reader) -> dict[str, p
         for column in SIDE_REQUIRED[name]:
             rows = rows.without(rows.frame[column].isna(), f"no {column} ({mapping.columns.get(column, column)})")
         frames[name] = rows.frame
+        if "side" in rows.frame:  # Buyer and buyer are one side
+            frames[name] = rows.frame.assign(side=rows.frame["side"].str.lower())
     return frames
 
 

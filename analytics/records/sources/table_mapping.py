@@ -180,7 +180,7 @@ def check_side(side: dict[str, TableMapping]) -> None:
     """
     for name, mapping in side.items():
         if name not in SIDE_TABLES:
-            raise ValueError(f"there is no side table {name!r}: {nearest(name, SIDE_TABLES)}")
+            raise ValueError(f"there is no side table {name!r} ({nearest(name, SIDE_TABLES)})")
         require_place(mapping.file, mapping.folder, mapping.url, mapping.table)
         check_columns(mapping.constants, SIDE_TABLES[name], required=(), block=f"side: {name}: constants")
         required = tuple(column for column in SIDE_REQUIRED[name] if column not in mapping.constants)
@@ -217,7 +217,7 @@ def check_columns(
     """
     for name in given:
         if name not in allowed:
-            raise ValueError(f"{block}: there is no {name!r} to map: {nearest(name, allowed)}")
+            raise ValueError(f"{block}: there is no {name!r} to map ({nearest(name, allowed)})")
     for name in required:
         if name not in given:
             raise ValueError(f"{block}: {name} must be mapped to a column of the file")

@@ -57,7 +57,7 @@ def read_excel(path: Path, read: Reading, name: str) -> Contents:
             raise InputError(
                 f"has no sheet {read.sheet!r}",
                 file=name,
-                action=f"Correct read.sheet in the params: {nearest(read.sheet, book.sheetnames)}",
+                action=f"Correct read.sheet in the params ({nearest(read.sheet, book.sheetnames)})",
             )
         sheet = book[read.sheet] if read.sheet else book[book.sheetnames[0]]
         rows = [list(row) for row in sheet.iter_rows(values_only=True)]
@@ -83,7 +83,7 @@ def read_sql(url: str, table: str, base: Path) -> tuple[Contents, str]:
         names = list(connection.list_tables())
         if table not in names:
             raise InputError(
-                f"the database has no table {table!r}", action=f"Correct table: in the params: {nearest(table, names)}"
+                f"the database has no table {table!r}", action=f"Correct table: in the params ({nearest(table, names)})"
             )
         source = connection.table(table)
         frame = source.order_by([source[column] for column in source.columns]).to_pyarrow()

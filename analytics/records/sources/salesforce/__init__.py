@@ -26,9 +26,9 @@ def read_salesforce(source: SalesforceSource, *, base: Path, timezone: str | Non
 
     A deal opens on the date of CreatedDate. Each OpportunityHistory row is a state with the values after the change;
     OpportunityFieldHistory adds when owner, reason, attributes and other mapped fields changed (before its first
-    recorded change a field had that change's old value; without any, today's value). CloseDate is the expected close while a
-    deal is open and the typed closing date once it is closed. Times with a zone are dated in `timezone`; CloseDate
-    never moves. Without OpportunityHistory only today's state is known (`kind="current_only"`).
+    recorded change a field had that change's old value; without any, today's value). CloseDate is the expected close
+    while a deal is open and the typed closing date once it is closed. Times with a zone are dated in `timezone`;
+    CloseDate never moves. Without OpportunityHistory only today's state is known (`kind="current_only"`).
 
     Parameters
     ----------
@@ -176,5 +176,5 @@ def _with_today(
     changed = deals["LastStageChangeDate"] if "LastStageChangeDate" in deals else pd.Series(pd.NaT, index=deals.index)
     moment = changed.astype("datetime64[ns]").fillna(states[MOMENT].max())
     moment = moment.clip(lower=today["deal_id"].map(last.set_index("deal_id")[MOMENT]))
-    extra = today.assign(**{MOMENT: moment, "recorded_on": moment.dt.normalize()})[differs]
+    extra: pd.DataFrame = today.assign(**{MOMENT: moment, "recorded_on": moment.dt.normalize()})[differs]
     return pd.concat([states, extra], ignore_index=True)

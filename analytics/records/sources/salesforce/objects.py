@@ -123,7 +123,7 @@ def _object_file(name: str, source: SalesforceSource, base: Path) -> Path | None
         raise InputError(
             "holds no Opportunity file (.csv, .csv.gz, .parquet or .xlsx)",
             file=source.folder,
-            action=f"Export the object Opportunity: {nearest('Opportunity.csv', [path.name for path in paths])}",
+            action=f"Export the object Opportunity ({nearest('Opportunity.csv', [path.name for path in paths])})",
         )
     return found[0] if found else None
 

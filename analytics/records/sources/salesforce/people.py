@@ -60,7 +60,7 @@ def activities(source: SalesforceSource, reader: Reader, deals: Rows, deleted: s
         }
     )
     for column, field in source.side_columns("activities").items():
-        frame[column] = tasks[field]
+        frame[column] = tasks[field].str.lower() if column == "side" else tasks[field]
     return frame
 
 
