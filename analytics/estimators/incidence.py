@@ -250,7 +250,7 @@ def _rows(values: dict[str, Any], columns: dict[str, Any], conf_level: float, in
     # a weighted sum may miss 0 and 1 by rounding, and a variance of nothing may come out as 1e-20
     estimate = np.where(estimate > 1 - 1e-12, 1.0, np.where(estimate < 1e-15, 0.0, estimate))
     nothing = columns["variance"] <= 1e-11 * estimate * (1 - estimate) / np.maximum(n_eff, 1.0)
-    std_error = np.sqrt(np.where(nothing, 0.0, columns["variance"]))
+    std_error = np.sqrt(np.where(nothing | (estimate == 0) | (estimate == 1), 0.0, columns["variance"]))
     low, high = probability_interval(estimate, std_error, n_eff, conf_level=conf_level, interval=interval)
     reason = columns["reason"] or "the accounts do not differ, so their variance says nothing"
     if columns["reason"]:

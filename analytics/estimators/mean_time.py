@@ -160,15 +160,16 @@ def _greenwood_mean(curve: Curve, horizon: float) -> Floats:
     step = days_spent(curve, horizon)
     lam, lam_any, n = curve.hazard, curve.hazard_any, np.maximum(curve.w_risk, 1e-300)
     left = np.cumsum(step[::-1])[::-1]
-    at_risk = np.where(lam_any < 1, curve.survival, 1.0)
+    going_on = curve.survival > 0  # nothing changes any more once nobody is open
+    at_risk = np.where(going_on, curve.survival, 1.0)
     weight = curve.before**2 / n
     variance = []
     for k in range(lam.shape[1]):
         f = curve.incidence[:, k]
         later = np.cumsum((f * step)[::-1])[::-1] - f * left
-        y = np.where(lam_any < 1, later / at_risk, 0.0)
+        y = np.where(going_on, later / at_risk, 0.0)
         terms = left**2 * lam[:, k] * (1 - lam[:, k]) - 2 * left * y * lam[:, k] * (1 - lam_any)
         variance.append(float(weight @ (terms + y * y * lam_any * (1 - lam_any))))
-    y = np.where(lam_any < 1, np.cumsum((curve.survival * step)[::-1])[::-1] / at_risk, 0.0)
+    y = np.where(going_on, np.cumsum((curve.survival * step)[::-1])[::-1] / at_risk, 0.0)
     variance.append(float(weight @ (y * y * lam_any * (1 - lam_any))))
     return np.asarray(np.maximum(variance, 0.0), dtype=float)
