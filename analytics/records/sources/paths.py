@@ -18,6 +18,17 @@ def resolve_path(text: str, base: Path) -> Path:
     Raises
     ------
     InputError
+        As `expand_variables`.
+    """
+    return (base / expand_variables(text)).expanduser()
+
+
+def expand_variables(text: str) -> str:
+    """Put the values of ${WINLOSS_…} variables into a path or a database address.
+
+    Raises
+    ------
+    InputError
         Where it names a variable that is not set, or one that does not begin with `WINLOSS_`.
     """
 
@@ -35,7 +46,7 @@ def resolve_path(text: str, base: Path) -> Path:
             )
         return os.environ[name]
 
-    return (base / VARIABLE.sub(value, text)).expanduser()
+    return VARIABLE.sub(value, text)
 
 
 def require_file(path: Path, written: str) -> Path:

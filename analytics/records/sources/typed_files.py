@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.records.errors import InputError, nearest
-from analytics.records.sources.paths import VARIABLE, resolve_path
+from analytics.records.sources.paths import expand_variables, resolve_path
 from analytics.records.sources.raw import Contents
 from analytics.records.sources.table_mapping import Reading
 
@@ -80,12 +80,7 @@ def read_sql(url: str, table: str, base: Path) -> tuple[Contents, str]:
 
     connection = connect(_resolved_url(url, base))
     try:
-        names = list(connection.list_tables())
-        if table not in names:
-            raise InputError(
-                f"the database has no table {table!r}", action=f"Correct table: in the params ({nearest(table, names)})"
-            )
-        source = connection.table(table)
+        source = _database_table(connection, table)
         frame = source.order_by([source[column] for column in source.columns]).to_pyarrow()
     finally:
         connection.disconnect()
@@ -96,12 +91,40 @@ def read_sql(url: str, table: str, base: Path) -> tuple[Contents, str]:
     return contents, digest.hexdigest()
 
 
+def _database_table(connection: Any, table: str) -> Any:
+    import ibis
+
+    schema, _, plain = table.rpartition(".")
+    for name, place in ((table, None), (plain, schema)):
+        if place != "":
+            try:
+                return connection.table(name, database=place)
+            except ibis.common.exceptions.TableNotFound:
+                continue
+    names = _table_names(connection)
+    raise InputError(
+        f"the database has no table {table!r}", action=f"Correct table: in the params ({nearest(table, names)})"
+    )
+
+
+def _table_names(connection: Any) -> list[str]:
+    if connection.name == "sqlite":
+        return list(connection.list_tables())
+    # ibis 12.0 calls what DuckDB 2.0 no longer has when it lists tables; the standard's own list is there for both.
+    tables = connection.table("tables", database="information_schema")
+    own = ~tables.table_schema.isin(["information_schema", "pg_catalog"])
+    found = tables.filter(own).select("table_schema", "table_name").to_pyarrow().to_pylist()
+    home = {"main", "public"}
+    names = [row["table_name"] if row["table_schema"] in home else ".".join(row.values()) for row in found]
+    return sorted(names)
+
+
 def _resolved_url(url: str, base: Path) -> str:
     """Resolve the file of a duckdb:// or sqlite:// URL like any other path of the params."""
     for scheme in ("duckdb:///", "sqlite:///"):
         if url.startswith(scheme):
             return scheme + str(resolve_path(url.removeprefix(scheme), base).resolve())
-    return str(resolve_path(url, Path())) if VARIABLE.search(url) else url
+    return expand_variables(url)
 
 
 def _sheet_contents(rows: list[list[Any]], name: str) -> Contents:
