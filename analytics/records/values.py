@@ -1,0 +1,171 @@
+"""What an episode says: outcome and dates by the rules, amounts in one currency, attributes at a stated moment."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from analytics.records.contract import History
+from analytics.records.definitions import CurrencyPolicy, Definitions
+from analytics.records.errors import InputError, nearest
+from analytics.records.rules import OutcomeRules
+from analytics.records.states import known_side
+
+SEGMENT_COLUMNS = ("pipeline", "owner_id", "source")
+"""History columns that, like declared attributes, are read at the moment that `attributes_at` names."""
+
+_LAST_VALUES = (
+    "account_id", "opened_on", "stage", "status", "closed_on", "expected_close_on", "reason", "amount", "currency",
+)  # fmt: skip
+_KEYS = {"opening": ("opening_on", "opening_sequence"), "as_of": ("newest_on", "newest_sequence")}
+
+
+def with_values(episodes: Any, states: Any, history: History, definitions: Definitions) -> Any:
+    """Look up the values of each episode's last state, and of each attribute at its moment (`states` are numbered).
+
+    Raises
+    ------
+    InputError
+        When `attributes_at` names a column that this history does not have.
+    """
+    import ibis
+
+    segments = (*SEGMENT_COLUMNS, *history.attributes)
+    for column in definitions.attributes_at:
+        if column not in segments:
+            raise InputError(
+                f"is not an attribute of this history; {nearest(column, segments)}", column="attributes_at",
+                value=column, action="Correct the name, or map the attribute in the source",
+            )  # fmt: skip
+    closed = episodes.closed_recorded_on.notnull()
+    episodes = episodes.mutate(
+        end_on=ibis.ifelse(closed, episodes.closed_recorded_on, episodes.last_on),
+        end_sequence=ibis.ifelse(closed, episodes.closed_sequence, episodes.last_sequence),
+    )
+    last = ("deal_id", *_LAST_VALUES)
+    episodes = _looked_up(episodes, states, ("last_on", "last_sequence"), {name: name for name in last})
+    worth = {"open_amount": "amount", "open_currency": "currency"}
+    episodes = _looked_up(episodes, states, ("amount_on", "amount_sequence"), worth)
+    for moment, keys in (_KEYS | {"close": ("end_on", "end_sequence")}).items():
+        names = {name: name for name in segments if definitions.attributes_at.get(name, "opening") == moment}
+        if names:
+            episodes = _looked_up(episodes, states, keys, names)
+    return episodes
+
+
+def _looked_up(episodes: Any, states: Any, keys: tuple[str, str], columns: dict[str, str]) -> Any:
+    found = states.select(key_deal="deal", key_on="recorded_on", key_sequence="sequence", **columns)
+    joined = episodes.left_join(
+        found,
+        [
+            episodes.deal == found.key_deal,
+            episodes[keys[0]] == found.key_on,
+            episodes[keys[1]] == found.key_sequence,
+        ],
+    )
+    return joined.drop("key_deal", "key_on", "key_sequence")
+
+
+def with_outcome(episodes: Any, rules: OutcomeRules, definitions: Definitions, as_of: dt.date) -> Any:
+    """Decide outcome, opening and closing day, `entry` and `exit` of each episode."""
+    import ibis
+
+    fired, closed = episodes.fired_on.notnull(), episodes.closed_recorded_on.notnull()
+    declared = (episodes.status == "closed_lost") & _is_declared(episodes.reason, rules)
+    outcome = ibis.cases(
+        (fired, "no_decision"), (episodes.status == "closed_won", "won"), (declared, "no_decision"),
+        (episodes.status == "closed_lost", "lost"), (episodes.status == "closed_unknown", "unknown"), else_="open",
+    )  # fmt: skip
+    kind = ibis.cases((fired, episodes.fired_kind), (declared, "declared"), else_=ibis.null("string"))
+    opened_on = ibis.ifelse(episodes.episode == 1, episodes.opened_on, episodes.begun_on)
+    recorded = ibis.ifelse(fired, episodes.fired_on, episodes.closed_recorded_on)
+    # A typed date later than the recording is a promise, not a closing; an empty one says nothing.
+    typed = (episodes.closed_on < recorded) & ~fired & (definitions.close_date == "typed")
+    closed_on = ibis.ifelse(typed, episodes.closed_on, recorded)
+    # A re-opened deal cannot have ended before it was re-opened, whatever date was typed.
+    closed_on = ibis.ifelse((episodes.episode > 1) & (closed_on < opened_on), opened_on, closed_on)
+    closed_on = ibis.ifelse(fired | closed, closed_on, ibis.null("date"))
+    begun = ibis.ifelse(episodes.last_on > episodes.begun_on, episodes.last_on, episodes.begun_on)
+    episodes = episodes.mutate(
+        outcome=outcome, no_decision_kind=kind, opened_on=opened_on, closed_on=closed_on,
+        recorded_on=recorded.coalesce(begun),
+    )  # fmt: skip
+    end = episodes.closed_on.coalesce(ibis.date(as_of))
+    episodes = episodes.mutate(exit=_days(end, episodes.opened_on), entry=_entry(episodes.opened_on, definitions))
+    in_time = episodes.closed_on.isnull() | (episodes.qualified_on < episodes.closed_on)
+    return episodes.mutate(
+        qualified_on=ibis.ifelse(in_time, episodes.qualified_on, ibis.null("date")),
+        born_closed=episodes.born_closed & (episodes.episode == 1),
+    )
+
+
+def _is_declared(reason: Any, rules: OutcomeRules) -> Any:
+    import ibis
+
+    keys = rules.reason_keys
+    return reason.strip().lower().isin(keys) if keys else ibis.literal(False)
+
+
+def _entry(opened_on: Any, definitions: Definitions) -> Any:
+    import ibis
+
+    if definitions.observed_from is None:
+        return ibis.literal(-1, type="int64")
+    start = ibis.date(definitions.observed_from)
+    return ibis.ifelse(opened_on < start, _days(start, opened_on) - 1, -1)
+
+
+def _days(later: Any, earlier: Any) -> Any:
+    return later.delta(earlier, unit="day").cast("int64")
+
+
+def with_amounts(episodes: Any, history: History, policy: CurrencyPolicy, as_of: dt.date) -> Any:
+    """Choose each episode's amount, and convert it; `rate` is missing where there is none."""
+    import ibis
+
+    # Lost deals are often zeroed on closing: what they were worth is the last amount they had while open.
+    emptied = (
+        episodes.closed_recorded_on.notnull() & (episodes.amount.fill_null(0) == 0) & episodes.open_amount.notnull()
+    )
+    episodes = episodes.mutate(
+        amount_original=ibis.ifelse(emptied, episodes.open_amount, episodes.amount),
+        currency_original=ibis.ifelse(emptied, episodes.open_currency, episodes.currency),
+    ).drop("amount", "currency")
+    if policy.policy == "own":
+        return episodes.mutate(
+            amount=episodes.amount_original, currency=episodes.currency_original, rate=ibis.literal(1.0)
+        )
+    if policy.policy == "plan_rate":
+        branches = [(episodes.currency_original == currency, rate) for currency, rate in policy.rates.items()]
+        home = (episodes.currency_original == policy.report_in, 1.0)
+        episodes = episodes.mutate(rate=ibis.cases(home, *branches, else_=ibis.null("float64")))
+    else:
+        episodes = _with_dated_rate(episodes, history, policy, as_of)
+    zero = episodes.amount_original == 0
+    return episodes.mutate(
+        amount=ibis.ifelse(zero, 0.0, episodes.amount_original * episodes.rate), currency=ibis.literal(policy.report_in)
+    )
+
+
+def _with_dated_rate(episodes: Any, history: History, policy: CurrencyPolicy, as_of: dt.date) -> Any:
+    import ibis
+
+    known = known_side(history, "fx_rates", as_of, event="valid_from")
+    if known is None:
+        raise InputError(
+            "needs the table fx_rates, which this source does not have", column="currency.policy",
+            value=policy.policy, action="Map fx_rates under side, or use policy: plan_rate with rates",
+        )  # fmt: skip
+    # A corrected rate replaces the one it corrects.
+    newest = ibis.window(group_by=["currency", "valid_from"], order_by=[known.known_on.desc(), known.rate.desc()])
+    rates = known.mutate(place=ibis.row_number().over(newest))
+    rates = rates.filter(rates.place == 0).select(rate_currency="currency", rate_from="valid_from", fx="rate")
+    on_day = episodes.opened_on if policy.policy == "rate_at_opening" else ibis.date(as_of)
+    dated = episodes.mutate(rate_day=on_day)
+    dated = dated.asof_join(
+        rates, on=dated.rate_day >= rates.rate_from, predicates=[dated.currency_original == rates.rate_currency]
+    )
+    home = dated.currency_original == policy.report_in
+    return dated.mutate(rate=ibis.ifelse(home.fill_null(False), 1.0, dated.fx)).drop(
+        "rate_currency", "rate_from", "fx", "rate_day"
+    )
