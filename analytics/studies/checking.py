@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -81,7 +82,8 @@ def checked(model: type[ModelT], content: Mapping[str, Any], *, file: str | None
     changed = _changed(json.loads(text), result.model_dump(mode="json"), ())
     if changed is not None:
         path, given, meant = changed
-        wanted = _MEANT[type(meant)]
+        day = isinstance(meant, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", meant)
+        wanted = "a date like 2026-01-31" if day else _MEANT[type(meant)]
         raise InputError(f"the key {'.'.join(map(str, path))!r} must be {wanted}", file=file, value=given)
     return result
 

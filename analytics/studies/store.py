@@ -99,14 +99,12 @@ def as_csv(frame: pd.DataFrame) -> str:
 
     Examples
     --------
-    >>> print(as_csv(pd.DataFrame({"who": ["=HYPERLINK(1)", "Ann"], "change": [-0.5, 2.0]})))
-    who,change
-    '=HYPERLINK(1),-0.5
-    Ann,2.0
-    <BLANKLINE>
+    >>> as_csv(pd.DataFrame({"who": ["=HYPERLINK(1)", "Ann"], "change": [-0.5, 2.0]})).split()
+    ['who,change', "'=HYPERLINK(1),-0.5", 'Ann,2.0']
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    text = io.StringIO(newline="")
+    # The standard's line ends: with "\n" alone a carriage return within a cell would not be quoted and end the row.
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([_harmless(column) for column in frame.columns])
     for row in frame.itertuples(index=False, name=None):
         writer.writerow([_harmless(plain(value)) for value in row])
@@ -115,7 +113,7 @@ def as_csv(frame: pd.DataFrame) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
-    _whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+    _whole(path, lambda part: part.write_text(text, encoding="utf-8", newline=""))
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -1,0 +1,145 @@
+"""The snapshot cache: what was computed once from the same input is read back, without the engine that computed it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+import functools
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import analytics.records
+from analytics.estimators.result import SCHEMA_VERSION
+from analytics.records.contract import HISTORY_COLUMNS, SIDE_TABLES, History, SourceFile
+from analytics.records.engine import connect
+from analytics.studies.store import write_frame, write_json
+
+
+@functools.cache
+def records_code() -> str:
+    """Hash the code that makes snapshots: a changed line there must not meet yesterday's cache."""
+    folder = Path(analytics.records.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def cache_key(**facts: Any) -> str:
+    """Hash everything that a cached frame depends on, the code and the schema version included."""
+    everything = {**facts, "code": records_code(), "schema_version": SCHEMA_VERSION}
+    return hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def cached_frame(folder: Path, key: str, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    """Read a frame from the cache; where it is not there, compute it, write it, and read it back.
+
+    It is read back even when it has just been computed, so that a first run and a second one see the same types.
+    """
+    path = folder / f"{key}.parquet"
+    if not path.is_file():
+        write_frame(path, compute())
+    return pd.read_parquet(path)
+
+
+@dataclass(frozen=True)
+class CachedHistory:
+    """A History on disk: its tables as Parquet, its facts as JSON."""
+
+    folder: Path
+    facts: dict[str, Any]
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """Everything that was read."""
+        return tuple(SourceFile(**file) for file in self.facts["files"])
+
+    @property
+    def known_to(self) -> dt.date | None:
+        """The last day on which anything was recorded."""
+        return _day(self.facts["known_to"])
+
+    @property
+    def first_record(self) -> dt.date | None:
+        """The first day on which anything was recorded; None where there are no deals."""
+        return _day(self.facts["first_record"])
+
+    def rejects(self) -> pd.DataFrame:
+        """Every rejected row."""
+        return pd.read_parquet(self.folder / "rejects.parquet")
+
+    def as_frames(self) -> History:
+        """The History as pandas frames (dates as Timestamps), without any engine."""
+        return self._history(self._frame)
+
+    def as_tables(self) -> History:
+        """The History as tables of an engine, for snapshots that are not in the cache."""
+        engine = connect()
+        return self._history(lambda name: engine.read_parquet(str(self.folder / f"{name}.parquet")))
+
+    def _history(self, table: Callable[[str], Any]) -> History:
+        return History(
+            table=table("table"),
+            side={name: table(f"side-{name}") for name in self.facts["side"]},
+            kind=self.facts["kind"],
+            attributes=tuple(self.facts["attributes"]),
+            rejects=self.rejects(),
+            files=self.files,
+            known_to=self.known_to,
+        )
+
+    def _frame(self, name: str) -> pd.DataFrame:
+        frame = pd.read_parquet(self.folder / f"{name}.parquet")
+        contract = HISTORY_COLUMNS if name == "table" else SIDE_TABLES.get(name.removeprefix("side-"), {})
+        for column in frame.columns:
+            if contract.get(column) == "date":
+                frame[column] = pd.to_datetime(frame[column]).astype("datetime64[ns]")
+        return frame
+
+
+def cached_history(folder: Path, key: str, read: Callable[[], History]) -> CachedHistory:
+    """Find a History in the cache, or read it from its source and keep it there."""
+    place = folder / f"{key}.history"
+    if not (place / "facts.json").is_file():
+        keep_history(place, read())
+    return CachedHistory(place, json.loads((place / "facts.json").read_text(encoding="utf-8")))
+
+
+def keep_history(place: Path, history: History) -> None:
+    """Write a History into a folder that appears whole or not at all."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(dir=place.parent, prefix=".history-"))
+    try:
+        history.table.to_parquet(part / "table.parquet")
+        for name, table in history.side.items():
+            table.to_parquet(part / f"side-{name}.parquet")
+        write_frame(part / "rejects.parquet", history.rejects)
+        first = pd.read_parquet(part / "table.parquet", columns=["recorded_on"])["recorded_on"].dropna()
+        facts = {
+            "kind": history.kind,
+            "attributes": history.attributes,
+            "side": sorted(history.side),
+            "files": [dataclasses.asdict(file) for file in history.files],
+            "known_to": history.known_to,
+            "first_record": first.min() if len(first) else None,
+        }
+        write_json(part / "facts.json", facts)
+        # Whoever came first at the same moment wrote the same thing.
+        with contextlib.suppress(OSError):
+            os.rename(part, place)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _day(text: str | None) -> dt.date | None:
+    return None if text is None else dt.date.fromisoformat(text)

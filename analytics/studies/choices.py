@@ -1,0 +1,112 @@
+"""Whether what was asked for can be studied at all: the quarter, the as-of date, the scope, the segments."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from analytics.records.calendar import FiscalCalendar, Quarter
+from analytics.records.errors import InputError, nearest
+from analytics.studies.cache import CachedHistory
+from analytics.studies.params import CompanyParams
+
+SEGMENT_COLUMNS = ("pipeline", "source", "owner_id", "currency_original")
+"""Columns of every Deals frame by which deals can be split, beside the declared attributes."""
+
+_STALE_DAYS = 366
+
+
+def quarter_checked(quarter: Quarter, as_of: dt.date) -> Quarter:
+    """Return the quarter if it has begun by the as-of date.
+
+    Raises
+    ------
+    InputError
+        For a quarter in the future.
+    """
+    if quarter.start > as_of:
+        raise InputError(
+            f"the quarter begins on {quarter.start}, after the as-of date {as_of}", value=quarter.name,
+            action="Choose an earlier quarter or a later as_of",
+        )  # fmt: skip
+    return quarter
+
+
+def compared_quarters(calendar: FiscalCalendar, quarter: Quarter, names: Sequence[str] | None) -> tuple[Quarter, ...]:
+    """Return the quarters to compare with: those named, else the one before and the same one a year ago.
+
+    Raises
+    ------
+    InputError
+        For a quarter that is not earlier, or is named twice.
+    """
+    if names is None:
+        return calendar.shift(quarter, -1), calendar.shift(quarter, -4)
+    quarters = tuple(calendar.quarter(name) for name in names)
+    for other in quarters:
+        if other.start >= quarter.start:
+            raise InputError(
+                f"{quarter.name} can only be compared with an earlier quarter", value=other.name,
+                action="Correct compare_to",
+            )  # fmt: skip
+    if len(set(quarters)) < len(quarters):
+        raise InputError("compare_to names a quarter twice", value=", ".join(names), action="Name each quarter once")
+    return quarters
+
+
+def as_of_checked(as_of: dt.date, quarter: Quarter, records: CachedHistory) -> None:
+    """Check that something was recorded by the as-of date, and that records reach into the quarter.
+
+    Raises
+    ------
+    InputError
+        Where the as-of date lies before the first record, the quarter after the last one, or the as-of date more than
+        a year after it (deals would look silent because nobody looked).
+    """
+    first, last = records.first_record, records.known_to
+    if first is None or last is None:
+        raise InputError("the records hold no deals that can be used", action="See which rows were rejected and why")
+    if as_of < first:
+        raise InputError(
+            f"nothing had been recorded by the as-of date {as_of}", action=f"The first record is of {first}"
+        )
+    if quarter.start > last:
+        raise InputError(
+            f"the quarter begins on {quarter.start}, and nothing was recorded after {last}", value=quarter.name,
+            action="Choose an earlier quarter, or export the records again",
+        )  # fmt: skip
+    if (as_of - last).days > _STALE_DAYS:
+        raise InputError(
+            f"nothing was recorded in the year before the as-of date {as_of}", action=f"The last record is of {last}"
+        )
+
+
+def scope_checked(params: CompanyParams, records: CachedHistory) -> None:
+    """Check that the company says which deals are studied; where it does not, list the values to choose from.
+
+    Raises
+    ------
+    InputError
+        With the values found, ready to paste.
+    """
+    scope = params.scope
+    if scope is not None and scope.says_something:
+        return
+    from analytics.records.scope import require_scope
+
+    require_scope(records.as_tables(), params.definitions)
+
+
+def segments_checked(names: Sequence[str], records: CachedHistory) -> tuple[str, ...]:
+    """Return the segments if they are columns of the records.
+
+    Raises
+    ------
+    InputError
+        Naming the nearest column.
+    """
+    known = (*records.facts["attributes"], *SEGMENT_COLUMNS)
+    for name in names:
+        if name not in known:
+            raise InputError(f"there is no column {name!r} to split deals by", action=nearest(name, known))
+    return tuple(dict.fromkeys(names))

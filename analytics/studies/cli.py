@@ -1,0 +1,139 @@
+"""The `winloss` command."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from analytics.records.errors import InputError
+from analytics.studies.exits import DONE, FAILED, INPUT, STOPPED, LockedError
+
+HELP = """Why deals are won, lost, or end in no decision: a quarter's study of a CRM export.
+
+\b
+See the demo company first:
+    winloss run params/demo-2025Q4.yaml
+
+\b
+Then your own export:
+  1. Put the files in a folder. From Salesforce: Opportunity and
+     OpportunityHistory, and where you have them OpportunityFieldHistory,
+     Task and User, as CSV. From anywhere else one table of deals is enough
+     (CSV, Parquet, Excel or a SQL table).
+  2. Copy params/demo.yaml to params/acme.yaml and change what differs:
+     `source` says where the files are and what the columns are called.
+     Other shapes to copy: params/maven.yaml (one table of deals),
+     params/uk_dos.yaml (dated extracts), params/bpi2017.yaml (event log).
+     Leave `scope` out at first: the run stops and lists the values it
+     found, ready to paste.
+  3. Copy params/demo-2025Q4.yaml to params/acme-2025Q4.yaml: the quarter,
+     and as_of, the last day whose records are used.
+  4. winloss run params/acme-2025Q4.yaml
+
+What is wrong with the input is said in one sentence, and nothing is
+half-written. `winloss run --help` lists the exit codes.
+"""
+
+RUN_HELP = """Run a quarter's notebooks and print where the report is.
+
+PARAMS is the quarter's file, params/<company>-<quarter>.yaml; the company's
+own file is read from beside it. The report is written to
+reports/<company>/<quarter>/, next to the params folder.
+
+\b
+Exit codes:
+    0  done
+    1  a study failed
+    2  the input or the parameters cannot be used
+    3  another run is at work on the same company and quarter
+    4  a kernel died
+    5  a study took too long
+  130  stopped
+"""
+
+
+@click.group(help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88})
+@click.version_option(package_name="winloss", message="winloss %(version)s")
+def main() -> None:
+    """Entry point; see HELP."""
+
+
+@main.command(help=RUN_HELP)
+@click.argument("params", type=click.Path(path_type=Path))
+@click.option(
+    "--reports", type=click.Path(path_type=Path), help="Where reports go (default: beside the params folder)."
+)
+@click.option("--only", multiple=True, metavar="NAME", help="Run just this notebook (quarter); may be repeated.")
+@click.option("--notebooks", type=click.Path(path_type=Path), help="Where the notebooks are.")
+@click.option(
+    "--timeout", "seconds", default=1800, show_default=True, type=click.IntRange(1), help="Seconds per notebook."
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def run(
+    params: Path, reports: Path | None, only: tuple[str, ...], notebooks: Path | None, seconds: int, debug: bool
+) -> None:
+    """Run a quarter's notebooks; see RUN_HELP."""
+    from analytics.studies.run import Options, run_study
+
+    with _plainly(debug):
+        result = run_study(params, Options(reports=reports, only=only, notebooks=notebooks, seconds=seconds))
+        for outcome in result.outcomes:
+            if debug and outcome.traceback:
+                click.echo(outcome.traceback, err=True)
+        if result.exit_code != DONE:
+            click.echo("The report was not replaced. What was done is in " + str(result.folder), err=True)
+        else:
+            click.echo(f"Report: {result.page}")
+        sys.exit(result.exit_code)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("demo-export"))
+@click.option("--deals", default=2600, show_default=True, type=click.IntRange(1), help="How many deals.")
+@click.option("--seed", default=2025, show_default=True, help="The same seed writes the same files.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def demo(folder: Path, deals: int, seed: int, debug: bool) -> None:
+    """Write an invented company's Salesforce export into FOLDER, to practise on.
+
+    Nobody in it exists, and what it should show is known.
+    """
+    from analytics.records.sources.simulated.demo import write_demo
+
+    with _plainly(debug):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError("is there already and is not an empty folder", file=str(folder), action="Name another one")
+        write_demo(folder, deals=deals, seed=seed)
+        click.echo(f"Written to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+        click.echo("To study it, copy params/demo.yaml, and let source.folder name this folder.")
+
+
+@contextmanager
+def _plainly(debug: bool) -> Iterator[None]:
+    """Turn what goes wrong into one sentence and an exit code; with `debug`, the traceback as well."""
+    try:
+        yield
+    except (InputError, LockedError) as problem:
+        _fail(str(problem), problem.exit_code, debug)
+    except KeyboardInterrupt:
+        _fail("Stopped. The last good report is as it was.", STOPPED, debug)
+    except OSError as problem:
+        # A missing right or a full disk is the user's to mend; it needs the file's name, not our call stack.
+        _fail(f"{problem.filename or 'the system'}: {problem.strerror or problem}", FAILED, debug)
+    except Exception as problem:
+        _fail(f"It failed with {type(problem).__name__}: {problem}\nAgain with --debug shows where.", FAILED, debug)
+
+
+def _fail(sentence: str, code: int, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    click.echo(("Input: " if code == INPUT else "") + sentence, err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Execute one notebook: beside its target first, under its name only when every cell has run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+
+from analytics.studies.exits import DONE, FAILED, INPUT, KERNEL_DIED, TIMEOUT
+from analytics.studies.job import Job, Outcome
+from analytics.studies.kernel import RunKernel
+from analytics.studies.pages import page
+from analytics.studies.redaction import hidden
+from analytics.studies.store import write_text
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def execute(job: Job, cell_done: Callable[[], None]) -> Outcome:
+    """Execute a notebook and write `<name>.ipynb` and `<name>.html`, or `<name>.failed.ipynb`.
+
+    Parameters
+    ----------
+    job : Job
+        What to execute.
+    cell_done : callable
+        Called after each code cell.
+
+    Returns
+    -------
+    Outcome
+        What papermill's own output cannot be trusted to say: after a dead kernel it calls every cell completed.
+    """
+    folder = Path(job.folder)
+    partial = folder / f".{job.name}.partial.ipynb"
+    try:
+        outcome = _executed(job, partial, cell_done)
+        if outcome.exit_code == DONE:
+            _publish(partial, folder / f"{job.name}.ipynb", job)
+            partial.unlink()
+            notebook = _read(folder / f"{job.name}.ipynb")
+            text = page(notebook, title=job.title, subtitle=job.subtitle, facts=job.facts)
+            write_text(folder / f"{job.name}.html", text)
+    finally:
+        if partial.exists():
+            _publish(partial, folder / f"{job.name}.failed.ipynb", job)
+            partial.unlink()
+    return outcome
+
+
+def _executed(job: Job, partial: Path, cell_done: Callable[[], None]) -> Outcome:
+    def executed(**_: Any) -> None:
+        cell_done()
+
+    try:
+        papermill.execute_notebook(
+            job.notebook,
+            str(partial),
+            parameters=job.parameters,
+            kernel_name="python3",
+            progress_bar=False,
+            cwd=str(Path(job.notebook).parent),
+            execution_timeout=job.cell_seconds,
+            kernel_manager_class=RunKernel,
+            on_cell_executed=executed,
+        )
+    except PapermillExecutionError as failed:
+        return _cell_failed(job, failed)
+    except CellTimeoutError:
+        return Outcome(job.name, TIMEOUT, f"a cell took more than {job.cell_seconds} seconds")
+    except DeadKernelError:
+        return Outcome(job.name, KERNEL_DIED, "its kernel died, most likely for want of memory")
+    skipped = [
+        cell for cell in _read(partial).cells
+        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None
+    ]  # fmt: skip
+    if skipped:
+        return Outcome(job.name, FAILED, f"not every cell has run ({len(skipped)} did not): does a cell call exit()?")
+    return Outcome(job.name, DONE)
+
+
+def _cell_failed(job: Job, failed: PapermillExecutionError) -> Outcome:
+    sentence = hidden(str(failed.evalue), job.secrets)
+    traceback = hidden(_COLOUR.sub("", "\n".join(failed.traceback)), job.secrets)
+    if failed.ename == "InputError":
+        return Outcome(job.name, INPUT, sentence, traceback)
+    return Outcome(job.name, FAILED, f"cell {failed.exec_count} failed with {failed.ename}: {sentence}", traceback)
+
+
+def _publish(partial: Path, target: Path, job: Job) -> None:
+    notebook = _read(partial)
+    # papermill writes this machine's paths into the notebook; they say nothing to whoever it is mailed to.
+    notebook.metadata.get("papermill", {}).update(input_path=Path(job.notebook).name, output_path=target.name)
+    write_text(target, hidden(nbformat.writes(notebook), job.secrets) + "\n")
+
+
+def _read(path: Path) -> Any:
+    return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)

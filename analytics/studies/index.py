@@ -1,0 +1,99 @@
+"""The small page that leads to the newest complete run of a quarter, and the facts at the foot of every page."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+
+from analytics.display.page import StudyLink, index_page
+from analytics.estimators.result import Finding
+from analytics.studies import store
+from analytics.studies.notebook_cell import Notebook
+from analytics.studies.study import Study
+
+
+def index_of(study: Study, run: Path, notebooks: Sequence[Notebook]) -> str:
+    """Write the index: whose quarter, as of when, what was found, and a link to every page of one run.
+
+    Parameters
+    ----------
+    study : Study
+        The opened study.
+    run : pathlib.Path
+        The run's folder; the index stands two folders above it.
+    notebooks : sequence of Notebook
+        The notebooks that were executed.
+
+    Returns
+    -------
+    str
+        HTML in which nothing but the links changes from run to run.
+    """
+    base = f"runs/{run.name}"
+    links = [_link(notebook, base, run) for notebook in notebooks]
+    rejected = len(study.rejects)
+    record = StudyLink(
+        "What was left out, and how this was made", f"{base}/rejects.csv", status=f"{rejected:,} rejected rows",
+        question="Every rejected row with its file, line, reason and values; parameters, hashes, versions.",
+        downloads=(("rejected rows (CSV)", f"{base}/rejects.csv"), ("the run (JSON)", f"{base}/run.json")),
+    )  # fmt: skip
+    title = f"{study.title}, {study.quarter.name}"
+    return index_page(title=title, subtitle=subtitle(study), studies=[*links, record], facts=facts(study))
+
+
+def subtitle(study: Study) -> str:
+    """Say the quarter's days, the as-of date and how many deals of how many rows were studied."""
+    read = sum(file.rows_read for file in study.files)
+    days = f"{_day(study.quarter.start)} to {_day(study.quarter.end)}, as of {_day(study.as_of)}"
+    return f"{days}. {len(study.deals):,} deals studied, from {read:,} rows read."
+
+
+def facts(study: Study) -> list[tuple[str, str]]:
+    """Say the parameters and rules behind every number, in words."""
+    rules = study.rules
+    inferred = [
+        text for text, days in (
+            (f"silent for {rules.silent_days} days", rules.silent_days),
+            (f"past due and pushed {rules.pushed_times} times", rules.pushed_times),
+            (f"older than {rules.older_than_days} days", rules.older_than_days),
+        ) if days is not None
+    ]  # fmt: skip
+    margins = "; ".join(f"{name.replace('_', ' ')} {100 * margin:g} points" for name, margin in study.margins.items())
+    return [
+        ("Quarter", f"{study.quarter.name}: {_day(study.quarter.start)} to {_day(study.quarter.end)}"),
+        ("As of", f"the end of {_day(study.as_of)}"),
+        ("Settled up to", _day(study.settled_on)),
+        ("Compared with", ", ".join(quarter.name for quarter in study.compare_to) or "no other quarter"),
+        ("Split by", ", ".join(study.segments) or "nothing"),
+        ("Horizon", f"{study.horizon_days} days after opening"),
+        ("No decision, declared", ", ".join(rules.no_decision_reasons) or "no reason is declared to mean it"),
+        ("No decision, inferred", "; ".join(inferred) or "no rule is set"),
+        ("Differences that matter", margins),
+    ]
+
+
+def _link(notebook: Notebook, base: str, run: Path) -> StudyLink:
+    name = notebook.name
+    downloads = [("notebook", f"{base}/{name}.ipynb"), ("provenance", f"{base}/{name}.provenance.json")]
+    if (run / "estimates" / name).is_dir():
+        downloads.insert(1, ("numbers", f"{base}/estimates/{name}/"))
+    return StudyLink(
+        notebook.title, f"{base}/{name}.html", findings=found_in(run / "estimates" / name), downloads=tuple(downloads)
+    )
+
+
+def found_in(folder: Path) -> tuple[Finding, ...]:
+    """Read the findings that a notebook saved, in the order of their names."""
+    found: list[Finding] = []
+    for name in store.names(folder):
+        result = store.read(folder, name)
+        if isinstance(result, Finding):
+            found.append(result)
+        elif isinstance(result, tuple):
+            found += result
+    return tuple(found)
+
+
+def _day(day: dt.date) -> str:
+    return f"{day:%-d %B %Y}"

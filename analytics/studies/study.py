@@ -1,0 +1,295 @@
+"""The first and the last cell of every notebook: open a study, save its results."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+import pandas as pd
+
+from analytics.estimators.result import Estimate, Finding, Listing
+from analytics.records.calendar import Quarter
+from analytics.records.contract import History, SourceFile
+from analytics.records.definitions import Definitions
+from analytics.records.rules import OutcomeRules
+from analytics.studies import store
+from analytics.studies.cache import CachedHistory
+from analytics.studies.choices import as_of_checked, compared_quarters, quarter_checked, scope_checked, segments_checked
+from analytics.studies.histories import company_history
+from analytics.studies.params import CompanyParams, QuarterParams, load_company, quarter_params
+from analytics.studies.places import OUT_VARIABLE, params_folder
+from analytics.studies.snapshots import Snapshots
+
+SavedT = TypeVar("SavedT", Estimate, Listing, Finding, tuple[Finding, ...])
+
+
+class Study:
+    """One company, one quarter, as of one day: the frames that questions take, and a place for their answers.
+
+    Made by `open_study`. Frames are read from the snapshot cache; what is not there is computed once.
+
+    Attributes
+    ----------
+    params : CompanyParams
+        The company's checked params.
+    quarter : Quarter
+        The quarter under study.
+    as_of : datetime.date
+        The last day whose records are used.
+    compare_to : tuple of Quarter
+        Quarters to compare with.
+    segments : tuple of str
+        Columns to split by.
+    input_hash : str
+        Changes whenever an input file does.
+    """
+
+    def __init__(
+        self, params: CompanyParams, quarter: Quarter, as_of: dt.date, *,
+        compare_to: tuple[Quarter, ...], segments: tuple[str, ...], records: tuple[str, CachedHistory],
+    ) -> None:  # fmt: skip
+        self.params, self.quarter, self.as_of = params, quarter, as_of
+        self.compare_to, self.segments = compare_to, segments
+        self.input_hash, self._records = records
+        self._snapshots = Snapshots(params, *records)
+        self._saved: dict[str, object] = {}
+
+    def __repr__(self) -> str:
+        days = f"{self.quarter.start:%-d %B %Y} to {self.quarter.end:%-d %B %Y}"
+        return f"{self.params.title}: {self.quarter.name} ({days}), as of {self.as_of:%-d %B %Y}"
+
+    @property
+    def title(self) -> str:
+        """The company's name on the page."""
+        return self.params.title
+
+    @property
+    def rules(self) -> OutcomeRules:
+        """What counts as no decision, inferred rules included."""
+        return self.params.rules
+
+    @property
+    def definitions(self) -> Definitions:
+        """Who is studied and how."""
+        return self.params.definitions
+
+    @property
+    def horizon_days(self) -> int:
+        """Days after opening at which headline shares are read."""
+        return self.params.horizon_days
+
+    @property
+    def margins(self) -> dict[str, float]:
+        """Practical differences per outcome, as shares."""
+        return self.params.practical_differences.by_outcome()
+
+    @property
+    def smallest_cell(self) -> int:
+        """Cells with fewer deals are not shown."""
+        return self.params.thresholds.smallest_cell
+
+    @property
+    def kind(self) -> Literal["recorded", "current_only"]:
+        """Whether the source keeps history or only today's state."""
+        kind: Literal["recorded", "current_only"] = self._records.facts["kind"]
+        return kind
+
+    @cached_property
+    def deals(self) -> pd.DataFrame:
+        """First episodes under declared rules, as known at `as_of`: the frame of curves."""
+        return self._first(self.ledger_deals)
+
+    @cached_property
+    def ledger_deals(self) -> pd.DataFrame:
+        """All episodes under declared rules, as known at `as_of`: the frame of the ledger."""
+        return self._snapshots.deals(self.as_of, self.rules.declared_only(), "all")
+
+    @cached_property
+    def deals_by_rule(self) -> dict[str, pd.DataFrame]:
+        """First episodes under the declared reasons, then under each inferred rule beside them."""
+        inferred = {
+            str(kind): self._snapshots.deals(self.as_of, self.rules.only(kind), "first")
+            for kind in self.rules.inferred_kinds
+        }
+        return {"declared": self.deals, **inferred}
+
+    @property
+    def deals_restated(self) -> pd.DataFrame:
+        """The same as `deals`: earlier quarters as they look by now."""
+        return self.deals
+
+    def deals_as_known(self, quarter: Quarter) -> pd.DataFrame:
+        """First episodes under declared rules as known as long after `quarter` as `as_of` is after this one."""
+        return self._first(self.ledger_as_known(quarter))
+
+    def ledger_as_known(self, quarter: Quarter) -> pd.DataFrame:
+        """All episodes under declared rules as known as long after `quarter` as `as_of` is after this one."""
+        return self._snapshots.deals(self.as_of_for(quarter), self.rules.declared_only(), "all")
+
+    def as_of_for(self, quarter: Quarter) -> dt.date:
+        """The day that is as long after the end of `quarter` as `as_of` is after the end of this one."""
+        return quarter.end + (self.as_of - self.quarter.end)
+
+    def settled_for(self, quarter: Quarter) -> dt.date:
+        """The settled date that belongs to `as_of_for(quarter)`: the same lag, so that quarters compare."""
+        return self.as_of_for(quarter) - (self.as_of - self.settled_on)
+
+    @cached_property
+    def attrition(self) -> pd.DataFrame:
+        """Every step from rows read to deals studied; it adds up."""
+        return self._snapshots.attrition(self.as_of, self.rules)
+
+    @cached_property
+    def delays(self) -> pd.DataFrame:
+        """How late closings were recorded, one row per closing; empty where the source keeps no history."""
+        return self._snapshots.delays(self.as_of)
+
+    @cached_property
+    def settled_on(self) -> dt.date:
+        """The day up to which nearly all closings have been recorded: `settle_days` before as-of, or as estimated."""
+        if self.params.settle_days is not None:
+            return self.as_of - dt.timedelta(days=self.params.settle_days)
+        if self.delays.empty:
+            return self.as_of
+        from analytics.estimators.reporting_delay import reporting_delay, settled_lag_days
+
+        return self.as_of - dt.timedelta(days=settled_lag_days(reporting_delay(self.delays)))
+
+    @cached_property
+    def history(self) -> History:
+        """What was recorded, and when, as pandas frames."""
+        return self._records.as_frames()
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """Everything that was read."""
+        return self._records.files
+
+    @cached_property
+    def rejects(self) -> pd.DataFrame:
+        """Every rejected row with its file, line, reason and values."""
+        return self._records.rejects()
+
+    def save(self, name: str, result: SavedT) -> SavedT:
+        """Register a result under a name, write it where `WINLOSS_OUT` says, and return it stamped.
+
+        Parameters
+        ----------
+        name : str
+            Lower-case letters, digits and `_`.
+        result : Estimate, Listing, Finding or tuple of Finding
+            What a question answered.
+
+        Returns
+        -------
+        The same, an Estimate with as-of date, hash of rules and input, and whether it is a reconstruction.
+
+        Raises
+        ------
+        ValueError
+            Where a name is used twice in one run: the second would silently replace the first.
+        """
+        out = os.environ.get(OUT_VARIABLE)
+        if out and name in self._saved:
+            raise ValueError(f"two results of this notebook are called {name!r}")
+        stamped = self._stamped(result)
+        self._saved[name] = stamped
+        if out:
+            store.write(Path(out), name, stamped)
+        return stamped
+
+    @property
+    def saved(self) -> Mapping[str, object]:
+        """What this notebook has saved so far, by name."""
+        return self._saved
+
+    def fill_cache(self) -> None:
+        """Compute every frame that notebooks ask for, so that they need no engine."""
+        for quarter in (self.quarter, *self.compare_to):
+            self.deals_as_known(quarter)
+        _ = (self.deals_by_rule, self.attrition, self.settled_on, self.rejects)
+
+    def _stamped(self, result: SavedT) -> SavedT:
+        if not isinstance(result, Estimate):
+            return result
+        as_of = result.meta.as_of or self.as_of
+        known_to = self._records.known_to
+        earlier = "compared_to" in result.meta.keys or (known_to is not None and as_of < known_to)
+        stamped: Any = result.stamped(
+            as_of=as_of, rules_hash=self.rules.hash, input_hash=self.input_hash[:16],
+            reconstructed=self.kind == "current_only" and earlier,
+        )  # fmt: skip
+        return cast(SavedT, stamped)
+
+    @staticmethod
+    def _first(ledger: pd.DataFrame) -> pd.DataFrame:
+        return ledger[ledger["episode"] == 1].reset_index(drop=True)
+
+
+def open_study(
+    *,
+    company: str,
+    quarter: str,
+    as_of: str | dt.date,
+    compare_to: Sequence[str] | None = None,
+    segments: Sequence[str] | None = None,
+) -> Study:
+    """Open the study of one quarter, from a notebook's parameters.
+
+    Parameters
+    ----------
+    company : str
+        Name of `params/<company>.yaml`: in `WINLOSS_PARAMS`, else in a `params` folder here or above, else the
+        project's.
+    quarter : str
+        `2025Q4` or `FY26Q1`, in the company's fiscal calendar.
+    as_of : str or datetime.date
+        The last day whose records are used, `2026-01-31`.
+    compare_to : sequence of str, optional
+        Quarters to compare with; unset, the quarter before and the same quarter a year ago.
+    segments : sequence of str, optional
+        Columns to split by; unset, the company's own.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    InputError
+        For a parameter of the wrong type, an unknown company, quarter or segment, a quarter in the future, an as-of
+        date before the first record, a scope that is not set, and everything that is wrong with the input.
+
+    Examples
+    --------
+    >>> from analytics.records.errors import InputError
+    >>> try:
+    ...     open_study(company="demo", quarter="2025Q4", as_of="31.1.2026")
+    ... except InputError as problem:
+    ...     print(problem)
+    value '31.1.2026': the key 'as_of' must be a date like 2026-01-31.
+    """
+    given = {"company": company, "quarter": quarter, "as_of": as_of, "compare_to": compare_to, "segments": segments}
+    asked = quarter_params({key: list(value) if isinstance(value, tuple) else value for key, value in given.items()})
+    return open_params(load_company(params_folder(asked.company) / f"{asked.company}.yaml"), asked)
+
+
+def open_params(params: CompanyParams, asked: QuarterParams) -> Study:
+    """Open a study whose params have been read and checked.
+
+    Raises
+    ------
+    InputError
+        As `open_study`.
+    """
+    chosen = quarter_checked(params.calendar.quarter(asked.quarter), asked.as_of)
+    compared = compared_quarters(params.calendar, chosen, asked.compare_to)
+    records = company_history(params)
+    as_of_checked(asked.as_of, chosen, records[1])
+    scope_checked(params, records[1])
+    by = segments_checked(params.segments if asked.segments is None else asked.segments, records[1])
+    return Study(params, chosen, asked.as_of, compare_to=compared, segments=by, records=records)

@@ -1,0 +1,61 @@
+"""A process that executes notebooks one after another: a job per line in, progress and outcomes per line out.
+
+A process of its own because papermill changes the working directory, and because a notebook that takes too long must
+be stoppable without stopping the run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Any, TextIO
+
+
+def main() -> int:
+    """Read jobs from standard input until it ends."""
+    # Whatever a library prints must not be taken for an answer.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", buffering=1)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        # Where JupyterLab is installed, this package alone takes seconds to import; it checks addresses in JSON schemas.
+        sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+        # Imported while the run is still reading the records: this is the slow part of starting up.
+        from analytics.studies.execute import execute
+        from analytics.studies.job import Job
+        from analytics.studies.kernel import private_folders
+
+        logging.getLogger("papermill").setLevel(logging.ERROR)
+        with private_folders() as folders:
+            os.environ.update(folders)
+            for line in sys.stdin:
+                order = json.loads(line)
+                os.environ.update(order.pop("environment"))
+                job = Job(**order)
+                try:
+                    outcome = dataclasses.asdict(execute(job, lambda: _say(answers, {"cell": 1})))
+                except Exception as error:
+                    reason = f"{type(error).__name__}: {error}"
+                    outcome = {"name": job.name, "exit_code": 1, "message": reason, "traceback": traceback.format_exc()}
+                _say(answers, {"outcome": outcome})
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _say(answers: TextIO, content: dict[str, Any]) -> None:
+    answers.write(json.dumps(content) + "\n")
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
