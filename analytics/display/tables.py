@@ -15,10 +15,23 @@ from analytics.display.findings import Cards, finding_cards
 from analytics.estimators.result import Estimate, Finding, Listing
 
 MOST_ROWS = 200
-HIDDEN = ("std_error", "schema_version", "bound_low", "bound_high", "z", "df", "difference_se", "no_interval_reason")
+USUAL_TIMES = (30, 90, 180, 365)
+FIGURE = re.compile(r"(< )?[+−±]?[\d.,]+(\s?[%kM])?( \([^a-z]*( to [^a-z]*)?\))?|–|[A-Z]{3}\s[−\d.,]+(\s[kM])?")
+HIDDEN = (
+    "std_error",
+    "schema_version",
+    "bound_low",
+    "bound_high",
+    "z",
+    "df",
+    "difference_se",
+    "no_interval_reason",
+    "meaningful",
+)
 SHARES = ("estimate", "from_rate", "to_rate", "overall", "count_estimate", "estimate_now", "estimate_then", "share_now",
           "share_then", "largest_deal_share")  # fmt: skip
-CHANGES = ("change", "difference", "margin", "smallest_reliable_change")
+CHANGES = ("change", "difference")
+MARGINS = ("margin", "smallest_reliable_change")
 HEADINGS = {
     "estimate": "Share",
     "n_risk": "At risk",
@@ -30,6 +43,8 @@ HEADINGS = {
     "estimate_then": "Then",
     "p_value": "p",
     "time": "Day",
+    "label": "Measure",
+    "smallest_reliable_change": "Would show from",
 }
 
 
@@ -88,6 +103,8 @@ def _look() -> dict[str, str]:
         "table_body_border_top_color": theme.RULE,
         "table_body_border_bottom_color": theme.RULE,
         "data_row_padding": "5px",
+        "data_row_padding_horizontal": "10px",
+        "column_labels_padding_horizontal": "10px",
         "source_notes_font_size": "12px",
     }
 
@@ -111,7 +128,7 @@ def estimate_table(
     columns : sequence of str, optional
         Further columns of the frame, in this order; by default all that are not hidden ones.
     times : sequence of float, optional
-        Of a curve, only these times (each the last one not after it); by default every row.
+        Of a curve, these times (each the last one not after it); by default 30, 90, 180, 365 and the last one.
     name : str, optional
         Stable id of the table; by default made from the title.
     """
@@ -138,8 +155,11 @@ def estimate_table(
 
 def _at_times(estimate: Estimate, times: Sequence[float]) -> pd.DataFrame:
     frame = estimate.frame
-    if not times or "time" not in estimate.meta.keys:
+    if "time" not in estimate.meta.keys:
         return frame
+    if not times:
+        last = float(frame["time"].max()) if len(frame) else 0.0
+        times = [*(time for time in USUAL_TIMES if time < last), last]
     by = [key for key in estimate.meta.keys if key != "time"]
     parts = []
     for time in times:
@@ -158,6 +178,8 @@ def _estimate(record: Mapping[Any, Any], unit: str, signed: bool) -> str:
     if unit not in ("probability", ""):
         text = wording.minus(f"{value:,.1f}")
         return text + (wording.minus(f" ({low:,.1f}–{high:,.1f})") if math.isfinite(low) else why)
+    if record.get("meaningful") is not None and not record["meaningful"]:
+        return f"not meaningful ({wording.percent(value, n)})"
     text = wording.points_interval(value, low, high) if signed else wording.percent_interval(value, low, high, n)
     return text if math.isfinite(low) and math.isfinite(high) else text + why
 
@@ -180,7 +202,9 @@ def listing_table(
     """
     if isinstance(listing, Finding):
         return finding_cards(listing)
-    frame = listing.frame[list(columns)] if columns else listing.frame
+    frame = listing.frame
+    coded = [c for c in frame.columns if f"{c}_label" in frame.columns]  # codes that have a name beside them
+    frame = frame[list(columns) or [c for c in frame.columns if c not in coded]]
     shown = pd.DataFrame(index=frame.index)
     for column in frame.columns:
         shown[_heading(str(column))] = [_cell(str(column), value) for value in frame[column]]
@@ -201,7 +225,7 @@ def _table(shown: pd.DataFrame, title: str, note: str, name: str, *, numeric: Se
 def _heading(column: str) -> str:
     if column in HEADINGS:
         return HEADINGS[column]
-    text = column.removeprefix("n_").replace("_", " ")
+    text = column.removeprefix("n_").removesuffix("_label").replace("_", " ")
     return text[:1].upper() + text[1:]
 
 
@@ -232,6 +256,8 @@ def _number(column: str, value: float) -> str:
         return wording.percent(value, 2000)
     if column in CHANGES:
         return wording.points(value)
+    if column in MARGINS:
+        return f"±{100 * value:.1f}"
     if column.startswith("p_"):
         return "< 0.001" if value < 0.001 else f"{value:.3f}"
     if value == round(value):
@@ -240,11 +266,9 @@ def _number(column: str, value: float) -> str:
 
 
 def _is_figure(column: pd.Series) -> bool:
-    """True where every filled cell begins like a number, so that the column is set flush right."""
+    """True where every filled cell is a number, a share or an interval, so that the column is set flush right."""
     filled = [text for text in column if text]
-    return bool(filled) and all(
-        re.match(r"^(<\s*)?[+−]?[\d–]", text) and not re.match(r"\d{4}(-|Q)", text) for text in filled
-    )
+    return bool(filled) and all(FIGURE.fullmatch(text) for text in filled)
 
 
 def _says_nothing(column: pd.Series) -> bool:

@@ -33,6 +33,8 @@ NAMES = {
     "open": "Still open",
 }
 
+LEVEL = "#A9CFE5"  # a level in a bridge, beside the changes that lead from it
+
 # Ink, two greys and paper; a page shown in the dark swaps exactly these strings for their partners.
 INK, QUIET, RULE, PAPER, TINT = "#1B2126", "#59636D", "#D9DEE3", "#FFFFFF", "#EEF1F4"
 DARK = {
@@ -41,6 +43,7 @@ DARK = {
     RULE: "#3A434C",
     PAPER: "#14181C",
     TINT: "#242B32",
+    LEVEL: "#2C5672",
     COLOURS["won"]: "#3E9BD8",
     COLOURS["lost"]: "#E8772E",
     COLOURS["no_decision"]: "#98A0A8",
@@ -56,8 +59,8 @@ CHIPS: dict[Verdict, tuple[str, str, str, str]] = {
     "shown, size unclear": ("#004B76", "#EDF5FA", "#A9D6F5", "#16242E"),
     "too small to matter": ("#2F5D4A", "#E4F3EC", "#9ADBC0", "#12332A"),
     "cannot tell": ("#7F3600", "#FDEEE2", "#FFC08F", "#40230D"),
-    "not studied": ("#48525B", "#EEF1F4", "#BAC4CD", "#262E35"),
-    "described": ("#48525B", "#EEF1F4", "#BAC4CD", "#262E35"),
+    "not studied": ("#48525B", "#EEF1F4", "#C9D2DA", "#353F48"),
+    "described": ("#48525B", "#EEF1F4", "#C9D2DA", "#353F48"),
 }
 
 

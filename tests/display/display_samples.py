@@ -54,7 +54,9 @@ def incidence_frame(n: int = 412, horizon: int = 365, tilt: float = 1.0, seed: i
 
 
 def incidence(**more: Any) -> Estimate:
-    words = "share of deals that would be won, lost or in no decision by day 365 at this quarter's pace (Aalen–Johansen)"
+    words = (
+        "share of deals that would be won, lost or in no decision by day 365 at this quarter's pace (Aalen–Johansen)"
+    )
     frame = incidence_frame(**more)
     return Estimate(frame, meta("incidence", ("outcome", "time"), words, n_deals=int(frame["n_risk"].max())))
 
@@ -64,8 +66,12 @@ def cohorts(names: tuple[str, ...] = ("2024Q4", "2025Q1", "2025Q2", "2025Q3"), k
     for i, name in enumerate(names):
         horizon = 365 - 70 * i
         part = incidence_frame(n=300 + 31 * i, horizon=horizon, tilt=1 - 0.06 * i, seed=i)
-        parts.append(part.assign(**{key: name, "mature": i == 0, "n_deals": 300 + 31 * i, "followed_days": horizon - 60}))
-    return Estimate(pd.concat(parts), meta("incidence", (key, "outcome", "time"), "share of deals opened in each quarter"))
+        parts.append(
+            part.assign(**{key: name, "mature": i == 0, "n_deals": 300 + 31 * i, "followed_days": horizon - 60})
+        )
+    return Estimate(
+        pd.concat(parts), meta("incidence", (key, "outcome", "time"), "share of deals opened in each quarter")
+    )
 
 
 def win_rates(hostile: bool = False) -> Estimate:
@@ -88,7 +94,9 @@ def win_rates(hostile: bool = False) -> Estimate:
     frame["conf_high"] = (frame["estimate"] + half).clip(0, 1)
     frame["std_error"] = half / 1.96
     frame["n_accounts"] = (frame["n_risk"] * 0.6).round()
-    return Estimate(frame, meta("probability", ("definition",), "win rates by definition", interval="Wilson", n_deals=868))
+    return Estimate(
+        frame, meta("probability", ("definition",), "win rates by definition", interval="Wilson", n_deals=868)
+    )
 
 
 def bridge() -> Listing:
@@ -136,8 +144,12 @@ def against() -> Estimate:
 
 def mix_and_rate(hostile: bool = False) -> Estimate:
     levels = [HOSTILE if hostile else "inbound rfp", "partner", "outbound"]
-    rows = [(level, "mix", value, f"Mix: more {level}") for level, value in zip(levels, (-0.026, -0.004, 0.0), strict=True)]
-    rows += [(level, "rate", value, f"Rate: {level}") for level, value in zip(levels, (-0.009, 0.007, 0.001), strict=True)]
+    rows = [
+        (level, "mix", value, f"Mix: more {level}") for level, value in zip(levels, (-0.026, -0.004, 0.0), strict=True)
+    ]
+    rows += [
+        (level, "rate", value, f"Rate: {level}") for level, value in zip(levels, (-0.009, 0.007, 0.001), strict=True)
+    ]
     rows += [("all", "stock", -0.001, "Open from before the quarter")]
     rows += [("all", "mix", -0.030, "Mix in all"), ("all", "rate", -0.001, "Rate in all")]
     rows += [("all", "total", -0.032, "Change")]
@@ -148,7 +160,9 @@ def mix_and_rate(hostile: bool = False) -> Estimate:
     frame["estimate_then"], frame["estimate_now"] = 0.412, 0.380
     frame["verdict"] = np.where(frame["part"] == "total", "cannot tell", "")
     keys = ("compared_to", "segment", "level", "part")
-    return Estimate(frame, meta("contrast", keys, "Kitagawa decomposition of the change of the won incidence at 365 days"))
+    return Estimate(
+        frame, meta("contrast", keys, "Kitagawa decomposition of the change of the won incidence at 365 days")
+    )
 
 
 def segments(hostile: bool = False) -> Estimate:
@@ -210,7 +224,9 @@ def value_weighted(meaningful: bool = True) -> Estimate:
             "note": "" if meaningful else "lost deals carry amount 0",
         }
     )
-    return Estimate(frame, meta("probability", ("outcome",), "share of amount by outcome at 365 days", interval="bootstrap"))
+    return Estimate(
+        frame, meta("probability", ("outcome",), "share of amount by outcome at 365 days", interval="bootstrap")
+    )
 
 
 def attrition(hostile: bool = False) -> Listing:
@@ -233,7 +249,13 @@ def completeness() -> Estimate:
         ("segment", "Segment", 1.0),
         ("competitor", "Competitor", 0.0),
     ):
-        for outcome, n, tilt in (("all", 2941, 0), ("won", 900, 0.02), ("lost", 700, -0.05), ("no_decision", 800, -0.1), ("open", 541, 0)):
+        for outcome, n, tilt in (
+            ("all", 2941, 0),
+            ("won", 900, 0.02),
+            ("lost", 700, -0.05),
+            ("no_decision", 800, -0.1),
+            ("open", 541, 0),
+        ):
             value = float(np.clip(share + tilt, 0, 1)) if 0 < share < 1 else share
             half = 1.96 * np.sqrt(max(value * (1 - value), 0.0005) / n)
             rows.append((field, label, outcome, value, max(0, value - half), min(1, value + half), round(n * value), n))

@@ -16,6 +16,8 @@ from analytics.display.figures.sheet import (
 )
 from analytics.display.figures.stacks import Stack, at_risk, ends
 
+AT_RISK = "at risk: still open and observed"
+
 
 def areas(stack: Stack) -> list[Any]:
     """Return one band per outcome, stacked in the fixed order, and what is still open on top."""
@@ -98,7 +100,7 @@ def below(stack: Stack, ticks: Sequence[int], *, heading: bool = True) -> list[d
     ]
     if not heading or not numbers:
         return numbers
-    word = "at risk: still open and observed" if stack.axis == "" else "at risk"
+    word = AT_RISK if stack.axis == "" else "at risk"
     return [*numbers, note(word, x=0, y=0, xref=f"{x} domain", yref=y, yshift=-42, font=grey)]
 
 

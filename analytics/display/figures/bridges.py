@@ -11,20 +11,18 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analytics.display import theme, wording
+from analytics.display.figures.rows import Rows, Text, placed
 from analytics.display.figures.sheet import (
-    LINE,
     Space,
     Words,
     answers_or_sentence,
-    faint,
     listed,
-    note,
     percent_axis,
     sheet,
 )
 from analytics.estimators.result import Estimate, Listing
 
-LEFT, RIGHT, CHARACTERS = 300, 132, 44
+LEFT, RIGHT, CHARACTERS, BAR = 300, 140, 44, 18  # pixels, characters of a label, pixels of a bar
 MOST_LEVELS = 6
 PARTS = {"mix": "Mix", "rate": "Rate", "appeared": "Appeared", "vanished": "Vanished", "stock": "Open from before"}
 
@@ -115,7 +113,7 @@ def plot_mix_and_rate(
     *,
     compared_to: str = "",
     segment: str = "",
-    names: tuple[str, str] = ("", "this quarter"),
+    names: tuple[str, str] = ("", "This quarter"),
     title: str = "What the change is made of",
 ) -> go.Figure:
     """Draw the change of the headline as mix (more of some segments) and rate (each segment's own change).
@@ -186,29 +184,30 @@ def _part_steps(frame: pd.DataFrame, then: float, now: float) -> list[Step]:
 
 
 def _draw(steps: Sequence[Step], words: Words, *, zero: bool) -> go.Figure:
-    labels = [wording.wrapped(step.label, CHARACTERS, 3) for step in steps]
-    tall = max(len(lines) for lines in labels)
-    height, tight, bottom = max(32, LINE * tall + 12), LINE * tall + 36, 30
+    place = placed([_text(step) for step in steps], LEFT, RIGHT)
     low, high = _reach(steps, zero=zero)
-    below = 17 / tight
     layout = {
         "xaxis": {**percent_axis(low, high), "showgrid": True, "fixedrange": True},
-        "yaxis": {"range": [len(steps) - 0.5, -0.5], "visible": False, "fixedrange": True},
-        "annotations": _notes(steps, labels, narrow=False),
-        "shapes": _joints(steps),
+        "yaxis": place.axis(),
+        "annotations": place.annotations(),
+        "shapes": _joints(steps, place.wide),
         "barmode": "overlay",
-        "bargap": 0.3,
     }
+    traces, tight = _bars(steps, place, zero=zero)
     narrow = {
-        "annotations": _notes(steps, labels, narrow=True),
-        "height": 8 + tight * len(steps) + bottom,
-        "margin.l": 8,
-        "margin.r": 118,
-        "yaxis.range": [len(steps) - 1 + below, -(1 - below)],
-        "bargap": 1 - 18 / tight,
+        **place.narrow(30),
+        "shapes": _joints(steps, place.tight),
+        **{f"data.{i}.y": heights for i, heights in enumerate(tight)},
     }
-    space = Space(height * len(steps), left=LEFT, right=RIGHT, bottom=bottom, widest=820)
-    return sheet(_bars(steps, zero=zero), layout, words, space, narrow)
+    return sheet(traces, layout, words, Space(place.wide_height, left=LEFT, right=RIGHT, bottom=30, widest=820), narrow)
+
+
+def _text(step: Step) -> Text:
+    lines = wording.wrapped(step.label, CHARACTERS, 3)
+    level = step.start is None
+    value = wording.bold(step.text) if level else step.text
+    value += f"<br>{wording.quiet(step.size)}" if step.size else ""
+    return Text([wording.bold(line) if level else line for line in lines], value)
 
 
 def _reach(steps: Sequence[Step], *, zero: bool) -> tuple[float, float]:
@@ -222,56 +221,58 @@ def _reach(steps: Sequence[Step], *, zero: bool) -> tuple[float, float]:
     return min(ends) - room, max(ends) + room
 
 
-def _bars(steps: Sequence[Step], *, zero: bool) -> list[Any]:
-    traces: list[Any] = []
-    changes = [(i, step) for i, step in enumerate(steps) if step.start is not None]
-    levels = [(i, step) for i, step in enumerate(steps) if step.start is None]
-    shared = {"orientation": "h", "hoverinfo": "text"}
-    hover = [f"{wording.safe(step.label)}: {step.text}" for _, step in changes]
-    look = {"color": [step.colour for _, step in changes], "line": {"width": 0}}
-    bars = {"x": [s.value for _, s in changes], "y": [i for i, _ in changes], "base": [s.start for _, s in changes]}
-    if any(math.isfinite(step.low) for _, step in changes):
-        bars["error_x"] = {
+def _bars(steps: Sequence[Step], place: Rows, *, zero: bool) -> tuple[list[Any], list[list[float]]]:
+    """Changes and levels as traces; beside them the heights of their rows on a phone."""
+    changes = [i for i, step in enumerate(steps) if step.start is not None]
+    levels = [i for i, step in enumerate(steps) if step.start is None]
+    traces: list[Any] = [_change_bars([steps[i] for i in changes], [place.wide[i] for i in changes])]
+    level: dict[str, Any] = {
+        "x": [steps[i].value for i in levels],
+        "y": [place.wide[i] for i in levels],
+        "hovertext": [f"{wording.safe(steps[i].label)}: {steps[i].text}" for i in levels],
+        "hoverinfo": "text",
+        "name": "level",
+    }
+    if zero:
+        traces.append(go.Bar(**level, orientation="h", width=BAR, marker={"color": theme.LEVEL, "line": {"width": 0}}))
+    else:
+        dot = {"color": theme.COLOURS["total"], "size": 11, "symbol": "diamond"}
+        traces.append(go.Scatter(**level, mode="markers", marker=dot))
+    return traces, [[place.tight[i] for i in changes], [place.tight[i] for i in levels]]
+
+
+def _change_bars(steps: Sequence[Step], heights: list[float]) -> Any:
+    error = None
+    if any(math.isfinite(step.low) for step in steps):
+        error = {
             "type": "data",
             "symmetric": False,
-            "array": [s.high - s.value if math.isfinite(s.high) else 0 for _, s in changes],
-            "arrayminus": [s.value - s.low if math.isfinite(s.low) else 0 for _, s in changes],
+            "array": [s.high - s.value if math.isfinite(s.high) else 0 for s in steps],
+            "arrayminus": [s.value - s.low if math.isfinite(s.low) else 0 for s in steps],
             "color": theme.INK,
             "thickness": 1,
             "width": 3,
         }
-    traces.append(go.Bar(**bars, **shared, marker=look, hovertext=hover, name="change"))
-    words = [f"{wording.safe(step.label)}: {step.text}" for _, step in levels]
-    place = {"x": [s.value for _, s in levels], "y": [i for i, _ in levels], "hovertext": words, "name": "level"}
-    if zero:
-        traces.append(
-            go.Bar(**place, **shared, marker={"color": faint(theme.COLOURS["won"], 0.45), "line": {"width": 0}})
-        )
-    else:
-        dot = {"color": theme.COLOURS["total"], "size": 11, "symbol": "diamond"}
-        traces.append(go.Scatter(**place, hoverinfo="text", mode="markers", marker=dot))
-    return traces
+    return go.Bar(
+        x=[s.value for s in steps],
+        y=heights,
+        base=[s.start for s in steps],
+        orientation="h",
+        width=BAR,
+        marker={"color": [s.colour for s in steps], "line": {"width": 0}},
+        error_x=error,
+        customdata=[[s.low, s.high] for s in steps],
+        hovertext=[f"{wording.safe(s.label)}: {s.text}" for s in steps],
+        hoverinfo="text",
+        name="change",
+    )
 
 
-def _joints(steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """Thin lines from the end of one bar to the beginning of the next."""
+def _joints(steps: Sequence[Step], middles: Sequence[float]) -> list[dict[str, Any]]:
+    """Thin lines from the end of one bar to the beginning of the next; none between two levels."""
     line = {"color": theme.QUIET, "width": 1, "dash": "dot"}
     return [
-        {"type": "line", "layer": "below", "x0": step.end, "x1": step.end, "y0": i, "y1": i + 1, "line": line}
-        for i, step in enumerate(steps[:-1])
-        if steps[i + 1].start is not None or step.start is not None
+        {"type": "line", "layer": "below", "x0": step.end, "x1": step.end, "y0": top, "y1": foot, "line": line}
+        for step, after, top, foot in zip(steps, steps[1:], middles, middles[1:], strict=False)
+        if after.start is not None or step.start is not None
     ]
-
-
-def _notes(steps: Sequence[Step], labels: Sequence[list[str]], *, narrow: bool) -> list[dict[str, Any]]:
-    found = []
-    for i, (step, lines) in enumerate(zip(steps, labels, strict=True)):
-        level = step.start is None
-        place: dict[str, Any] = {"yref": "y", "y": i, "x": 0}
-        place |= {"yshift": 12, "yanchor": "bottom"} if narrow else {"xshift": 8 - LEFT}
-        found.append(note("<br>".join(wording.bold(line) if level else line for line in lines), **place))
-        text = wording.bold(step.text) if level else step.text
-        text += f"<br>{wording.quiet(step.size)}" if step.size else ""
-        right = 118 if narrow else RIGHT
-        found.append(note(text, x=1, y=i, yref="y", xshift=right, xanchor="right", align="right"))
-    return found

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
 
 from analytics.display import theme, wording
-from analytics.display.figures.sheet import LINE, Space, Words, faint, note, percent_axis, sheet
+from analytics.display.figures.rows import Rows, Text, placed
+from analytics.display.figures.sheet import Space, Words, faint, percent_axis, sheet
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Dot:
     colour: str = theme.COLOURS["won"]
     marker: str = "circle"
     hollow: bool = False
-    lift: float = 0.0  # share of a row above its middle
+    lift: float = 0.0  # pixels above the middle of its row
     hover: str = ""
 
 
@@ -38,19 +39,16 @@ class Row:
     under: str = ""
     margin: float | None = None  # half width of the region that is too small to matter
     head: str = ""  # a group heading above this row
-    bold: bool = False
-    lines: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Widths: characters of the label column, pixels of the label and figure columns."""
+    """Widths: characters of the label column, pixels of the label and figure columns; what the axis shows."""
 
     characters: int = 34
     left: int = 250
-    right: int = 122
+    right: int = 140
     signed: bool = False
-    zero: bool = True
     axis: str = ""
 
 
@@ -59,12 +57,10 @@ def dot_rows(
 ) -> go.Figure:
     """Draw rows from top to bottom on one axis."""
     columns = columns or Columns()
-    rows = [_with_lines(row, columns.characters) for row in rows]
-    tall = max([len(row.lines) for row in rows], default=1)
-    has_head = any(row.head for row in rows)
-    height = max(34, LINE * tall + 14) + (LINE if has_head else 0)
     low, high = _range(rows, columns.signed)
-    bottom = 44 if columns.axis else 30
+    bottom = 46 if columns.axis else 30
+    least = [42 + 9 * max(0, len(row.dots) - 2) for row in rows]
+    place = placed([_text(row, columns.characters) for row in rows], columns.left, columns.right, least=least)
     layout = {
         "xaxis": {
             **percent_axis(low, high, signed=columns.signed),
@@ -72,29 +68,25 @@ def dot_rows(
             "title": {"text": wording.safe(columns.axis)},
             "fixedrange": True,
         },
-        "yaxis": {"range": [len(rows) - 0.5, -0.5], "visible": False, "fixedrange": True},
-        "annotations": _annotations(rows, columns, narrow=False, tall=tall),
-        "shapes": [*_margins(rows, low, high), *_zero(columns.signed), *shapes],
+        "yaxis": place.axis(),
+        "annotations": place.annotations(),
+        "shapes": [*_margins(rows, place.wide, low, high), *_zero(columns.signed), *shapes],
     }
-    tight = LINE * tall + 34 + (LINE if has_head else 0)
-    below = 17 / tight
+    traces, tight = _traces(rows, place)
     narrow = {
-        "annotations": _annotations(rows, columns, narrow=True, tall=tall),
-        "height": 8 + tight * len(rows) + bottom,
-        "margin.l": 8,
-        "margin.r": min(columns.right, 112),
-        "yaxis.range": [len(rows) - 1 + below, -(1 - below)],
+        **place.narrow(bottom),
+        "shapes": [*_margins(rows, place.tight, low, high), *_zero(columns.signed), *shapes],
+        **{f"data.{i}.y": heights for i, heights in enumerate(tight)},
     }
-    space = Space(height * len(rows), left=columns.left, right=columns.right, bottom=bottom, widest=780)
-    return sheet(_traces(rows), layout, words, space, narrow)
+    space = Space(place.wide_height, left=columns.left, right=columns.right, bottom=bottom, widest=780)
+    return sheet(traces, layout, words, space, narrow)
 
 
-def _with_lines(row: Row, characters: int) -> Row:
-    label = wording.wrapped(row.label, characters, 2)
-    lines = [wording.bold(line) if row.bold else line for line in label]
+def _text(row: Row, characters: int) -> Text:
+    lines = wording.wrapped(row.label, characters, 2)
     if row.under:
-        lines += [wording.quiet(line) for line in wording.wrapped(row.under, characters + 4, 3)]
-    return Row(**{**row.__dict__, "lines": tuple(lines)})
+        lines += [wording.quiet(line) for line in wording.wrapped(row.under, characters + 6, 4)]
+    return Text(lines, row.value + (f"<br>{wording.quiet(row.size)}" if row.size else ""), row.head)
 
 
 def _range(rows: Sequence[Row], signed: bool) -> tuple[float, float]:
@@ -106,78 +98,62 @@ def _range(rows: Sequence[Row], signed: bool) -> tuple[float, float]:
     return 0.0, min(1.02, max([*ends, 0.05]) * 1.06)
 
 
-def _traces(rows: Sequence[Row]) -> list[Any]:
-    """One trace per look, so that hover and the drawn order follow the rows."""
+def _traces(rows: Sequence[Row], place: Rows) -> tuple[list[Any], list[list[float]]]:
+    """One trace per look, so that the drawn order follows the rows; beside them their heights on a phone."""
     looks: dict[tuple[str, str, bool], list[tuple[int, Dot]]] = {}
     for i, row in enumerate(rows):
         for dot in row.dots:
             if math.isfinite(dot.value):
                 looks.setdefault((dot.colour, dot.marker, dot.hollow), []).append((i, dot))
-    traces = []
-    for (colour, marker, hollow), dots in looks.items():
-        known = [
-            (d.low, d.high) if math.isfinite(d.low) and math.isfinite(d.high) else (d.value, d.value) for _, d in dots
-        ]
-        traces.append(
-            go.Scatter(
-                x=[d.value for _, d in dots],
-                y=[i - d.lift for i, d in dots],
-                mode="markers",
-                marker={
-                    "color": theme.PAPER if hollow else colour,
-                    "line": {"color": colour, "width": 2 if hollow else 0},
-                    "size": 10,
-                    "symbol": marker,
-                },
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [high - d.value for (_, d), (_, high) in zip(dots, known, strict=True)],
-                    "arrayminus": [d.value - low for (_, d), (low, _) in zip(dots, known, strict=True)],
-                    "color": faint(colour, 0.35 if hollow else 0.5),
-                    "thickness": 4,
-                    "width": 0,
-                },
-                customdata=[[d.low, d.high] for _, d in dots],
-                hovertext=[d.hover for _, d in dots],
-                hoverinfo="text",
-                cliponaxis=False,
-            )
-        )
-    return traces
+    traces, tight = [], []
+    for look, dots in looks.items():
+        tight.append([place.tight[i] - dot.lift for i, dot in dots])
+        traces.append(_trace(look, [dot for _, dot in dots], [place.wide[i] - dot.lift for i, dot in dots]))
+    return traces, tight
 
 
-def _annotations(rows: Sequence[Row], columns: Columns, *, narrow: bool, tall: int) -> list[dict[str, Any]]:
-    found = []
-    right = min(columns.right, 112) if narrow else columns.right
-    for i, row in enumerate(rows):
-        place: dict[str, Any] = {"yref": "y", "y": i, "x": 0}
-        place |= {"yshift": 13, "yanchor": "bottom"} if narrow else {"xshift": 8 - columns.left}
-        found.append(note("<br>".join(row.lines), **place))
-        if row.head:
-            lift = 13 + LINE * len(row.lines) + 4 if narrow else LINE * tall / 2 + 4
-            shift = 0 if narrow else 8 - columns.left
-            head = wording.quiet(wording.safe(row.head, 60))
-            found.append(note(head, x=0, y=i, yref="y", yshift=lift, xshift=shift, yanchor="bottom"))
-        value = wording.bold(row.value) if row.bold else row.value
-        text = value + (f"<br>{wording.quiet(row.size)}" if row.size else "")
-        found.append(note(text, x=1, y=i, yref="y", xshift=right, xanchor="right", align="right"))
-    return found
+def _trace(look: tuple[str, str, bool], dots: Sequence[Dot], heights: list[float]) -> Any:
+    colour, marker, hollow = look
+    known = [math.isfinite(d.low) and math.isfinite(d.high) for d in dots]
+    return go.Scatter(
+        x=[d.value for d in dots],
+        y=heights,
+        mode="markers",
+        marker={
+            "color": theme.PAPER if hollow else colour,
+            "line": {"color": colour, "width": 2 if hollow else 0},
+            "size": 10,
+            "symbol": marker,
+        },
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [d.high - d.value if sure else 0.0 for d, sure in zip(dots, known, strict=True)],
+            "arrayminus": [d.value - d.low if sure else 0.0 for d, sure in zip(dots, known, strict=True)],
+            "color": faint(colour, 0.35 if hollow else 0.5),
+            "thickness": 4,
+            "width": 0,
+        },
+        customdata=[[d.low, d.high] for d in dots],
+        hovertext=[d.hover for d in dots],
+        hoverinfo="text",
+        cliponaxis=False,
+    )
 
 
-def _margins(rows: Sequence[Row], low: float, high: float) -> list[dict[str, Any]]:
+def _margins(rows: Sequence[Row], middles: Sequence[float], low: float, high: float) -> list[dict[str, Any]]:
     return [
         {
             "type": "rect",
             "layer": "below",
             "x0": max(low, -row.margin),
             "x1": min(high, row.margin),
-            "y0": i - 0.42,
-            "y1": i + 0.42,
+            "y0": middle - 17,
+            "y1": middle + 17,
             "fillcolor": theme.TINT,
             "line": {"width": 0},
         }
-        for i, row in enumerate(rows)
+        for row, middle in zip(rows, middles, strict=True)
         if row.margin
     ]
 

@@ -7,7 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from analytics.display import theme, wording
-from analytics.display.figures.areas import areas, below, days_axis, whiskers
+from analytics.display.figures.areas import AT_RISK, areas, below, days_axis, whiskers
 from analytics.display.figures.multiples import multiples
 from analytics.display.figures.sheet import (
     Space,
@@ -53,7 +53,7 @@ def plot_stacked_incidence(
     return multiples(stacks, title, subtitle, caption)
 
 
-def _labels(stack: Stack, right: int) -> list[dict[str, Any]]:
+def _labels(stack: Stack) -> list[dict[str, Any]]:
     bands, foot = [], 0.0
     for outcome, (value, low, high) in ends(stack).items():
         bands.append((outcome, foot + value / 2, wording.percent_interval(value, low, high, stack.n)))
@@ -66,34 +66,27 @@ def _labels(stack: Stack, right: int) -> list[dict[str, Any]]:
             x=1,
             y=height,
             yref="y",
-            xshift=right,
-            xanchor="right",
-            font={"size": 12},
+            xshift=6,
         )
         for (outcome, _, text), height in zip(bands, heights, strict=True)
     ]
 
 
 def _single(stack: Stack, title: str, subtitle: str, caption: str) -> go.Figure:
-    ticks, right = day_ticks(stack.last), 126
+    ticks = day_ticks(stack.last)
     grey = {"size": 11, "color": theme.QUIET}
+    unit = note("days after opening", x=stack.last, xref="x", y=0, xanchor="right", yshift=-42, font=grey)
+    notes = [*_labels(stack), *below(stack, ticks), unit]
     layout = {
         "xaxis": days_axis(stack.last, ticks),
-        "yaxis": {**percent_axis(0, 1), "ticklabelposition": "outside", "fixedrange": True},
-        "annotations": [
-            *_labels(stack, right),
-            *below(stack, ticks),
-            note("days after opening", x=1, y=0, xanchor="right", yshift=-42, font=grey),
-        ],
+        "yaxis": {**percent_axis(0, 1), "fixedrange": True},
+        "annotations": notes,
     }
     level = "The bars at the right edge are the intervals of each band's thickness on the last day."
     remark = f" {wording.sentence(stack.remark)}" if stack.remark else ""
     words = Words(title, subtitle, f"{caption} {level}{remark}", f"{title}. {said(stack)}.")
-    space = Space(PLOT, left=46, right=right, bottom=72, top=10, widest=760)
-    narrow = {"margin.l": 42, "margin.r": 112, "annotations": _narrow(layout["annotations"], right, 112)}
+    space = Space(PLOT, left=46, right=120, bottom=72, top=10, widest=760)
+    shorter = [{**item, "text": item["text"].split(":")[0]} if item["text"] == AT_RISK else item for item in notes]
+    narrow = {"margin.l": 42, "margin.r": 108, "annotations": shorter}
     traces = [*areas(stack), *whiskers(stack, stack.last)]
     return sheet(traces, layout, words, space, narrow)
-
-
-def _narrow(annotations: list[dict[str, Any]], wide: int, tight: int) -> list[dict[str, Any]]:
-    return [{**item, "xshift": tight} if item.get("xshift") == wide else item for item in annotations]

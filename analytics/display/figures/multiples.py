@@ -25,8 +25,8 @@ PANEL, PANEL_HEAD, PANEL_FOOT = 150, 92, 72  # pixels of one panel: plot, words 
 
 
 def multiples(stacks: Sequence[Stack], title: str, subtitle: str, caption: str) -> go.Figure:
-    """Draw one panel per stratum on common axes, three in a row, one in a row on a phone."""
-    columns = 3 if len(stacks) > 2 else 2
+    """Draw one panel per stratum on common axes, two or three in a row, one in a row on a phone."""
+    columns = 2 if len(stacks) in (2, 4) else 3
     reach = max(stack.last for stack in stacks)
     wide, wide_height = _domains(len(stacks), columns)
     tight, tight_height = _domains(len(stacks), 1)

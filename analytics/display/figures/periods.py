@@ -1,16 +1,16 @@
-"""One quarter against another: incidence curves with bands, and differences over what is too small to matter."""
+"""One quarter against another: two incidence curves with bands, and below them their differences."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from analytics.display import theme, wording
-from analytics.display.figures.dots import Columns, Dot, Row, dot_rows
+from analytics.display.figures.changes import KNOWN
+from analytics.display.figures.curves import band, mark
 from analytics.display.figures.sheet import (
     Space,
     Words,
@@ -27,67 +27,6 @@ from analytics.display.figures.stacks import spread
 from analytics.estimators.result import Estimate
 
 CURVES, GAP, ROW = 250, 92, 40  # pixels: curves, axis with numbers at risk below them, one row of differences
-KNOWN = "as known then"
-
-
-@answers_or_sentence
-def plot_against(
-    change: Estimate, *, title: str = "Against earlier quarters", subtitle: str = "Difference in percentage points"
-) -> go.Figure:
-    """Draw the change of each outcome with its interval, over the region that is too small to matter.
-
-    Parameters
-    ----------
-    change : Estimate
-        From `questions.quarter.against`: keys (compared_to, view, outcome), columns estimate_now, estimate_then,
-        margin, smallest_reliable_change, verdict. Filled dots: as known at the same lag; hollow: restated with what is
-        known now.
-    title, subtitle : str
-        Heading and the line under it.
-    """
-    rows, said = [], []
-    for quarter, group in change.frame.groupby("compared_to", sort=False):
-        for i, outcome in enumerate(theme.in_order(group["outcome"])):
-            views = {str(r["view"]): r for r in group[group["outcome"] == outcome].to_dict("records")}
-            row = _change_row(outcome, views)
-            rows.append(Row(**{**row.__dict__, "head": f"against {quarter}" if i == 0 else ""}))
-            said.append(f"{row.label} against {quarter}: {row.value} points, {row.under}")
-    caption = wording.provenance(change.meta)
-    caption += (
-        " Shaded: too small to matter, as set in the params. Filled: as known at the same lag after each quarter's end"
-    )
-    caption += "; hollow: restated with what is known now." if (change.frame["view"] != KNOWN).any() else "."
-    words = Words(title, subtitle, caption, f"{title}. {listed(said)}.")
-    return dot_rows(rows, words, Columns(characters=36, left=262, right=158, signed=True, axis="percentage points"))
-
-
-def _change_row(outcome: str, views: Mapping[str, Mapping[str, Any]]) -> Row:
-    first = views.get(KNOWN) or next(iter(views.values()))
-    dots = []
-    for view, record in views.items():
-        value, low, high = (float(record[name]) for name in ("estimate", "conf_low", "conf_high"))
-        hover = (
-            f"{theme.outcome_name(outcome)}, {wording.safe(view)}: {wording.points_interval(value, low, high)} points"
-        )
-        look: dict[str, Any] = {"marker": theme.MARKERS.get(outcome, "circle"), "hover": hover}
-        lift = 0.0 if len(views) == 1 else (0.14 if view == KNOWN else -0.14)
-        dots.append(Dot(value, low, high, colour=theme.colour(outcome), hollow=view != KNOWN, lift=lift, **look))
-    value, low, high = (float(first[name]) for name in ("estimate", "conf_low", "conf_high"))
-    now, then = (_share(first, name) for name in ("estimate_now", "estimate_then"))
-    # The size of the figure in words: from what to what, the verdict, and what would reliably have been shown.
-    verdict = str(first.get("verdict") or "")
-    under = f"{now} now, {then} then" + (f": {verdict}" if verdict else "")
-    smallest = first.get("smallest_reliable_change")
-    size = f"would show from ±{100 * float(smallest):.1f}" if smallest is not None and pd.notna(smallest) else ""
-    figure = wording.points_interval(value, low, high) if math.isfinite(value) else "–"
-    margin = first.get("margin")
-    known = float(margin) if margin is not None and pd.notna(margin) else None
-    return Row(theme.outcome_name(outcome), tuple(dots), figure, size, under, margin=known)
-
-
-def _share(record: Mapping[str, Any], name: str) -> str:
-    value = record.get(name)
-    return wording.percent(float(value)) if value is not None and pd.notna(value) else "–"
 
 
 @answers_or_sentence
@@ -116,15 +55,18 @@ def plot_two_periods(
         Heading; by default the outcome and the two quarters.
     """
     curves = [_curve(now, outcome), _curve(then, outcome)]
+    looks = [(theme.colour(outcome), "solid"), (theme.QUIET, "dash")]
     differences = _differences(change, names[1])
     title = title or f"{theme.outcome_name(outcome)}: {names[0]} against {names[1]}"
     below = len(differences) * ROW
     height = CURVES + GAP + (below + 18 if differences else 0)
     reach = max(float(curve["time"].iloc[-1]) for curve in curves)
     layout = _curves_layout(curves, names, reach, (1 - CURVES / height, 1.0))
-    traces = [t for i, curve in enumerate(curves) for t in _band(curve, theme.colour(outcome), second=i == 1)]
+    traces = [
+        t for curve, look in zip(curves, looks, strict=True) for t in band(curve, *look, "day %{x}: %{hovertext}")
+    ]
     sizes = [size_of(estimate, curve) for estimate, curve in zip((now, then), curves, strict=True)]
-    layout["annotations"] += _end_labels(curves, names, sizes)
+    layout["annotations"] += _end_labels(curves, names, sizes, looks)
     said = [f"{name}: {_last(curve, n)}" for name, curve, n in zip(names, curves, sizes, strict=True)]
     if differences:
         more, axes, notes, texts = _difference_panel(differences, below / height)
@@ -134,7 +76,7 @@ def plot_two_periods(
     words = Words(title, f"Solid: {names[0]}; dashed: {names[1]}", _caption(now, change), f"{title}. {listed(said)}.")
     bottom = 40 if differences else 0
     space = Space(height, left=46, right=132, bottom=bottom, top=10, widest=760)
-    return sheet(traces, layout, words, space, {"margin.l": 42, "margin.r": 118})
+    return sheet(traces, layout, words, space, {"margin.l": 42, "margin.r": 140})
 
 
 def _caption(now: Estimate, change: Estimate | None) -> str:
@@ -155,43 +97,6 @@ def _last(curve: pd.DataFrame, n: float) -> str:
     return f"{share} by day {row['time']:.0f}, n {wording.count(n)}"
 
 
-def _band(curve: pd.DataFrame, colour: str, *, second: bool) -> list[Any]:
-    columns = curve[["estimate", "conf_low", "conf_high"]]
-    changes = (columns.diff().abs() > 0).any(axis=1).to_numpy()
-    changes[[0, -1]] = True
-    kept = curve[changes]
-    times = kept["time"].tolist()
-    shared = {"x": times, "mode": "lines", "xaxis": "x", "yaxis": "y"}
-    edge = {"shape": "hv", "width": 0}
-    hover = [
-        f"day {t:g}: {wording.percent_interval(*map(float, row))}"
-        for t, row in zip(times, kept[["estimate", "conf_low", "conf_high"]].to_numpy(), strict=True)
-    ]
-    return [
-        go.Scatter(**shared, y=kept["conf_low"].tolist(), line=edge, hoverinfo="skip"),
-        go.Scatter(
-            **shared,
-            y=kept["conf_high"].tolist(),
-            line=edge,
-            fill="tonexty",
-            fillcolor=faint(theme.QUIET if second else colour, 0.16),
-            hoverinfo="skip",
-        ),
-        go.Scatter(
-            **shared,
-            y=kept["estimate"].tolist(),
-            line={
-                "shape": "hv",
-                "width": 2,
-                "color": colour if not second else theme.QUIET,
-                "dash": "dash" if second else "solid",
-            },
-            hovertext=hover,
-            hoverinfo="text",
-        ),
-    ]
-
-
 def _curves_layout(
     curves: list[pd.DataFrame], names: tuple[str, str], reach: float, domain: tuple[float, float]
 ) -> dict[str, Any]:
@@ -205,7 +110,7 @@ def _curves_layout(
         note("at risk", x=0, yshift=-28, **where),
     ]
     for i, (curve, name) in enumerate(zip(curves, names, strict=True)):
-        notes.append(note(wording.safe(name, 18), x=1, xshift=8, yshift=-44 - 15 * i, **where))
+        notes.append(note(wording.safe(name, 18), x=1, xshift=20, yshift=-44 - 15 * i, **where))
         for tick in ticks:
             after = curve[curve["time"] >= tick]
             if len(after) and "n_risk" in curve.columns:
@@ -223,16 +128,18 @@ def _curves_layout(
     return {"xaxis": {**axis, "fixedrange": True}, "yaxis": shares, "annotations": notes}
 
 
-def _end_labels(curves: list[pd.DataFrame], names: tuple[str, str], sizes: list[float]) -> list[dict[str, Any]]:
+def _end_labels(
+    curves: list[pd.DataFrame], names: tuple[str, str], sizes: list[float], looks: list[tuple[str, str]]
+) -> list[dict[str, Any]]:
     top = max(float(curve["conf_high"].max(skipna=True)) for curve in curves)
     top = min(1.0, (top if math.isfinite(top) else 1.0) * 1.08)
     order = sorted(range(2), key=lambda i: float(curves[i]["estimate"].iloc[-1]))
-    heights = spread([float(curves[i]["estimate"].iloc[-1]) for i in order], 34 / CURVES * top, 0.0, top)
+    heights = spread([float(curves[i]["estimate"].iloc[-1]) for i in order], 40 / CURVES * top, 0.0, top)
     found = []
     for i, height in zip(order, heights, strict=True):
         row, n = curves[i].iloc[-1], sizes[i]
         share = wording.percent_interval(float(row["estimate"]), float(row["conf_low"]), float(row["conf_high"]), n)
-        text = f"{wording.bold(wording.safe(names[i], 18))}<br>{share}"
+        text = f"{mark(*looks[i])} {wording.bold(wording.safe(names[i], 18))}<br>{share}"
         found.append(note(text, x=1, y=height, yref="y", xshift=8))
     return found
 

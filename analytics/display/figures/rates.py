@@ -30,7 +30,7 @@ def _number(record: Mapping[str, Any], *names: str) -> float:
 
 def _size(record: Mapping[str, Any], *names: str) -> str:
     n, accounts = _number(record, *names), _number(record, "n_accounts")
-    of = f", {wording.count(accounts)} acc." if math.isfinite(accounts) else ""
+    of = f" · {wording.count(accounts)} accounts" if math.isfinite(accounts) else ""
     return f"n {wording.count(n)}{of}" if math.isfinite(n) else ""
 
 
@@ -127,9 +127,9 @@ def _segment_rows(name: str, group: pd.DataFrame) -> list[tuple[Row, str]]:
         n = _number(record, "n_deals", "n_risk")
         dots = []
         if level in raw.index:
-            dots.append(_dot(raw.loc[level].to_dict(), f"{level}, as counted", n, hollow=True, lift=-0.13))
+            dots.append(_dot(raw.loc[level].to_dict(), f"{level}, as counted", n, hollow=True, lift=-6))
         if "shrunken" in kinds:
-            dots.append(_dot(record, f"{level}, shrunken", n, lift=0.13))
+            dots.append(_dot(record, f"{level}, shrunken", n, lift=6))
         value = _figure(record, n)
         overall = (
             f" · all {wording.percent(_number(record, 'overall'))}" if math.isfinite(_number(record, "overall")) else ""
@@ -183,7 +183,11 @@ def _band(low: float, high: float) -> list[dict[str, Any]]:
 
 @answers_or_sentence
 def plot_value_weighted(
-    estimate: Estimate, *, title: str = "Counted in deals and in money", subtitle: str = ""
+    estimate: Estimate,
+    counts: Estimate | None = None,
+    *,
+    title: str = "Counted in deals and in money",
+    subtitle: str = "",
 ) -> go.Figure:
     """Draw where deals end up, every deal counting once (hollow) beside every deal counting by its amount (filled).
 
@@ -192,6 +196,8 @@ def plot_value_weighted(
     estimate : Estimate
         From `questions.quarter.value_weighted`: keys (outcome,), columns count_estimate, largest_deal_share,
         meaningful, note.
+    counts : Estimate, optional
+        The same shares with every deal counting once (`questions.quarter.period_at_horizon`), for their intervals.
     title, subtitle : str
         Heading and the line under it.
     """
@@ -202,13 +208,17 @@ def plot_value_weighted(
         look = {"colour": theme.QUIET if outcome == "open" else theme.colour(outcome)}
         look["marker"] = theme.MARKERS.get(outcome, "circle").replace("-open", "")
         plain = _number(record, "count_estimate")
+        known = [] if counts is None else counts.frame[counts.frame["outcome"] == outcome].to_dict("records")
+        limits = [_number(known[0], name) for name in ("conf_low", "conf_high")] if known else [math.nan, math.nan]
         name = theme.outcome_name(outcome)
         meaningful = record.get("meaningful") is None or bool(record["meaningful"])
-        dots = [_dot(record, f"{name}, by amount", n, lift=0.13, hollow=not meaningful, **look)]
+        dots = [_dot(record, f"{name}, by amount", n, lift=6, hollow=not meaningful, **look)]
         in_deals = f"in deals {wording.percent(plain, n)}" if math.isfinite(plain) else ""
         if in_deals:
-            hover = f"{name}, every deal counting once: {wording.percent(plain, n)}"
-            dots.append(Dot(plain, math.nan, math.nan, hollow=True, lift=-0.13, hover=hover, **look))
+            plain = float(known[0]["estimate"]) if known else plain
+            in_deals = f"in deals {wording.percent_interval(plain, *limits, n)}"
+            hover = f"{name}, every deal counting once: {wording.percent_interval(plain, *limits, n)}"
+            dots.append(Dot(plain, *limits, hollow=True, lift=-6, hover=hover, **look))
         rows.append(Row(name, tuple(dots), _figure(record, n), in_deals, _note(record)))
         said.append(f"{name}: {_figure(record, n)} by amount, {in_deals}")
     share = _number(dict(estimate.frame.iloc[0]), "largest_deal_share") if len(estimate.frame) else math.nan

@@ -72,8 +72,9 @@ def sheet(
     foot = 10 + LINE * lines + 6
     annotations = list(layout.get("annotations", ()))
     narrow = dict(narrow or {})
-    if "annotations" in narrow:
-        narrow["annotations"] = _moved(annotations, narrow["annotations"])
+    for name in ("annotations", "shapes"):
+        if name in narrow:
+            narrow[name] = _moved(layout.get(name, ()), narrow[name])
     if caption:
         annotations.append(_caption(caption, space))
     figure = go.Figure(data=list(traces))
@@ -104,7 +105,7 @@ def sheet(
 
 
 def _moved(wide: Sequence[dict[str, Any]], tight: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Keep of each narrow annotation only what differs from the wide one; null means that the key goes."""
+    """Keep of each narrow text or shape only what differs from the wide one; null means that the key goes."""
     return [
         {name: new.get(name) for name in sorted({*old, *new}) if new.get(name) != old.get(name)}
         for old, new in zip(wide, tight, strict=True)
@@ -170,7 +171,7 @@ def day_ticks(last: float) -> list[int]:
     ([0, 90, 180, 270, 365], [0, 7, 14, 21, 30])
     """
     end = round(last)
-    step = next((s for s in (1, 2, 5, 7, 14, 30, 60, 90, 180, 365, 730) if end / s <= 5), 1095)
+    step = next((s for s in (1, 2, 7, 14, 30, 60, 90, 180, 365, 730) if end / s < 5.5), 1095)
     ticks = [day for day in range(0, end + 1, step) if end - day >= step * 0.55]
     return [*ticks, end] if end > 0 else [0]
 

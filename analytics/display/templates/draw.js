@@ -3,7 +3,7 @@
   "use strict";
   var DARK = /*DARK*/{};
   var NARROW = 560, PAPER = 670; // pixels: labels go above their rows below the first; width of A4 between its margins
-  var dark = window.matchMedia("(prefers-color-scheme: dark)");
+  var dark = window.matchMedia("(prefers-color-scheme: dark)"), paper = window.matchMedia("print");
   var state = (window.winlossFigures = { drawn: 0, wanted: 0, errors: [] });
 
   function recoloured(node) {
@@ -27,14 +27,15 @@
     target[last] = value;
   }
 
-  function narrowed(layout) {
-    var change = (layout.meta && layout.meta.narrow) || {};
+  function narrowed(figure) {
+    var layout = figure.layout, change = (layout.meta && layout.meta.narrow) || {};
     Object.keys(change).forEach(function (path) {
-      if (path !== "annotations") return set(layout, path, change[path]);
-      change.annotations.forEach(function (keys, i) {
+      if (path.indexOf("data.") === 0) return set(figure, path, change[path]);
+      if (path !== "annotations" && path !== "shapes") return set(layout, path, change[path]);
+      change[path].forEach(function (keys, i) {
         Object.keys(keys).forEach(function (key) {
-          if (keys[key] === null) delete layout.annotations[i][key];
-          else layout.annotations[i][key] = keys[key];
+          if (keys[key] === null) delete layout[path][i][key];
+          else layout[path][i][key] = keys[key];
         });
       });
     });
@@ -45,7 +46,7 @@
     var width = printing ? Math.min(PAPER, parseInt(plot.parentNode.style.maxWidth, 10) || PAPER) : plot.clientWidth;
     var look = [width, dark.matches && !printing].join();
     if (!width || plot.dataset.look === look) return;
-    if (width < NARROW) narrowed(figure.layout);
+    if (width < NARROW) narrowed(figure);
     figure.layout.width = width;
     figure.layout.autosize = false;
     plot.style.height = figure.layout.height + "px";
@@ -63,9 +64,9 @@
   }
 
   var waiting = 0;
-  function later() { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(function () { all(false); }); }
+  function later() { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(function () { all(paper.matches); }); }
   state.wanted = document.querySelectorAll(".wl-plot").length;
-  all(false);
+  all(paper.matches);
   window.addEventListener("resize", later);
   dark.addEventListener("change", later);
   window.addEventListener("beforeprint", function () { all(true); });
