@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from analytics.estimators.rates import Column, Interval, account_codes, quantile, wilson
@@ -194,7 +192,7 @@ def two_sided_p(estimate: float, std_error: float) -> float:
     return 2 * NormalDist().cdf(-abs(estimate) / std_error)
 
 
-def benjamini_hochberg(p_values: Sequence[float] | Floats | pd.Series) -> Floats:
+def benjamini_hochberg(p_values: Column) -> Floats:
     """Adjust p-values so that rejecting those at most q keeps the false discovery rate at q.
 
     Parameters

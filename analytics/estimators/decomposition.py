@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from analytics.estimators.bootstrap import RESAMPLING, Floats, Movements, Paces, Resampling, count_movements
 from analytics.estimators.rates import account_codes, quantile
+from analytics.records.contract import OUTCOMES
 
-CAUSES = ("won", "lost", "no_decision")
+CAUSES = OUTCOMES
 NOT_RECORDED = "not recorded"
 ALL = "all"
 PARTS = ("mix", "rate", "appeared", "vanished")
@@ -138,7 +139,7 @@ def incidence_change(
     >>> deals = pd.DataFrame({"entry": -1, "exit": [3, 9, 9, 12], "outcome": ["won", "lost", "open", "won"],
     ...                       "account_id": list("abcd"), "opened_in_period": True})
     >>> incidence_change(Pace(deals), Pace(deals), horizon_days=10)["estimate"].tolist()
-    [0.0, 0.0, 0.0]
+    [0.0, 0.0, 0.0, 0.0]
     """
     table, _ = _movements((then, now), None, horizon_days, causes)
     seen, drawn = table.observed(), table.replicates(reps=resampling.reps, seed=resampling.seed)

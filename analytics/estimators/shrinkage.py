@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from analytics.estimators.rates import Column, wilson
 
 Floats = NDArray[np.float64]
 Status = Literal["shrunken", "pooled", "refused"]
@@ -90,7 +91,7 @@ def _asks_for_spread(x: Floats, n: Floats) -> bool:
     return bool((x * (x - 1) / mu + y * (y - 1) / (1 - mu) - n * (n - 1)).sum() > 1e-9)
 
 
-def beta_binomial(x: Sequence[float] | Floats, n: Sequence[float] | Floats) -> BetaBinomial:
+def beta_binomial(x: Column, n: Column) -> BetaBinomial:
     """Fit the beta-binomial distribution to x successes in n trials per group, by maximum likelihood.
 
     Parameters
@@ -157,7 +158,7 @@ def _newton(x: Floats, n: Floats) -> Floats:
 
 
 def shrink(
-    x: Sequence[float] | Floats, n: Sequence[float] | Floats, *, conf_level: float = 0.95, widen: bool = True,
+    x: Column, n: Column, *, conf_level: float = 0.95, widen: bool = True,
     fewest_groups: int = FEWEST_GROUPS,
 ) -> tuple[pd.DataFrame, BetaBinomial | None, Status]:  # fmt: skip
     """Shrink the rates of groups towards their common mean, by as much as chance alone could have moved them.
@@ -196,8 +197,6 @@ def shrink(
         return pd.DataFrame(columns=columns, dtype=float), None, "refused"
     fit = beta_binomial(hits, trials)
     if fit.status == "pooled":
-        from analytics.estimators.rates import wilson
-
         low, high = wilson(float(hits.sum()), float(trials.sum()), conf_level=conf_level)
         error = float(np.sqrt(fit.mu * (1 - fit.mu) / trials.sum()))
         return pd.DataFrame([[fit.mu, error, low, high]] * len(hits), columns=columns), fit, "pooled"
@@ -231,9 +230,7 @@ def _beta_limits(mean: Floats, variance: Floats, conf_level: float) -> tuple[Flo
     return np.minimum(low, mean), np.maximum(high, mean)
 
 
-def effective_counts(
-    estimate: Sequence[float] | Floats, std_error: Sequence[float] | Floats, ceiling: Sequence[float] | Floats
-) -> tuple[Floats, Floats]:
+def effective_counts(estimate: Column, std_error: Column, ceiling: Column) -> tuple[Floats, Floats]:
     """Turn rates with standard errors into counts that hold as much information: n = p (1 − p) / se².
 
     Parameters
@@ -261,7 +258,7 @@ def effective_counts(
     return p * n, n
 
 
-def spread_between(x: Sequence[float] | Floats, n: Sequence[float] | Floats, *, conf_level: float = 0.95) -> Spread:
+def spread_between(x: Column, n: Column, *, conf_level: float = 0.95) -> Spread:
     """Ask whether groups differ by more than chance, and by how much: between-group standard deviation with limits.
 
     Parameters

@@ -1,0 +1,13 @@
+"""Data health: what came in, what was left out and why, completeness, recording delay, and the usual traps."""
+
+from __future__ import annotations
+
+from analytics.questions.data_health.coming_in import left_out, rejected, rejected_rows, what_came_in
+from analytics.questions.data_health.fields import completeness, field_counts
+from analytics.questions.data_health.timing import recording_delay, settled
+from analytics.questions.data_health.traps import activity_coverage, traps
+
+__all__ = [
+    "activity_coverage", "completeness", "field_counts", "left_out", "recording_delay", "rejected", "rejected_rows",
+    "settled", "traps", "what_came_in",
+]  # fmt: skip

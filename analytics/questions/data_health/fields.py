@@ -1,0 +1,121 @@
+"""How complete each field is, by outcome, and what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from analytics.estimators.rates import Column, account_codes, clustered_proportion
+from analytics.estimators.result import Estimate, Finding, Listing, Meta
+from analytics.records.contract import DEALS_COLUMNS
+
+FIELDS = {
+    "account_id": "account", "owner_id": "owner", "source": "source", "stage": "stage", "amount": "amount above 0",
+    "expected_close_on": "expected close date", "qualified_on": "qualification date", "reason": "reason",
+}  # fmt: skip
+OUTCOME_ORDER = ("all", "won", "lost", "no_decision", "unknown", "open")
+
+
+def completeness(deals: pd.DataFrame, fields: Sequence[str] | None = None) -> Estimate | Finding:
+    """In what share of deals is each field filled, by outcome?
+
+    Parameters
+    ----------
+    deals : pandas.DataFrame
+        Deals frame as of the study's date.
+    fields : sequence of str, optional
+        Columns; by default the usual ones and every declared attribute.
+
+    Returns
+    -------
+    Estimate or Finding
+        Kind probability, keys (field, outcome) with outcome "all" first; `label`, `n_event` (filled), `n_risk` (deals),
+        `n_accounts`. An amount of 0 counts as not filled.
+
+    Notes
+    -----
+    A field filled for won deals only (a reason, an amount) is filled because of the outcome: it explains nothing.
+    Clustered Wilson limits.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"account_id": ["a", "b", None], "amount": [5.0, 0, 2], "outcome": ["won", "lost", "won"]})
+    >>> filled = completeness(deals)
+    >>> filled.at(field="amount", outcome="won")["estimate"].tolist()
+    [1.0]
+    """
+    if not len(deals):
+        return Finding("completeness", "There are no deals whose fields could be checked.", "", "not studied")
+    known = "account_id" in deals and bool(deals["account_id"].notna().any())
+    rows = []
+    for field, label in _fields(deals, fields).items():
+        filled = _filled(deals, field)
+        for outcome in OUTCOME_ORDER:
+            inside = deals["outcome"].notna() if outcome == "all" else deals["outcome"] == outcome
+            if inside.any():
+                # whether the account is filled cannot be clustered by account
+                cluster = deals.loc[inside, "account_id"] if known and field != "account_id" else None
+                row = proportion_row(filled[inside], cluster)
+                rows.append({"field": field, "outcome": outcome, "label": label, **row})
+    meta = Meta(
+        kind="probability", estimand="share of deals in which the field is filled", keys=("field", "outcome"),
+        n_deals=len(deals), n_accounts=account_codes(deals["account_id"])[1] if known else None, interval="Wilson",
+        variance="between accounts" if known else "binomial", cluster="account_id" if known else None,
+    )  # fmt: skip
+    return Estimate(pd.DataFrame(rows), meta)
+
+
+def field_counts(deals: pd.DataFrame, fields: Sequence[str] | None = None) -> Listing:
+    """How many deals have each field, and what is in it?
+
+    Parameters
+    ----------
+    deals : pandas.DataFrame
+        Deals frame.
+    fields : sequence of str, optional
+        As for `completeness`.
+
+    Returns
+    -------
+    Listing
+        field, label, deals, filled, missing, distinct, most_common (empty where every value is different).
+
+    Examples
+    --------
+    >>> field_counts(pd.DataFrame({"source": ["web", "web", None], "outcome": "won"})).frame["most_common"].tolist()
+    ['web (2)']
+    """
+    rows = []
+    for field, label in _fields(deals, fields).items():
+        filled = _filled(deals, field)
+        values = deals.loc[filled, field].astype(str).value_counts()
+        common = f"{values.index[0]} ({values.iloc[0]:,})" if len(values) and values.iloc[0] > 1 else ""
+        number = int(filled.sum())
+        rows.append((field, label, len(deals), number, len(deals) - number, len(values), common))
+    columns = ["field", "label", "deals", "filled", "missing", "distinct", "most_common"]
+    return Listing(pd.DataFrame(rows, columns=columns), "Fields and what is in them")
+
+
+def proportion_row(hits: pd.Series, cluster: Column | None) -> dict[str, Any]:
+    """Estimate the share of hits as the value columns of a row, with `n_accounts` where accounts are known."""
+    found = clustered_proportion(hits, cluster=cluster)
+    accounts = account_codes(cluster)[1] if cluster is not None else None
+    return {**found._asdict(), "n_event": int(hits.sum()), "n_risk": len(hits), "n_accounts": accounts}
+
+
+def _fields(deals: pd.DataFrame, fields: Sequence[str] | None) -> dict[str, str]:
+    if fields is not None:
+        return {name: FIELDS.get(name, name) for name in fields}
+    attributes = [name for name in deals.columns if name not in DEALS_COLUMNS]
+    return {name: label for name, label in FIELDS.items() if name in deals} | {name: name for name in attributes}
+
+
+def _filled(deals: pd.DataFrame, field: str) -> pd.Series:
+    values = deals[field]
+    if field == "amount":
+        return values.astype(float) > 0
+    if values.dtype == object or pd.api.types.is_string_dtype(values.dtype):
+        return values.notna() & (values.astype(str).str.strip() != "")
+    return values.notna()

@@ -1,0 +1,270 @@
+"""Against earlier quarters: by how much the incidences differ, and what the difference is made of."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from analytics.estimators.bootstrap import RESAMPLING, Resampling
+from analytics.estimators.contrasts import smallest_reliable_change, two_sided_p, verdict
+from analytics.estimators.decomposition import ALL, Pace, incidence_change
+from analytics.estimators.decomposition import mix_and_rate as decomposed
+from analytics.estimators.rates import account_codes
+from analytics.estimators.result import Estimate, Finding, Meta
+from analytics.questions.quarter.pace import (
+    OUTCOMES,
+    SMALLEST_CELL,
+    at_risk_in,
+    has_accounts,
+    last_day,
+    level_of,
+    not_studied,
+    reach,
+)  # fmt: skip
+from analytics.records.calendar import Quarter
+from analytics.records.errors import InputError, nearest
+
+THEN, RESTATED = "as known then", "restated"
+MOST_LEVELS = 8
+MARGIN_NAMES = {"won": "win_incidence", "lost": "lost_incidence", "no_decision": "no_decision_incidence"}
+PART_WORDS = {
+    "mix": "Mix", "rate": "Rate", "appeared": "New", "vanished": "Gone", "stock": "Older openings", "total": "Change",
+}  # fmt: skip
+RENAMED = {
+    "rate_then": "estimate_then", "rate_now": "estimate_now", "n_then": "n_deals_then", "n_now": "n_deals_now",
+}  # fmt: skip
+BORROWED = "At some ages nobody of it was at risk; the pace of all is used there."
+VARIANCE = "whole-account bootstrap, {reps} resamples"
+
+
+def margin_of(margins: Mapping[str, float], outcome: str) -> float:
+    """Look up the practical difference of an outcome, by the outcome or by its name in the params.
+
+    Examples
+    --------
+    >>> margin_of({"win_incidence": 0.03}, "won"), margin_of({"won": 0.02}, "won")
+    (0.03, 0.02)
+    """
+    for name in (outcome, MARGIN_NAMES[outcome]):
+        if name in margins:
+            return float(margins[name])
+    raise InputError(
+        f"no practical difference is set for {MARGIN_NAMES[outcome]}",
+        action=f"Add practical_differences: {{{MARGIN_NAMES[outcome]}: 0.03}} to the company's params",
+    )
+
+
+def against(
+    deals: pd.DataFrame, quarter: Quarter, *, as_known: Mapping[Quarter, pd.DataFrame], settled_on: dt.date,
+    horizon_days: int, margins: Mapping[str, float], resampling: Resampling = RESAMPLING,
+) -> Estimate | Finding:  # fmt: skip
+    """By how much does this quarter's pace differ from an earlier quarter's, and is that large enough to matter?
+
+    Parameters
+    ----------
+    deals : pandas.DataFrame
+        Deals frame, first episodes, as known at as-of.
+    quarter : Quarter
+        The quarter under study.
+    as_known : mapping of Quarter to frame
+        For each earlier quarter the Deals frame as known at the same lag after its end.
+    settled_on : datetime.date
+        Up to this day the quarter under study is settled; earlier quarters are cut as many days before their end, so
+        that a rush in the last days is in both or in neither.
+    horizon_days : int
+        Age at which incidences are compared; less where one of the two quarters is not known that far.
+    margins : mapping of str to float
+        Practical difference of each outcome, set before looking.
+    resampling : Resampling
+        Whole accounts, the same in both quarters.
+
+    Returns
+    -------
+    Estimate or Finding
+        Kind contrast, keys (compared_to, view, outcome), now − then. View "as known then" (the comparison to quote) and
+        "restated" (the earlier quarter as known today). `estimate_now`, `estimate_then`, `margin`,
+        `smallest_reliable_change`, `verdict`, `horizon_reached`, `n_deals_now`, `n_deals_then`, `n_accounts`,
+        `p_value`.
+
+    Raises
+    ------
+    InputError
+        Where a practical difference is missing.
+
+    Notes
+    -----
+    Two quarters differ by chance too: read the verdict with the smallest change that would reliably have been shown.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"deal_id": list("abcd"), "account_id": list("abcd"), "entry": -1, "exit": [10, 20, 5, 91],
+    ...     "opened_on": pd.to_datetime(["2025-07-01", "2025-07-01", "2025-10-01", "2025-10-01"]),
+    ...     "outcome": ["won", "lost", "won", "open"]})
+    >>> now = Quarter("2025Q4", dt.date(2025, 10, 1), dt.date(2025, 12, 31))
+    >>> then = Quarter("2025Q3", dt.date(2025, 7, 1), dt.date(2025, 9, 30))
+    >>> change = against(deals, now, as_known={then: deals}, settled_on=now.end, horizon_days=30,
+    ...                  margins={"won": 0.03, "lost": 0.03, "no_decision": 0.03})
+    >>> change.at(view="restated", outcome="lost")[["estimate", "verdict"]].values.tolist()
+    [[-0.5, 'cannot tell']]
+    """
+    for outcome in OUTCOMES:
+        margin_of(margins, outcome)
+    now = at_risk_in(deals, quarter, last_day(quarter, settled_on))
+    rows, notes = [], []
+    for other, known in as_known.items():
+        for view, frame in ((THEN, known), (RESTATED, deals)):
+            then = earlier(frame, other, quarter, settled_on)
+            if not len(now) or not len(then):
+                notes.append(f"{other.name}, {view}: no deal was at risk in one of the two quarters.")
+                continue
+            age = min(reach(now, horizon_days), reach(then, horizon_days))
+            table = incidence_change(Pace(then), Pace(now), horizon_days=age, resampling=resampling)
+            table = table[table["outcome"].isin(OUTCOMES)]
+            sizes = {"n_deals_now": len(now), "n_deals_then": len(then), "n_accounts": _accounts(now, then)}
+            rows += [
+                {"compared_to": other.name, "view": view, **row, "horizon_reached": age, **sizes}
+                for row in table.to_dict("records")
+            ]
+    if not rows:
+        return not_studied("against", f"{quarter.name} has no earlier quarter to compare with.", " ".join(notes))
+    frame = _judged(pd.DataFrame(rows), margins)
+    keys = ("compared_to", "view", "outcome")
+    meta = _meta("difference of period incidence at the horizon, now − then", keys, now, resampling, " ".join(notes))
+    return Estimate(frame, meta)
+
+
+def earlier(deals: pd.DataFrame, other: Quarter, quarter: Quarter, settled_on: dt.date) -> pd.DataFrame:
+    """Give the deals at risk in an earlier quarter, cut as many days before its end as the quarter under study is."""
+    end = last_day(quarter, settled_on)
+    return at_risk_in(deals, other, None if end is None else max(other.start, other.end - (quarter.end - end)))
+
+
+def _judged(frame: pd.DataFrame, margins: Mapping[str, float]) -> pd.DataFrame:
+    frame = frame.assign(margin=[margin_of(margins, outcome) for outcome in frame["outcome"]])
+    values = ["estimate", "std_error", "conf_low", "conf_high", "margin"]
+    df = [None if n is None else float(n) - 1 for n in frame["n_accounts"]]
+    frame["verdict"] = [
+        verdict(*row, df=degrees) for row, degrees in zip(frame[values].to_numpy(dtype=float), df, strict=True)
+    ]
+    frame["smallest_reliable_change"] = [
+        smallest_reliable_change(error, margin)
+        for error, margin in zip(frame["std_error"], frame["margin"], strict=True)
+    ]
+    frame["p_value"] = [two_sided_p(e, s) for e, s in zip(frame["estimate"], frame["std_error"], strict=True)]
+    return frame.assign(n_risk=frame["n_deals_now"], n_event=np.nan)
+
+
+def _accounts(now: pd.DataFrame, then: pd.DataFrame) -> int | None:
+    if not has_accounts(now) and not has_accounts(then):
+        return None
+    return account_codes(pd.concat([now["account_id"], then["account_id"]], ignore_index=True))[1]
+
+
+def _meta(estimand: str, keys: tuple[str, ...], now: pd.DataFrame, resampling: Resampling, note: str) -> Meta:
+    clustered = has_accounts(now)
+    return Meta(
+        kind="contrast", estimand=estimand, keys=keys, n_deals=len(now), conf_level=resampling.conf_level,
+        n_accounts=account_codes(now["account_id"])[1] if clustered else None, interval="t",
+        variance=VARIANCE.format(reps=resampling.reps), cluster="account_id" if clustered else None, note=note,
+    )  # fmt: skip
+
+
+def mix_and_rate(
+    deals: pd.DataFrame, quarter: Quarter, *, as_known: Mapping[Quarter, pd.DataFrame], by: Sequence[str],
+    settled_on: dt.date, horizon_days: int, resampling: Resampling = RESAMPLING,
+) -> Estimate | Finding:  # fmt: skip
+    """What is the change in deals won made of: another mix of segments, or other rates within them?
+
+    Parameters
+    ----------
+    deals, quarter, as_known, settled_on, horizon_days, resampling
+        As for `against`; the earlier quarter is taken as it was known then.
+    by : sequence of str
+        Segment columns (values at opening), one decomposition each. Beyond the eight largest levels the rest is pooled.
+
+    Returns
+    -------
+    Estimate or Finding
+        Kind contrast, keys (compared_to, segment, level, part). Rows of level "all" other than the total add up to the
+        total exactly: mix (share of openings), rate (incidence within segments), appeared and vanished segments, and
+        stock (deals opened before the quarter came in other proportions). `label`, `estimate_now`, `estimate_then`,
+        `share_now`, `share_then`, `n_deals_now`, `n_deals_then`, `note`.
+
+    Raises
+    ------
+    InputError
+        Where a segment column does not exist.
+
+    Notes
+    -----
+    The parts describe the change, they do not explain it. See `analytics.estimators.decomposition.mix_and_rate`.
+
+    References
+    ----------
+    Kitagawa 1955, JASA 50:1168.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"deal_id": list("abcd"), "account_id": list("abcd"), "entry": -1, "exit": [10, 20, 5, 91],
+    ...     "opened_on": pd.to_datetime(["2025-07-01", "2025-07-01", "2025-10-01", "2025-10-01"]),
+    ...     "outcome": ["won", "lost", "won", "open"], "region": ["N", "S", "N", "S"]})
+    >>> now = Quarter("2025Q4", dt.date(2025, 10, 1), dt.date(2025, 12, 31))
+    >>> then = Quarter("2025Q3", dt.date(2025, 7, 1), dt.date(2025, 9, 30))
+    >>> parts = mix_and_rate(deals, now, as_known={then: deals}, by=["region"], settled_on=now.end, horizon_days=30)
+    >>> parts.at(level="all", part="total")["label"].tolist()
+    ['Change']
+    """
+    for column in by:
+        if column not in deals.columns:
+            raise InputError(f"the deals have no segment {column!r}", action=nearest(column, deals.columns))
+    now = at_risk_in(deals, quarter, last_day(quarter, settled_on))
+    tables, notes = [], []
+    for other, known in as_known.items():
+        then = earlier(known, other, quarter, settled_on)
+        if not _both_opened(now, then):
+            notes.append(f"{other.name}: one of the two quarters has no openings, so its mix is not known.")
+            continue
+        age = min(reach(now, horizon_days), reach(then, horizon_days))
+        for column in by:
+            sides = _pooled_small(then, now, column)
+            table = decomposed(Pace(sides[0]), Pace(sides[1]), by=column, horizon_days=age, resampling=resampling)
+            tables.append(table.assign(compared_to=other.name, segment=column, horizon_reached=age))
+    if not tables:
+        text = "No segment was named." if not by else " ".join(notes)
+        return not_studied("mix_and_rate", f"What changed against {quarter.name} cannot be taken apart.", text)
+    frame = _labelled(pd.concat(tables, ignore_index=True))
+    keys = ("compared_to", "segment", "level", "part")
+    estimand = "part of the change of the period incidence of winning at the horizon, now − then (Kitagawa)"
+    return Estimate(frame, _meta(estimand, keys, now, resampling, " ".join(notes)))
+
+
+def _both_opened(now: pd.DataFrame, then: pd.DataFrame) -> bool:
+    return all(len(frame) and bool(frame["opened_in_period"].any()) for frame in (now, then))
+
+
+def _pooled_small(then: pd.DataFrame, now: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Pool levels beyond the largest ones into one, so that no part rests on a handful of deals."""
+    levels = [level_of(frame, column) for frame in (then, now)]
+    sizes = pd.concat(levels).value_counts(sort=False).sort_index().sort_values(ascending=False, kind="stable")
+    small = list(sizes.index[MOST_LEVELS:]) if len(sizes) > MOST_LEVELS + 1 else []
+    rest = f"{len(small)} smaller ones"
+    pooled = [level.where(~level.isin(small), rest) for level in levels]
+    return then.assign(**{column: pooled[0]}), now.assign(**{column: pooled[1]})
+
+
+def _labelled(frame: pd.DataFrame) -> pd.DataFrame:
+    words = PART_WORDS
+    grows = frame["share_now"] >= frame["share_then"]
+    amount = np.where(frame["part"] == "mix", np.where(grows, "more ", "fewer "), "")
+    single = frame["part"].map(words) + ": " + amount + frame["level"]
+    label = single.where(frame["level"] != ALL, frame["part"].map(words))
+    small = frame[["n_then", "n_now"]].min(axis=1) < SMALLEST_CELL
+    one_sided = frame["part"].isin(["appeared", "vanished"])
+    note = pd.Series("", index=frame.index)
+    note = note.mask(frame["borrowed"] & (frame["level"] != ALL), BORROWED)
+    note = note.mask(small & ~one_sided, f"Fewer than {SMALLEST_CELL} deals in one of the quarters.")
+    renamed = frame.rename(columns=RENAMED)
+    return renamed.assign(label=label, note=note, n_risk=renamed["n_deals_now"], n_event=np.nan)

@@ -1,0 +1,178 @@
+"""What closed in the quarter and how, in deals and money: status at as-of, re-openings as lines of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from analytics.estimators.rates import account_codes
+from analytics.estimators.result import Finding, Listing
+from analytics.estimators.sentences import count, money, outcome_words
+from analytics.questions.quarter.pace import not_studied
+from analytics.records.calendar import Quarter
+
+CLOSED = ("won", "lost", "no_decision", "unknown")
+COLUMNS = ["outcome", "deals", "accounts", "amount", "currency", "zero_amount_deals", "label", "group"]
+
+
+def last_episodes(ledger_deals: pd.DataFrame) -> pd.DataFrame:
+    """Give each deal's last episode: where it stands at as-of."""
+    return ledger_deals.sort_values("episode", kind="stable").drop_duplicates("deal_id", keep="last")
+
+
+def dated_in(days: pd.Series, quarter: Quarter) -> pd.Series:
+    """Say which days lie in the quarter."""
+    stamps = pd.to_datetime(days)
+    return (stamps >= pd.Timestamp(quarter.start)) & (stamps <= pd.Timestamp(quarter.end))
+
+
+def what_closed(ledger_deals: pd.DataFrame, quarter: Quarter) -> Listing | Finding:
+    """Which deals closed in the quarter, and how, in deals, accounts and money?
+
+    Parameters
+    ----------
+    ledger_deals : pandas.DataFrame
+        Deals frame with all episodes.
+    quarter : Quarter
+        Its first and last day both count.
+
+    Returns
+    -------
+    Listing or Finding
+        outcome, deals, accounts, amount, currency (one row per currency), zero_amount_deals (amount 0 or missing),
+        label, group. A deal that closed and was re-opened since counts where it stands now; how many there are is a
+        row of its own. A Finding where the frame has no deals at all.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"deal_id": ["a", "b"], "episode": 1, "account_id": ["x", "y"], "amount": [10.0, 0.0],
+    ...     "opened_on": pd.to_datetime(["2025-10-02", "2025-11-01"]), "outcome": ["won", "open"], "currency": "USD",
+    ...     "closed_on": pd.to_datetime(["2025-12-01", None]), "born_closed": False})
+    >>> quarter = Quarter("2025Q4", pd.Timestamp("2025-10-01").date(), pd.Timestamp("2025-12-31").date())
+    >>> listing = what_closed(deals, quarter)
+    >>> listing.frame.loc[listing.frame["outcome"] == "won", ["deals", "amount"]].values.tolist()
+    [[1.0, 10.0]]
+    """
+    if not len(ledger_deals):
+        return not_studied("what_closed", "There are no deals to count.")
+    last = last_episodes(ledger_deals)
+    closed = last[last["outcome"].isin(CLOSED) & dated_in(last["closed_on"], quarter)]
+    group = "closed in the quarter"
+    rows = [row for name in CLOSED[:3] for row in _rows(name, closed[closed["outcome"] == name], group)]
+    unknown = closed[closed["outcome"] == "unknown"]
+    if len(unknown):
+        rows += _rows("unknown", unknown, group, "closed, outcome not recorded")
+    rows += _rows("all closed", closed, group, "all that closed")
+    rows += _rows("born closed", closed[closed["born_closed"].astype(bool)], "of these", "entered already closed")
+    rows += [row for name, deals in _also(ledger_deals, quarter).items() for row in _rows(name, deals, "also")]
+    return Listing(pd.DataFrame(rows, columns=COLUMNS), f"What closed in {quarter.name}")
+
+
+def _also(deals: pd.DataFrame, quarter: Quarter) -> dict[str, pd.DataFrame]:
+    end = pd.Timestamp(quarter.end)
+    opened = pd.to_datetime(deals["opened_on"])
+    still_open = (opened <= end) & ((deals["outcome"] == "open") | (pd.to_datetime(deals["closed_on"]) > end))
+    first = deals["episode"] == 1
+    newest = deals.groupby("deal_id")["episode"].transform("max")
+    undone = deals["outcome"].isin(CLOSED) & dated_in(deals["closed_on"], quarter) & (deals["episode"] < newest)
+    return {
+        "open at the end": deals[still_open],
+        "opened in the quarter": deals[first & dated_in(opened, quarter)],
+        "re-opened in the quarter": deals[~first & dated_in(opened, quarter)],
+        "closed and re-opened since": deals[undone],
+    }
+
+
+def _rows(name: str, deals: pd.DataFrame, group: str, label: str | None = None) -> list[dict[str, object]]:
+    currencies = deals["currency"].astype(object).where(deals["currency"].notna(), None)
+    known = sorted({value for value in currencies if value is not None})
+    rows = []
+    for currency in known or [None]:
+        # deals without a currency are listed with the only one there is, else on their own line
+        mine = deals[currencies == currency] if len(known) > 1 else deals
+        rows.append(_row(name, mine, currency, group, label))
+    without = deals[currencies.isna()]
+    if len(known) > 1 and len(without):
+        rows.append(_row(name, without, None, group, label))
+    return rows
+
+
+def _row(name: str, deals: pd.DataFrame, currency: str | None, group: str, label: str | None) -> dict[str, object]:
+    amounts = deals["amount"].to_numpy(dtype=float)
+    return {
+        "outcome": name, "deals": len(deals), "accounts": account_codes(deals["account_id"])[1],
+        "amount": float(np.nansum(amounts)), "currency": currency,
+        "zero_amount_deals": int((np.isnan(amounts) | (amounts == 0)).sum()),
+        "label": label or outcome_words(name), "group": group,
+    }  # fmt: skip
+
+
+def money_strip(ledger_deals: pd.DataFrame, quarter: Quarter, *, plan: float | None = None) -> Listing | Finding:
+    """What did the quarter come to: booked against plan, pipeline created, coverage, the median deal, deals by outcome?
+
+    Parameters
+    ----------
+    ledger_deals : pandas.DataFrame
+        Deals frame with all episodes, amounts in one currency.
+    quarter : Quarter
+        The quarter.
+    plan : float, optional
+        What was to be booked, in the same currency; without it plan and coverage are left out, not zero.
+
+    Returns
+    -------
+    Listing or Finding
+        item, label, value, unit (a currency, "deals" or "times"), words. Money is left out where amounts are missing
+        or in several currencies.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"deal_id": ["a", "b"], "episode": 1, "account_id": ["x", "y"], "amount": [12000.0, 0.0],
+    ...     "opened_on": pd.to_datetime(["2025-10-02", "2025-11-01"]), "outcome": ["won", "open"], "currency": "USD",
+    ...     "closed_on": pd.to_datetime(["2025-12-01", None]), "born_closed": False})
+    >>> quarter = Quarter("2025Q4", pd.Timestamp("2025-10-01").date(), pd.Timestamp("2025-12-31").date())
+    >>> strip = money_strip(deals, quarter)
+    >>> strip.frame["words"].tolist()[-1]
+    '1 won, 0 lost, 0 no decision'
+    """
+    if not len(ledger_deals):
+        return not_studied("money_strip", "There are no deals to count.")
+    last = last_episodes(ledger_deals)
+    closed = last[dated_in(last["closed_on"], quarter) & (last["outcome"] != "open")]
+    rows = list(_money(ledger_deals, closed, quarter, plan)) if single_currency(ledger_deals) else []
+    numbers = {name: int((closed["outcome"] == name).sum()) for name in CLOSED}
+    shown = [name for name in CLOSED if name != "unknown" or numbers[name]]
+    words = ", ".join(f"{numbers[name]:,} {outcome_words(name)}" for name in shown)
+    rows.append(("closed", "closed", float(len(closed)), "deals", words))
+    return Listing(pd.DataFrame(rows, columns=["item", "label", "value", "unit", "words"]), f"{quarter.name} in money")
+
+
+def single_currency(deals: pd.DataFrame) -> bool:
+    """Say whether amounts can be added: at most one currency among deals with an amount."""
+    return bool(deals.loc[deals["amount"].notna(), "currency"].dropna().nunique() <= 1)
+
+
+def _money(
+    deals: pd.DataFrame, closed: pd.DataFrame, quarter: Quarter, plan: float | None
+) -> Iterable[tuple[str, str, float, str, str]]:
+    named = deals.loc[deals["amount"].notna(), "currency"].dropna()
+    currency = str(named.iloc[0]) if len(named) else ""
+    won = closed.loc[(closed["outcome"] == "won") & (closed["amount"] > 0), "amount"]
+    if len(won):
+        booked = float(won.sum())
+        against = f" of {money(plan, currency)} plan" if plan else ""
+        yield "booked", f"booked{against}", booked, currency, money(booked, currency)
+    created = deals.loc[(deals["episode"] == 1) & dated_in(deals["opened_on"], quarter), "amount"]
+    if (created > 0).any():
+        total = float(created.sum())
+        yield "created", "pipeline created", total, currency, money(total, currency)
+    start = pd.Timestamp(quarter.start)
+    held = (pd.to_datetime(deals["opened_on"]) < start) & ~(pd.to_datetime(deals["closed_on"]) < start)
+    at_start = float(deals.loc[held, "amount"].sum())
+    if plan and at_start > 0:
+        yield "coverage", "opening coverage", at_start / plan, "times", f"{at_start / plan:.1f}×"
+    if len(won):
+        label = f"median won deal ({count(len(won), 'deal')})"
+        yield "median", label, float(won.median()), currency, money(float(won.median()), currency)

@@ -1,0 +1,130 @@
+"""The quarter's deals: who was at risk in it, up to which day its outcomes are settled, how far its pace is known."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from analytics.estimators.counts import RiskTable, count_events
+from analytics.estimators.decomposition import NOT_RECORDED, level_of
+from analytics.estimators.result import Finding
+from analytics.records.calendar import Quarter
+from analytics.records.errors import InputError, nearest
+from analytics.records.period import restrict_to_period
+
+SMALLEST_CELL = 5
+OUTCOMES = ("won", "lost", "no_decision")
+
+__all__ = ["NOT_RECORDED", "OUTCOMES", "SMALLEST_CELL", "level_of"]
+
+
+def last_day(quarter: Quarter, settled_on: dt.date) -> dt.date | None:
+    """Give the last day of the quarter whose outcomes are settled; None where not even its first day is.
+
+    Examples
+    --------
+    >>> quarter = Quarter("2025Q4", dt.date(2025, 10, 1), dt.date(2025, 12, 31))
+    >>> last_day(quarter, dt.date(2025, 12, 20)), last_day(quarter, dt.date(2025, 9, 1))
+    (datetime.date(2025, 12, 20), None)
+    """
+    return min(quarter.end, settled_on) if settled_on >= quarter.start else None
+
+
+def at_risk_in(deals: pd.DataFrame, quarter: Quarter, end: dt.date | None) -> pd.DataFrame:
+    """Give the deals that were open at some time from the quarter's start to `end`, watched only in that time.
+
+    Parameters
+    ----------
+    deals : pandas.DataFrame
+        Deals frame (first episodes).
+    quarter : Quarter
+        The quarter; deals are left-truncated at its start.
+    end : datetime.date or None
+        Last day watched; None gives an empty frame.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same columns, `entry`, `exit` and `outcome` as watched, and `opened_in_period`.
+
+    Examples
+    --------
+    >>> quarter = Quarter("2025Q4", dt.date(2025, 10, 1), dt.date(2025, 12, 31))
+    >>> deals = pd.DataFrame({"opened_on": pd.to_datetime(["2025-09-21", "2025-10-05"]), "entry": [-1, -1],
+    ...                       "exit": [30, 5], "outcome": ["won", "lost"]})
+    >>> at_risk_in(deals, quarter, quarter.end)[["entry", "exit", "opened_in_period"]].values.tolist()
+    [[9, 30, False], [-1, 5, True]]
+    """
+    if end is None:
+        return deals.iloc[:0].assign(opened_in_period=pd.Series(dtype=bool))
+    watched = restrict_to_period(deals, start=quarter.start, end=end)
+    return watched.assign(opened_in_period=pd.to_datetime(watched["opened_on"]) >= pd.Timestamp(quarter.start))
+
+
+def has_accounts(deals: pd.DataFrame) -> bool:
+    """Say whether any account is known, so that intervals can be clustered by account."""
+    return "account_id" in deals and bool(deals["account_id"].notna().any())
+
+
+def counted(deals: pd.DataFrame, by: Sequence[str] = ()) -> RiskTable:
+    """Count deals into cells: by account where accounts are known, unknown outcomes as an outcome of their own."""
+    for column in by:
+        if column not in deals.columns:
+            raise InputError(f"the deals have no segment {column!r}", action=nearest(column, deals.columns))
+    named = deals.assign(**{column: level_of(deals, column) for column in by})
+    cluster = "account_id" if has_accounts(deals) else None
+    return count_events(named, by=tuple(by), cluster=cluster, unknown="bounds")
+
+
+def at_risk_by_age(deals: pd.DataFrame, horizon_days: int) -> tuple[np.ndarray, np.ndarray]:
+    """Count the deals at risk, and those that ended, at each age 0, 1, …, horizon_days.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"entry": [-1, 1], "exit": [2, 3], "outcome": ["won", "open"]})
+    >>> [counts.tolist() for counts in at_risk_by_age(deals, 4)]
+    [[1, 1, 2, 1, 0], [0, 0, 1, 0, 0]]
+    """
+    size = horizon_days + 2
+    entry = np.clip(deals["entry"].to_numpy(dtype=np.int64) + 1, 0, size - 1)
+    exit_ = np.clip(deals["exit"].to_numpy(dtype=np.int64) + 1, 0, size - 1)
+    at_risk = np.cumsum(np.bincount(entry, minlength=size) - np.bincount(exit_, minlength=size))
+    ended = deals.loc[(deals["outcome"] != "open") & (deals["exit"] <= horizon_days), "exit"].to_numpy(dtype=np.int64)
+    return at_risk[: horizon_days + 1], np.bincount(ended, minlength=size)[: horizon_days + 1]
+
+
+def reach(deals: pd.DataFrame, horizon_days: int, *, smallest: int = SMALLEST_CELL) -> int:
+    """Give the age up to which the pace is known: the horizon where somebody was at risk there, or nobody is left open.
+
+    Otherwise the last age at which at least `smallest` deals were at risk (or, in very small quarters, any).
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"entry": -1, "exit": [2, 3, 9, 9, 9, 9, 9, 12], "outcome": ["won"] * 7 + ["open"]})
+    >>> reach(deals, 12), reach(deals, 30)
+    (12, 9)
+    """
+    at_risk, ended = at_risk_by_age(deals, horizon_days)
+    everybody_ended = bool(((ended == at_risk) & (at_risk > 0)).any())
+    if at_risk[horizon_days] > 0 or everybody_ended:
+        return horizon_days
+    enough = np.flatnonzero(at_risk >= smallest)
+    return int((enough if len(enough) else np.flatnonzero(at_risk > 0))[-1])
+
+
+def thin_ages(deals: pd.DataFrame, horizon_days: int, *, smallest: int = SMALLEST_CELL) -> str:
+    """Say which part of the pace rests on very few deals, as a sentence; empty where none does."""
+    at_risk, ended = at_risk_by_age(deals, horizon_days)
+    thin = np.flatnonzero((ended > 0) & (at_risk < smallest))
+    if not len(thin):
+        return ""
+    ages = f"at age {thin[0]} days" if len(thin) == 1 else f"at some ages between {thin[0]} and {thin[-1]} days"
+    return f"The pace {ages} rests on fewer than {smallest} deals."
+
+
+def not_studied(name: str, headline: str, detail: str = "") -> Finding:
+    """Say in one sentence that there is nothing to study, and what would make it possible."""
+    return Finding(name, headline, detail, "not studied")

@@ -1,0 +1,213 @@
+"""Segments: the share won at this quarter's pace, raw and shrunken, and whether they differ by more than chance."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analytics.estimators.bootstrap import RESAMPLING, Resampling, count_movements
+from analytics.estimators.contrasts import benjamini_hochberg, two_sided_p
+from analytics.estimators.rates import account_codes
+from analytics.estimators.result import Estimate, Finding, Meta
+from analytics.estimators.sentences import percent, points
+from analytics.estimators.shrinkage import FEWEST_GROUPS, effective_counts, shrink, spread_between
+from analytics.questions.quarter.incidence import at_horizon, nobody_at_risk
+from analytics.questions.quarter.pace import SMALLEST_CELL, at_risk_in, last_day, level_of, not_studied
+from analytics.records.calendar import Quarter
+from analytics.records.contract import OUTCOMES
+
+COLUMNS = [
+    "segment", "level", "kind", "estimate", "std_error", "conf_low", "conf_high", "n_risk", "n_event", "n_deals",
+    "n_accounts", "horizon_reached", "overall", "difference", "difference_se", "p_value", "note", "no_interval_reason",
+]  # fmt: skip
+
+
+def segments(
+    deals: pd.DataFrame, quarter: Quarter, *, by: Sequence[str], settled_on: dt.date, horizon_days: int,
+    resampling: Resampling = RESAMPLING,
+) -> Estimate | Finding:  # fmt: skip
+    """What share of each segment's deals would be won by the horizon, and what is left once chance is taken out?
+
+    Parameters
+    ----------
+    deals : pandas.DataFrame
+        Deals frame, first episodes, with the segment columns (values at opening).
+    quarter, settled_on, horizon_days
+        As for `period_at_horizon`.
+    by : sequence of str
+        Segment columns, each looked at on its own.
+    resampling : Resampling
+        For the difference of each level from the rest.
+
+    Returns
+    -------
+    Estimate or Finding
+        Kind probability, keys (segment, level, kind). "raw" is the level's own incidence; "shrunken" is moved towards
+        the mean of all levels as far as chance alone could have moved it (absent with fewer than five levels; the
+        common rate where no spread shows; `note` says which). `overall`, and per raw level its `difference` from the
+        rest with standard error and p-value. Levels with fewer than five deals have no estimate, and say so.
+
+    Raises
+    ------
+    InputError
+        Where a segment column does not exist.
+
+    Notes
+    -----
+    Shrinkage takes effective numbers of deals from the clustered standard errors. See `analytics.estimators.shrinkage`.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"deal_id": range(20), "account_id": range(20), "entry": -1, "region": ["N", "S"] * 10,
+    ...     "opened_on": pd.Timestamp("2025-10-01"), "exit": [10, 20, 5, 91] * 5,
+    ...     "outcome": ["won", "lost", "won", "open"] * 5})
+    >>> quarter = Quarter("2025Q4", dt.date(2025, 10, 1), dt.date(2025, 12, 31))
+    >>> segments(deals, quarter, by=["region"], settled_on=quarter.end, horizon_days=30).frame["estimate"].tolist()
+    [1.0, 0.0]
+    """
+    watched = at_risk_in(deals, quarter, last_day(quarter, settled_on))
+    if not len(watched):
+        return nobody_at_risk("segments", quarter, settled_on)
+    if not by:
+        return not_studied("segments", "No segment was named.", "Add segments to the params.")
+    overall = at_horizon(watched, horizon_days).at(outcome="won").iloc[0]
+    tables = []
+    for column in by:
+        raw = at_horizon(watched, horizon_days, (column,)).at(outcome="won").rename(columns={column: "level"})
+        raw = raw.assign(segment=column, kind="raw", overall=float(overall["estimate"]))
+        raw = raw.merge(_against_the_rest(watched, column, horizon_days, resampling), on="level", how="left")
+        tables.append(_with_shrunken(_blanked(raw)))
+    frame = pd.concat([table[COLUMNS] for table in tables], ignore_index=True)
+    n_accounts = overall["n_accounts"]
+    meta = Meta(
+        kind="probability", estimand="share won by the horizon at this quarter's pace, by segment",
+        keys=("segment", "level", "kind"), n_deals=len(watched),
+        n_accounts=None if pd.isna(n_accounts) else int(n_accounts), interval="log-log; Beta for shrunken rates",
+        variance="by account where known; shrunken: posterior, widened for the fitted spread",
+    )  # fmt: skip
+    return Estimate(frame, meta)
+
+
+def _against_the_rest(watched: pd.DataFrame, column: str, horizon: int, resampling: Resampling) -> pd.DataFrame:
+    """Each level's incidence of winning less that of all other levels together, by whole-account bootstrap."""
+    level = level_of(watched, column)
+    names = sorted(level.unique())
+    accounts = watched["account_id"] if "account_id" in watched else pd.Series(None, index=watched.index, dtype=object)
+    rows: list[list[Any]] = []
+    for name in names if len(names) > 1 else []:
+        group = (level != name).to_numpy(dtype=np.int64)
+        spells: dict[str, Any] = {key: watched[key].to_numpy() for key in ("entry", "exit", "outcome")}
+        spells |= {"group": group, "cluster": account_codes(accounts)[0], "opening": np.zeros(len(watched))}
+        table = count_movements(spells, pool_of=(0, 1), causes=OUTCOMES, horizon=horizon)
+        drawn = table.replicates(reps=resampling.reps, seed=resampling.seed).group[:, :, 0]
+        seen = table.observed().group[0, :, 0]
+        correction = np.sqrt(table.n_clusters / max(table.n_clusters - 1, 1))
+        error = float((drawn[:, 0] - drawn[:, 1]).std(ddof=1) * correction)
+        difference = float(seen[0] - seen[1])
+        error = error if error > 1e-12 else float("nan")
+        rows.append([name, difference, error, two_sided_p(difference, error)])
+    return pd.DataFrame(rows, columns=["level", "difference", "difference_se", "p_value"]).astype({"level": object})
+
+
+def _blanked(raw: pd.DataFrame) -> pd.DataFrame:
+    few = raw["n_deals"] < SMALLEST_CELL
+    values = ["estimate", "std_error", "conf_low", "conf_high", "difference", "difference_se", "p_value"]
+    raw[values] = raw[values].astype(float).mask(few)
+    reason = f"fewer than {SMALLEST_CELL} deals"
+    return raw.assign(no_interval_reason=raw["no_interval_reason"].astype(object).mask(few, reason))
+
+
+def _with_shrunken(raw: pd.DataFrame) -> pd.DataFrame:
+    usable = raw[raw["estimate"].notna()]
+    x, n = effective_counts(usable["estimate"], usable["std_error"].fillna(0.0), usable["n_deals"])
+    table, _, status = shrink(x, n) if len(usable) else (pd.DataFrame(), None, "refused")
+    if status == "refused":
+        note = f"Fewer than {FEWEST_GROUPS} levels: rates are shown as they are, nothing is shrunk."
+        return raw.assign(note=_joined(raw["note"], note))
+    note = "No spread beyond chance shows: every level gets the common rate." if status == "pooled" else ""
+    shrunken = usable.assign(kind="shrunken", difference=np.nan, difference_se=np.nan, p_value=np.nan)
+    for name in table.columns:
+        shrunken[name] = table[name].to_numpy()
+    shrunken = shrunken.assign(note=_joined(shrunken["note"], note), no_interval_reason="")
+    return pd.concat([raw, shrunken], ignore_index=True)
+
+
+def _joined(notes: pd.Series, note: str) -> pd.Series:
+    return (notes.fillna("").astype(str) + " " + note).str.strip()
+
+
+def segment_spread(found: Estimate | Finding) -> Estimate | Finding:
+    """Do the levels of each segment differ by more than chance, and by how much at most?
+
+    Parameters
+    ----------
+    found : Estimate or Finding
+        The result of `segments`.
+
+    Returns
+    -------
+    Estimate or Finding
+        Kind test, keys (segment,): `estimate` is the between-level standard deviation with its limits; `statistic`,
+        `df`, `p_value`, `p_adjusted` (Benjamini–Hochberg over the segments looked at), `n_levels`, `two_sd_high`
+        (twice the upper limit), `verdict`, `sentence`. A Finding where no segment has two levels to compare.
+
+    Notes
+    -----
+    Adjusting over segments keeps the share of false alarms among the segments called different at the level asked for.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"segment": "region", "level": list("NS"), "kind": "raw", "estimate": [0.3, 0.32],
+    ...     "std_error": 0.045, "conf_low": 0.2, "conf_high": 0.4, "n_deals": 100, "no_interval_reason": ""})
+    >>> meta = Meta("probability", "share won", ("segment", "level", "kind"), 200)
+    >>> segment_spread(Estimate(frame, meta)).frame["sentence"].iloc[0][:52]
+    'Chance alone could produce this ranking of region: 2'
+    """
+    if isinstance(found, Finding):
+        return found
+    raw = found.frame[(found.frame["kind"] == "raw") & found.frame["estimate"].notna()]
+    rows = [row for name, levels in raw.groupby("segment", sort=False) for row in _spread(str(name), levels)]
+    if not rows:
+        return not_studied("segment_spread", "No segment has two levels with enough deals to compare.")
+    frame = pd.DataFrame(rows)
+    frame["p_adjusted"] = benjamini_hochberg(frame["p_value"])
+    shown = frame["p_adjusted"] <= 0.05
+    frame["verdict"] = np.where(shown, "shown, size unclear", "cannot tell")
+    records = zip(frame.to_dict("records"), shown, strict=True)
+    frame["sentence"] = [_sentence(row, bool(is_shown)) for row, is_shown in records]
+    meta = Meta(
+        kind="test", estimand="between-level standard deviation of the share won", keys=("segment",),
+        n_deals=found.meta.n_deals, n_accounts=found.meta.n_accounts, interval="Q-profile",
+        variance="DerSimonian–Laird on effective numbers of deals", cluster=found.meta.cluster,
+    )  # fmt: skip
+    return Estimate(frame.drop(columns=["low", "high"]).assign(n_risk=frame["n_deals"], n_event=np.nan), meta)
+
+
+def _spread(name: str, levels: pd.DataFrame) -> list[dict[str, Any]]:
+    x, n = effective_counts(levels["estimate"], levels["std_error"].fillna(0.0), levels["n_deals"])
+    if len(levels) < 2 or not 0 < x.sum() < n.sum():
+        return []
+    spread = spread_between(x, n)
+    return [{
+        "segment": name, "estimate": spread.sd, "std_error": np.nan, "conf_low": spread.sd_low,
+        "conf_high": spread.sd_high,
+        "statistic": spread.statistic, "df": spread.df, "p_value": spread.p_value, "n_levels": len(levels),
+        "two_sd_high": 2 * spread.sd_high, "n_deals": int(levels["n_deals"].sum()),
+        "low": float(levels["estimate"].min()), "high": float(levels["estimate"].max()),
+    }]  # fmt: skip
+
+
+def _sentence(row: Mapping[Any, Any], shown: bool) -> str:
+    span = f"{row['n_levels']} levels range from {percent(row['low'])} to {percent(row['high'])}"
+    if shown:
+        about, most = points(2 * row["estimate"]), points(row["two_sd_high"])
+        size = f"they differ by about ±{about} points (two standard deviations, at most ±{most})"
+        return f"{row['segment']}: {span}, more than chance alone would; {size}."
+    upper = f"real differences of about ±{points(row['two_sd_high'])} points (two standard deviations, upper limit)"
+    start = f"Chance alone could produce this ranking of {row['segment']}"
+    return f"{start}: {span}; {upper} are not ruled out. Do not rank."

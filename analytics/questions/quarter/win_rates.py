@@ -1,0 +1,245 @@
+"""The ledger of win rates: every definition side by side, and a bridge from one to the next that adds up exactly."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analytics.estimators.incidence import cumulative_incidence
+from analytics.estimators.rates import Interval, account_codes, clustered_proportion, clustered_ratio
+from analytics.estimators.result import Estimate, Finding, Listing, Meta
+from analytics.estimators.sentences import count, outcome_words
+from analytics.questions.quarter.definitions import Books, Definition, bounded, definitions
+from analytics.questions.quarter.incidence import period_at_horizon
+from analytics.questions.quarter.ledger import CLOSED
+from analytics.questions.quarter.pace import counted, has_accounts, not_studied
+from analytics.records.calendar import Quarter
+
+PERIOD_LABEL = "At this quarter's pace, within {horizon} days"
+BRIDGES = (
+    ("closed_count_narrow", "closed_amount_narrow"),
+    ("closed_count_broad", "closed_amount_broad"),
+)
+CHAIN = (
+    "closed_count_narrow", "closed_count_broad", "opened_cohort", "mature_cohort", "qualified_cohort",
+    "period_incidence",
+)  # fmt: skip
+
+
+def win_rates(
+    deals: pd.DataFrame, ledger_deals: pd.DataFrame, quarter: Quarter, *, settled_on: dt.date, horizon_days: int
+) -> Estimate | Finding:
+    """What is the win rate, by each of the definitions that people quote?
+
+    Parameters
+    ----------
+    deals : pandas.DataFrame
+        Deals frame, first episodes.
+    ledger_deals : pandas.DataFrame
+        Deals frame, all episodes; closed rates and cohorts so far use where each deal stands at as-of.
+    quarter : Quarter
+        The quarter.
+    settled_on : datetime.date
+        Up to this day outcomes are recorded; the period incidence and the cohorts with a horizon end there.
+    horizon_days : int
+        The horizon of the latter.
+
+    Returns
+    -------
+    Estimate or Finding
+        Kind probability, keys (definition,). `label`, `denominator` in words, `n_event`, `n_risk` (deals),
+        `n_accounts`, `meaningful` with `note`; with unknown outcomes `bound_low`, `bound_high` (none of them won, all
+        of them won). Definitions that the data cannot give are absent, and `meta.note` says why. A Finding where there
+        are none.
+
+    Notes
+    -----
+    Closed rates say who closed, which is itself an outcome: they rise when losses are closed late. None is wrong; they
+    answer different questions. Counts: clustered Wilson limits; amounts: whole-account bootstrap.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"deal_id": list("abc"), "episode": 1, "account_id": list("xyz"), "amount": 10.0,
+    ...     "opened_on": pd.to_datetime(["2025-10-02"] * 3), "outcome": ["won", "lost", "open"], "currency": "USD",
+    ...     "closed_on": pd.to_datetime(["2025-12-01", "2025-12-02", None]), "born_closed": False, "entry": -1,
+    ...     "exit": [60, 61, 90]})
+    >>> quarter = Quarter("2025Q4", dt.date(2025, 10, 1), dt.date(2025, 12, 31))
+    >>> rates = win_rates(deals, deals, quarter, settled_on=quarter.end, horizon_days=365)
+    >>> rates.at(definition="closed_count_narrow")["estimate"].tolist()
+    [0.5]
+    """
+    books = Books(deals, ledger_deals, quarter, settled_on, horizon_days)
+    made, missing = definitions(books)
+    rows = [_row(definition, books) for definition in made.values()]
+    period = period_at_horizon(deals, quarter, settled_on=settled_on, horizon_days=horizon_days)
+    if isinstance(period, Finding):
+        missing.append(period.headline)
+    else:
+        rows.append(_period_row(period, quarter, horizon_days))
+    if not rows:
+        headline = f"There is no win rate for {quarter.name}: no deal to count."
+        return not_studied("win_rates", headline, " ".join(missing))
+    frame = pd.DataFrame(rows)
+    if frame["bound_low"].isna().all():
+        frame = frame.drop(columns=["bound_low", "bound_high"])
+    meta = Meta(
+        kind="probability", estimand="share of deals won, by definition", keys=("definition",), n_deals=len(deals),
+        n_accounts=account_codes(deals["account_id"])[1] if has_accounts(deals) else None,
+        interval="Wilson; percentile for amounts; log-log for incidences",
+        variance="between accounts; whole-account bootstrap for amounts", time_unit="days after opening",
+        cluster="account_id" if has_accounts(deals) else None, note=" ".join(missing),
+    )  # fmt: skip
+    return Estimate(frame, meta)
+
+
+def _row(definition: Definition, books: Books) -> dict[str, Any]:
+    members = definition.members
+    interval, reason = _interval(definition, books)
+    low, high = bounded(definition) if definition.unknown else (float("nan"), float("nan"))
+    if definition.unknown:  # the estimate leaves the unknown out, the interval covers both extremes
+        interval = interval._replace(conf_low=min(interval.conf_low, low), conf_high=max(interval.conf_high, high))
+    return {
+        "definition": definition.name, **interval._asdict(), "n_risk": len(members),
+        "n_event": int(members["hit"].sum()), "label": definition.label, "denominator": definition.denominator,
+        "n_accounts": account_codes(members["account_id"])[1] if has_accounts(members) else None,
+        "meaningful": definition.meaningful, "note": definition.note, "bound_low": low, "bound_high": high,
+        "no_interval_reason": reason,
+    }  # fmt: skip
+
+
+def _interval(definition: Definition, books: Books) -> tuple[Interval, str]:
+    members = definition.members
+    cluster = members["account_id"] if has_accounts(members) else None
+    if "amount" in definition.name:
+        found = clustered_ratio(members["hit"] * members["weight"], members["weight"], cluster=cluster)
+        reason = "every amount is on one side" if np.isnan(found.conf_low) else ""
+        return found, reason
+    if definition.delayed:
+        cohort = books.deals[books.deals["deal_id"].isin(members["deal_id"])]
+        row = cumulative_incidence(counted(cohort), times=[books.horizon_days]).at(outcome="won")
+        if len(row):
+            values = [float(row[name].iloc[0]) for name in ("estimate", "std_error", "conf_low", "conf_high")]
+            return Interval(*values), str(row["no_interval_reason"].iloc[0])
+    return clustered_proportion(members["hit"], cluster=cluster), ""
+
+
+def _period_row(period: Estimate, quarter: Quarter, horizon_days: int) -> dict[str, Any]:
+    row = period.at(outcome="won").iloc[0]
+    reached = int(row["horizon_reached"])
+    return {
+        "definition": "period_incidence", **{n: row[n] for n in ("estimate", "std_error", "conf_low", "conf_high")},
+        "n_risk": int(row["n_deals"]), "n_event": int(row["n_event"]), "label": PERIOD_LABEL.format(horizon=reached),
+        "denominator": f"deals open at some time in {quarter.name}, their ages put together into one whole life",
+        "n_accounts": row["n_accounts"], "meaningful": True, "note": row["note"],
+        "bound_low": row.get("bound_low", float("nan")), "bound_high": row.get("bound_high", float("nan")),
+        "no_interval_reason": row["no_interval_reason"],
+    }  # fmt: skip
+
+
+def bridge(
+    deals: pd.DataFrame, ledger_deals: pd.DataFrame, quarter: Quarter, *, settled_on: dt.date, horizon_days: int
+) -> Listing | Finding:
+    """How does one win rate become the next: which deals leave, which are counted differently, which join?
+
+    Parameters
+    ----------
+    deals, ledger_deals, quarter, settled_on, horizon_days
+        As for `win_rates`.
+
+    Returns
+    -------
+    Listing or Finding
+        from, to, from_label, to_label, from_rate, to_rate, step ("leave", "counted differently", "join"), change,
+        deals, words. For each pair `from_rate` plus its changes is `to_rate`, exactly. A Finding with fewer than two
+        definitions.
+
+    Notes
+    -----
+    The order of the steps is fixed (leave, counted differently, join) and the sizes of the steps depend on it; the sum
+    does not. Between a share of deals and an incidence there is one step: the incidence counts no deal as a plain hit
+    or miss.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"deal_id": list("abc"), "episode": 1, "account_id": list("xyz"), "amount": 10.0,
+    ...     "opened_on": pd.Timestamp("2025-10-02"), "outcome": ["won", "lost", "no_decision"], "currency": "USD",
+    ...     "closed_on": pd.to_datetime(["2025-12-01", "2025-12-02", "2025-12-03"]), "born_closed": False, "entry": -1,
+    ...     "exit": [60, 61, 62]})
+    >>> quarter = Quarter("2025Q4", dt.date(2025, 10, 1), dt.date(2025, 12, 31))
+    >>> steps = bridge(deals, deals, quarter, settled_on=quarter.end, horizon_days=365).frame
+    >>> steps.loc[steps["to"] == "closed_count_broad", ["step", "change"]].round(3).values.tolist()
+    [['join', -0.167]]
+    """
+    rates = win_rates(deals, ledger_deals, quarter, settled_on=settled_on, horizon_days=horizon_days)
+    if isinstance(rates, Finding) or len(rates.frame) < 2:
+        return not_studied("bridge", f"There are no two win rates of {quarter.name} to compare.")
+    made, _ = definitions(Books(deals, ledger_deals, quarter, settled_on, horizon_days))
+    known = {str(row["definition"]): row for row in rates.frame.to_dict("records")}
+    chain = [name for name in CHAIN if name in known]
+    pairs = [*pairwise(chain), *(p for p in BRIDGES if set(p) <= set(known))]
+    rows = []
+    for start, end in pairs:
+        ends = {
+            "from": start, "to": end, "from_label": known[start]["label"], "to_label": known[end]["label"],
+            "from_rate": float(known[start]["estimate"]), "to_rate": float(known[end]["estimate"]),
+        }  # fmt: skip
+        a, b = made.get(start), made.get(end)
+        opaque = a is None or b is None or a.delayed or b.delayed
+        steps = _one_step(ends, known[end]) if opaque or a is None or b is None else _steps(a, b)
+        rows += [{**ends, **step} for step in steps]
+    return Listing(pd.DataFrame(rows), "From one win rate to the next")
+
+
+def _one_step(ends: dict[str, Any], row: Mapping[Any, Any]) -> list[dict[str, Any]]:
+    change = ends["to_rate"] - ends["from_rate"]
+    words = f"{row['denominator'][0].upper()}{row['denominator'][1:]} instead of {ends['from_label'].lower()}."
+    return [{"step": "counted differently", "change": change, "deals": int(row["n_risk"]), "words": words}]
+
+
+def _steps(a: Definition, b: Definition) -> list[dict[str, Any]]:
+    both = a.members.merge(b.members, on="deal_id", how="outer", suffixes=("_a", "_b"), indicator=True)
+    shared = both[both["_merge"] == "both"]
+    only_a, only_b = both[both["_merge"] == "left_only"], both[both["_merge"] == "right_only"]
+    if not (shared["weight_a"].sum() > 0 and shared["weight_b"].sum() > 0):
+        words = f"No deal is in both: {count(len(only_a), 'deal')} leave, {count(len(only_b), 'deal')} join."
+        return [{"step": "counted differently", "change": b.rate - a.rate, "deals": len(both), "words": words}]
+    kept, recounted = _rate(shared, "_a"), _rate(shared, "_b")
+    same = np.isclose(shared["weight_a"], shared["weight_b"]) & (shared["hit_a"] == shared["hit_b"])
+    changed = shared[~same]
+    steps: list[tuple[str, float, pd.DataFrame, Callable[[], str]]] = [
+        ("leave", kept - a.rate, only_a, lambda: f"{_listed(only_a['status_a'])} no longer counted."),
+        ("counted differently", recounted - kept, changed, lambda: _recounted(changed, b)),
+        ("join", b.rate - recounted, only_b, lambda: f"{_listed(only_b['status_b'])} counted as well."),
+    ]
+    rows = [
+        {"step": step, "change": change, "deals": len(frame), "words": words()}
+        for step, change, frame, words in steps
+        if len(frame)
+    ]
+    words = "The same deals, counted alike."
+    return rows or [{"step": "counted differently", "change": b.rate - a.rate, "deals": 0, "words": words}]
+
+
+def _rate(shared: pd.DataFrame, side: str) -> float:
+    weight = shared[f"weight{side}"].to_numpy(dtype=float)
+    return float((weight * shared[f"hit{side}"].to_numpy(dtype=float)).sum() / weight.sum())
+
+
+def _listed(status: pd.Series) -> str:
+    numbers = status.value_counts()
+    inside = ", ".join(f"{numbers[name]:,} {outcome_words(name)}" for name in (*CLOSED, "open") if name in numbers)
+    verb = "is" if len(status) == 1 else "are"
+    return f"{count(len(status), 'deal')} ({inside}) {verb}"
+
+
+def _recounted(changed: pd.DataFrame, b: Definition) -> str:
+    if "amount" in b.name:
+        return f"{count(len(changed), 'deal')} weighed by amount instead of counted as one."
+    moves = changed["status_a"].map(outcome_words) + " → " + changed["status_b"].map(outcome_words)
+    listed = ", ".join(f"{n:,} {move}" for move, n in moves.value_counts(sort=True).items())
+    return f"{count(len(changed), 'deal')} counted differently ({listed})."
