@@ -194,6 +194,8 @@ def _refuse_missing_rates(known: Any, history: History, definitions: Definitions
             for row in rows
         )
         raise InputError(
-            f"has no rate into {policy.report_in} for every deal ({listed})", column="currency.policy", value=policy.policy,
-            action="Add the rate (rates, or rows of fx_rates that begin early enough), or leave these deals out by scope",
-        )  # fmt: skip
+            f"has no rate into {policy.report_in} for every deal ({listed})",
+            column="currency.policy",
+            value=policy.policy,
+            action="Add the rate (in rates, or as rows of fx_rates that begin early enough), or narrow the scope",
+        )

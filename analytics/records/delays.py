@@ -1,0 +1,71 @@
+"""Reporting delay: how long after its closing was a deal recorded as closed?"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pandas as pd
+
+from analytics.records.contract import History
+from analytics.records.definitions import Definitions
+from analytics.records.rules import OutcomeRules
+from analytics.records.snapshot import episodes_with_exclusion
+
+_COLUMNS = {
+    "outcome": "object",
+    "closed_on": "datetime64[ns]",
+    "recorded_on": "datetime64[ns]",
+    "delay_days": "int64",
+    "window_days": "int64",
+}
+
+
+def reporting_delays(history: History, *, as_of: dt.date) -> pd.DataFrame:
+    """How late were closings recorded, and how long could each have taken and still be known?
+
+    Parameters
+    ----------
+    history : History
+        Recorded states; a source that holds only today's state cannot tell, and gives an empty frame.
+    as_of : datetime.date
+        Closings recorded by the end of this day.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per closing (re-closings included): `outcome` (won, lost, unknown; before no-decision rules),
+        `closed_on` (typed, capped at the recording), `recorded_on` (first recorded as closed), `delay_days` >= 0,
+        `window_days` (as-of minus closing): the closing is in this frame only because `delay_days <= window_days`,
+        which is what the reverse-time product limit corrects for.
+
+    Notes
+    -----
+    Only closings dated on or after the first day on which anything was recorded: what closed before the CRM (or the
+    first dated extract) existed could not have been recorded in time. Deals whose dates contradict each other
+    (closed before they were opened) are left out here as they are from the study.
+
+    Examples
+    --------
+    >>> import ibis
+    >>> from analytics.records.contract import HISTORY_COLUMNS
+    >>> rows = {"deal_id": ["A", "A"], "recorded_on": [dt.date(2025, 1, 10), dt.date(2025, 2, 3)], "sequence": [1, 1],
+    ...         "status": ["open", "closed_lost"], "opened_on": [dt.date(2025, 1, 10)] * 2,
+    ...         "closed_on": [None, dt.date(2025, 2, 1)]}
+    >>> table = ibis.memtable(rows).mutate(**{c: ibis.null(k) for c, k in HISTORY_COLUMNS.items() if c not in rows})
+    >>> reporting_delays(History(table=table), as_of=dt.date(2025, 3, 1))[["outcome", "delay_days", "window_days"]]
+      outcome  delay_days  window_days
+    0    lost           2           28
+    """
+    if history.kind != "recorded":
+        return pd.DataFrame(columns=list(_COLUMNS)).astype(_COLUMNS)
+    known = episodes_with_exclusion(history, as_of=as_of, rules=OutcomeRules(), definitions=Definitions())
+    since = known.aggregate(since=known.opening_on.min())
+    closed = known.filter(known.closed_recorded_on.notnull(), known.excluded == 0).cross_join(since)
+    closed = closed.filter(closed.closed_on >= closed.since).order_by("deal_id", "episode")
+    closed = closed.select("outcome", "closed_on", "recorded_on")
+    frame: pd.DataFrame = closed.to_pyarrow().to_pandas(date_as_object=False)
+    frame = frame.astype({name: kind for name, kind in _COLUMNS.items() if name in frame})
+    return frame.assign(
+        delay_days=(frame["recorded_on"] - frame["closed_on"]).dt.days.astype("int64"),
+        window_days=(pd.Timestamp(as_of) - frame["closed_on"]).dt.days.astype("int64"),
+    )

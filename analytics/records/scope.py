@@ -1,0 +1,89 @@
+"""Scope: a study says which deals it is about, or stops and shows what there is to choose from."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pandas as pd
+
+from analytics.records.contract import History
+from analytics.records.definitions import Definitions
+from analytics.records.errors import InputError
+from analytics.records.rules import OutcomeRules
+from analytics.records.snapshot import episodes_with_exclusion
+
+_LISTED = 15
+_END_OF_TIME = dt.date(9999, 12, 30)
+
+
+def scope_values(history: History) -> dict[str, pd.DataFrame]:
+    """Which values can a scope choose from, and how many deals have each?
+
+    Parameters
+    ----------
+    history : History
+        What was recorded.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        For `pipeline`, `source`, `currency` and every attribute that says anything: `value` (None where empty; at the
+        deal's opening, as the scope reads it) and `deals`, most deals first.
+
+    Examples
+    --------
+    >>> import ibis
+    >>> from analytics.records.contract import HISTORY_COLUMNS
+    >>> rows = {"deal_id": ["A", "B"], "recorded_on": [dt.date(2025, 1, 10)] * 2, "sequence": [1, 1],
+    ...         "status": ["open", "open"], "pipeline": ["new", "renewal"]}
+    >>> table = ibis.memtable(rows).mutate(**{c: ibis.null(k) for c, k in HISTORY_COLUMNS.items() if c not in rows})
+    >>> scope_values(History(table=table))["pipeline"]["value"].tolist()
+    ['new', 'renewal']
+    """
+    known = episodes_with_exclusion(history, as_of=_END_OF_TIME, rules=OutcomeRules(), definitions=Definitions())
+    first: Any = known.filter(known.episode == 1)
+    columns = {"pipeline": "pipeline", "source": "source", "currency": "currency_original"}
+    columns |= {name: name for name in history.attributes}
+    deals: pd.DataFrame = first.select(**columns).to_pyarrow().to_pandas()
+    found = {}
+    for column in columns:
+        if deals[column].notna().any():
+            counts = deals.groupby(column, dropna=False).size().rename("deals").rename_axis("value").reset_index()
+            counts["value"] = counts["value"].astype(object).where(counts["value"].notna(), None)
+            found[column] = counts.sort_values(["deals", "value"], ascending=[False, True], ignore_index=True)
+    return found
+
+
+def require_scope(history: History, definitions: Definitions) -> None:
+    """Stop unless the study says which deals it is about.
+
+    Raises
+    ------
+    InputError
+        With the values found, ready to paste into the company's params.
+
+    Examples
+    --------
+    >>> from analytics.records.definitions import Scope
+    >>> require_scope(History(table=None), Definitions(scope=Scope(everything=True)))
+    """
+    if definitions.scope is not None and definitions.scope.says_something:
+        return
+    lines = ["scope:", "  keep:"]
+    for column, values in scope_values(history).items():
+        shown = values.head(_LISTED)
+        counts = ", ".join(f"{deals:,}" for deals in shown["deals"])
+        more = f"; {len(values) - _LISTED} more values" if len(values) > _LISTED else ""
+        lines.append(f"    {column}: {_flow(shown['value'].tolist())}  # {counts} deals{more}")
+    choice = "\n".join(lines) + "\n\n" if len(lines) > 2 else ""
+    raise InputError(
+        "scope is not set, so it is not known which deals are studied; paste this, and remove the lines and values "
+        f"that do not belong to the study (or say that all do):\n\n{choice}scope: {{everything: true}}  # all deals"
+    )
+
+
+def _flow(values: list[Any]) -> str:
+    import yaml
+
+    return str(yaml.safe_dump(values, default_flow_style=True, width=10**9, allow_unicode=True)).strip()
