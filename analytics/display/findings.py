@@ -58,9 +58,9 @@ def finding_cards(findings: Finding | Iterable[Finding]) -> Cards:
 def chip(verdict: str) -> str:
     """Return the verdict as a chip; a verdict the house does not know is shown in the quiet colours."""
     known = verdict if verdict in theme.CHIPS else "described"
-    text, ground = theme.CHIPS[known][:2]  # type: ignore[index]
+    text, ground = theme.CHIPS[known][:2]
     style = CHIP.format(text=text, ground=ground)
-    return f'<span class="wl-chip {SLUGS[known]}" style="{style}">{html.escape(verdict)}</span>'  # type: ignore[index]
+    return f'<span class="wl-chip {SLUGS[known]}" style="{style}">{html.escape(verdict)}</span>'
 
 
 def card(finding: Finding) -> str:

@@ -231,14 +231,22 @@ def value_weighted(meaningful: bool = True) -> Estimate:
 
 def attrition(hostile: bool = False) -> Listing:
     rows = [
-        ("read", "rows read", 3012, 3012),
-        ("rejected", HOSTILE if hostile else "no opening date (CreatedDate)", 19, 2993),
-        ("left out", "deal_type is Renewal", 31, 2962),
-        ("left out", "deal_type is Test", 7, 2955),
-        ("left out", "closed before it was opened", 14, 2941),
-        ("studied", "studied", 2941, 2941),
+        ("read", "rows read", 18_240, 18_240, "rows"),
+        ("rejected", HOSTILE if hostile else "no opening date (CreatedDate)", 19, 18_221, "rows"),
+        ("kept", "rows kept", 18_221, 18_221, "rows"),
+        ("in the history", "deals in the history", 3012, 3012, "deals"),
+        ("not yet known", "first recorded after 2026-01-31", 0, 3012, "deals"),
+        ("known", "known on or before 2026-01-31", 3012, 3012, "deals"),
+        ("left out", "deal_type is Renewal or Expansion", 420, 2592, "deals"),
+        ("left out", "closed before it was opened", 14, 2578, "deals"),
+        ("studied", "deals studied", 2578, 2578, "deals"),
+        ("ended as", "won", 800, 1778, "deals"),
+        ("ended as", "lost", 600, 1178, "deals"),
+        ("ended as", "no decision: declared by reason", 700, 478, "deals"),
+        ("ended as", "still open", 478, 0, "deals"),
     ]
-    return Listing(pd.DataFrame(rows, columns=["step", "rule", "deals", "remaining"]), "Rows read and deals studied")
+    frame = pd.DataFrame(rows, columns=["step", "rule", "deals", "remaining", "unit"])
+    return Listing(frame, "Rows read and deals studied")
 
 
 def completeness() -> Estimate:

@@ -1,9 +1,10 @@
 """Figures, one per question: each accepts only Estimates, Listings and Findings, and computes only its drawing."""
 
+from analytics.display.figures.attrition import plot_attrition
 from analytics.display.figures.bridges import plot_bridge, plot_mix_and_rate
 from analytics.display.figures.changes import plot_against
+from analytics.display.figures.completeness import plot_completeness
 from analytics.display.figures.delay import plot_recording_delay
-from analytics.display.figures.health import plot_attrition, plot_completeness
 from analytics.display.figures.incidence import plot_stacked_incidence
 from analytics.display.figures.periods import plot_two_periods
 from analytics.display.figures.rates import (

@@ -57,7 +57,7 @@ def _hover(values: pd.Series, rows: pd.DataFrame | None, kept: Any, n: float) ->
     if rows is None:
         return [wording.percent(value, n) for value in values.to_numpy()[kept]]
     at = rows.set_index("time")[["estimate", "conf_low", "conf_high"]].reindex(values.index).ffill().to_numpy()[kept]
-    return [wording.percent_interval(*row, n) for row in at]
+    return [wording.percent_interval(value, low, high, n) for value, low, high in at]
 
 
 def whiskers(stack: Stack, reach: float) -> list[Any]:

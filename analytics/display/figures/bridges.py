@@ -18,6 +18,7 @@ from analytics.display.figures.sheet import (
     answers_or_sentence,
     listed,
     percent_axis,
+    records,
     sheet,
 )
 from analytics.estimators.result import Estimate, Listing
@@ -91,7 +92,7 @@ def _bridge_steps(part: pd.DataFrame, *, repeat: bool) -> list[Step]:
     first = part.iloc[0]
     level, goal = float(first["from_rate"]), float(first["to_rate"])
     steps = [_rate(str(first["from_label"]), level)] if repeat else []
-    for record in part.to_dict("records"):
+    for record in records(part):
         change = float(record["change"])
         deals = record.get("deals")
         size = f"{wording.count(float(deals))} deals" if deals is not None and pd.notna(deals) else ""
@@ -168,7 +169,7 @@ def _part_steps(frame: pd.DataFrame, then: float, now: float) -> list[Step]:
         rows = frame[frame["part"] == part]
         single = rows[rows["level"] != "all"]
         rows = single if 0 < len(single) <= MOST_LEVELS else rows[rows["level"] == "all"]
-        for record in rows.to_dict("records"):
+        for record in records(rows):
             value = float(record["estimate"])
             label = str(record.get("label") or (f"{name}: {record['level']}" if record["level"] != "all" else name))
             colour = theme.COLOURS.get(part, theme.QUIET)

@@ -15,6 +15,7 @@ from analytics.display.figures.sheet import (
     Words,
     answers_or_sentence,
     listed,
+    records,
 )
 from analytics.estimators.result import Estimate
 
@@ -43,7 +44,7 @@ def plot_against(
     rows, said = [], []
     for quarter, group in change.frame.groupby("compared_to", sort=False):
         for i, outcome in enumerate(theme.in_order(group["outcome"])):
-            views = {str(r["view"]): r for r in group[group["outcome"] == outcome].to_dict("records")}
+            views = {str(r["view"]): r for r in records(group[group["outcome"] == outcome])}
             row = _change_row(outcome, views)
             rows.append(Row(**{**row.__dict__, "head": f"against {quarter}" if i == 0 else ""}))
             said.append(f"{row.label} against {quarter}: {row.value} points, {row.under}")

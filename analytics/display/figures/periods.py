@@ -20,6 +20,7 @@ from analytics.display.figures.sheet import (
     listed,
     note,
     percent_axis,
+    records,
     sheet,
     size_of,
 )
@@ -104,7 +105,7 @@ def _curves_layout(
     top = max(float(curve["conf_high"].max(skipna=True)) for curve in curves)
     top = min(1.0, (top if math.isfinite(top) else 1.0) * 1.08)
     grey = {"size": 11, "color": theme.QUIET}
-    where = {"yref": "y domain", "y": 0, "font": grey}
+    where: dict[str, Any] = {"yref": "y domain", "y": 0, "font": grey}
     notes = [
         note("days after opening", x=1, xanchor="right", yshift=-28, **where),
         note("at risk", x=0, yshift=-28, **where),
@@ -149,17 +150,17 @@ def _differences(change: Estimate | None, name: str) -> list[dict[str, Any]]:
         return []
     frame = change.frame[(change.frame["compared_to"].astype(str) == name) & (change.frame["view"] == KNOWN)]
     frame = frame[frame["estimate"].notna()]
-    records = {str(record["outcome"]): record for record in frame.to_dict("records")}
-    return [records[outcome] for outcome in theme.in_order(records)]
+    found = {str(record["outcome"]): record for record in records(frame)}
+    return [found[outcome] for outcome in theme.in_order(found)]
 
 
 def _difference_panel(
-    records: list[dict[str, Any]], top: float
+    changes: list[dict[str, Any]], top: float
 ) -> tuple[list[Any], dict[str, Any], list[dict[str, Any]], list[str]]:
     traces, shapes, notes, said = [], [], [], []
-    ends = [abs(float(r[name])) for r in records for name in ("estimate", "conf_low", "conf_high") if pd.notna(r[name])]
-    wide = max([*ends, *[float(r.get("margin") or 0) for r in records]]) * 1.15 or 0.1
-    for i, record in enumerate(records):
+    ends = [abs(float(r[name])) for r in changes for name in ("estimate", "conf_low", "conf_high") if pd.notna(r[name])]
+    wide = max([*ends, *[float(r.get("margin") or 0) for r in changes]]) * 1.15 or 0.1
+    for i, record in enumerate(changes):
         outcome = str(record["outcome"])
         value, low, high = (float(record[name]) for name in ("estimate", "conf_low", "conf_high"))
         if not (math.isfinite(low) and math.isfinite(high)):
@@ -205,7 +206,7 @@ def _difference_panel(
         },
         "yaxis2": {
             "domain": [0, top],
-            "range": [len(records) - 0.5, -0.5],
+            "range": [len(changes) - 0.5, -0.5],
             "visible": False,
             "anchor": "x2",
             "fixedrange": True,

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from analytics.display import theme, wording
 from analytics.display.figures.dots import Columns, Dot, Row, dot_rows
-from analytics.display.figures.sheet import Words, answers_or_sentence, listed
+from analytics.display.figures.sheet import Words, answers_or_sentence, listed, records
 from analytics.estimators.result import Estimate
 
 
@@ -66,7 +66,7 @@ def plot_win_rates(
         Heading and the line under it.
     """
     rows, said = [], []
-    for record in rates.frame.to_dict("records"):
+    for record in records(rates.frame):
         n = _number(record, "n_risk")
         hollow = record.get("meaningful") is not None and not bool(record.get("meaningful"))
         label = _text(record, "label") or str(record["definition"])
@@ -156,8 +156,8 @@ def plot_no_decision_range(
     """
     grey = theme.COLOURS["no_decision"]
     rows, said = [], []
-    records = estimate.frame.to_dict("records")
-    for record in records:
+    found = records(estimate.frame)
+    for record in found:
         n = _number(record, "n_deals", "n_risk")
         declared = str(record["rule"]) == "declared"
         label = _text(record, "label") or str(record["rule"])
@@ -168,7 +168,7 @@ def plot_no_decision_range(
         dot = _dot(record, label, n, colour=theme.INK if declared else grey, marker="diamond")
         rows.append(Row(label, (dot,), _figure(record, n), _size(record, "n_deals", "n_risk"), under))
         said.append(f"{label}: {_figure(record, n)}")
-    known = [float(r["estimate"]) for r in records if math.isfinite(float(r["estimate"]))]
+    known = [float(r["estimate"]) for r in found if math.isfinite(float(r["estimate"]))]
     band = _band(min(known), max(known)) if len(known) > 1 else []
     if known and not subtitle:
         subtitle = f"From {wording.percent(min(known))} to {wording.percent(max(known))}, by the rule that ends a deal"
@@ -202,29 +202,35 @@ def plot_value_weighted(
         Heading and the line under it.
     """
     rows, said = [], []
-    records = {str(record["outcome"]): record for record in estimate.frame.to_dict("records")}
-    for outcome in theme.in_order(records):
-        record, n = records[outcome], _number(records[outcome], "n_deals")
-        look = {"colour": theme.QUIET if outcome == "open" else theme.colour(outcome)}
-        look["marker"] = theme.MARKERS.get(outcome, "circle").replace("-open", "")
-        plain = _number(record, "count_estimate")
-        known = [] if counts is None else counts.frame[counts.frame["outcome"] == outcome].to_dict("records")
-        limits = [_number(known[0], name) for name in ("conf_low", "conf_high")] if known else [math.nan, math.nan]
-        name = theme.outcome_name(outcome)
-        meaningful = record.get("meaningful") is None or bool(record["meaningful"])
-        dots = [_dot(record, f"{name}, by amount", n, lift=6, hollow=not meaningful, **look)]
-        in_deals = f"in deals {wording.percent(plain, n)}" if math.isfinite(plain) else ""
-        if in_deals:
-            plain = float(known[0]["estimate"]) if known else plain
-            in_deals = f"in deals {wording.percent_interval(plain, *limits, n)}"
-            hover = f"{name}, every deal counting once: {wording.percent_interval(plain, *limits, n)}"
-            dots.append(Dot(plain, *limits, hollow=True, lift=-6, hover=hover, **look))
-        rows.append(Row(name, tuple(dots), _figure(record, n), in_deals, _note(record)))
+    found = {str(record["outcome"]): record for record in records(estimate.frame)}
+    beside = {} if counts is None else {str(record["outcome"]): record for record in records(counts.frame)}
+    for outcome in theme.in_order(found):
+        record = found[outcome]
+        name, n = theme.outcome_name(outcome), _number(record, "n_deals")
+        dots, in_deals = _two_dots(record, beside.get(outcome), outcome, n)
+        rows.append(Row(name, dots, _figure(record, n), in_deals, _note(record)))
         said.append(f"{name}: {_figure(record, n)} by amount, {in_deals}")
-    share = _number(dict(estimate.frame.iloc[0]), "largest_deal_share") if len(estimate.frame) else math.nan
+    share = _number(records(estimate.frame)[0], "largest_deal_share") if len(estimate.frame) else math.nan
     if math.isfinite(share) and not subtitle:
-        subtitle = (
-            f"The largest deal is {wording.percent(share, 2000)} of the amount. Filled: by amount; hollow: by deals"
-        )
+        largest = wording.percent(share, 2000)
+        subtitle = f"The largest deal is {largest} of the amount. Filled: by amount; hollow: by deals"
     words = Words(title, subtitle, wording.provenance(estimate.meta), f"{title}. {listed(said)}.")
     return dot_rows(rows, words, Columns(characters=30, left=200))
+
+
+def _two_dots(
+    record: Mapping[str, Any], beside: Mapping[str, Any] | None, outcome: str, n: float
+) -> tuple[tuple[Dot, ...], str]:
+    """Dot by amount and, below it, dot by deals; the second in words as well."""
+    name = theme.outcome_name(outcome)
+    tint = theme.QUIET if outcome == "open" else theme.colour(outcome)
+    mark = theme.MARKERS.get(outcome, "circle").replace("-open", "")
+    meaningful = record.get("meaningful") is None or bool(record["meaningful"])
+    amount = _dot(record, f"{name}, by amount", n, lift=6.0, hollow=not meaningful, colour=tint, marker=mark)
+    value = _number(beside or record, "estimate" if beside else "count_estimate")
+    if not math.isfinite(value):
+        return (amount,), ""
+    low, high = (_number(beside, "conf_low"), _number(beside, "conf_high")) if beside else (math.nan, math.nan)
+    share = wording.percent_interval(value, low, high, n)
+    hover = f"{name}, every deal counting once: {share}"
+    return (amount, Dot(value, low, high, tint, mark, hollow=True, lift=-6.0, hover=hover)), f"in deals {share}"

@@ -158,8 +158,8 @@ def percent_axis(low: float, high: float, *, signed: bool = False) -> dict[str, 
     step = next((s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.25) if (high - low) / s <= 5.5), 0.5)
     first = -(-low // step)  # ceiling of low / step
     ticks = [round((first + i) * step, 6) for i in range(int((high - first * step) / step + 1e-9) + 1)]
-    label = (lambda v: wording.points(v, 0)) if signed else (lambda v: wording.percent(v))
-    return {"tickmode": "array", "tickvals": ticks, "ticktext": [label(tick) for tick in ticks], "range": [low, high]}
+    texts = [wording.points(tick, 0) if signed else wording.percent(tick) for tick in ticks]
+    return {"tickmode": "array", "tickvals": ticks, "ticktext": texts, "range": [low, high]}
 
 
 def day_ticks(last: float) -> list[int]:
@@ -176,14 +176,9 @@ def day_ticks(last: float) -> list[int]:
     return [*ticks, end] if end > 0 else [0]
 
 
-def column(frame: pd.DataFrame, name: str, default: Any = None) -> list[Any]:
-    """Return a column as a list, or the default repeated where the frame does not have it."""
-    return frame[name].tolist() if name in frame.columns else [default] * len(frame)
-
-
-def texts(frame: pd.DataFrame, name: str) -> list[str]:
-    """Return a column of words as a list of strings, missing ones as empty."""
-    return ["" if value is None or pd.isna(value) else str(value) for value in column(frame, name, "")]
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame as dictionaries by column name."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def listed(parts: Iterable[str]) -> str:

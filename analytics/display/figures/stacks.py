@@ -72,10 +72,11 @@ def _size(incidence: Estimate, part: pd.DataFrame, grouped: bool) -> float:
 
 def ends(stack: Stack) -> dict[str, tuple[float, float, float]]:
     """Return estimate and interval of each outcome on the last day."""
-    return {
-        outcome: tuple(float(stack.rows[outcome].iloc[-1][name]) for name in ("estimate", "conf_low", "conf_high"))
-        for outcome in theme.in_order(stack.rows)
-    }  # type: ignore[return-value]
+    found = {}
+    for outcome in theme.in_order(stack.rows):
+        row = stack.rows[outcome].iloc[-1]
+        found[outcome] = (float(row["estimate"]), float(row["conf_low"]), float(row["conf_high"]))
+    return found
 
 
 def said(stack: Stack) -> str:

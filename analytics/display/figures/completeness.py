@@ -1,4 +1,4 @@
-"""The state of the data: what went in and how complete it is."""
+"""How complete the fields are, all deals and by outcome."""
 
 from __future__ import annotations
 
@@ -10,72 +10,13 @@ import plotly.graph_objects as go
 
 from analytics.display import theme, wording
 from analytics.display.figures.dots import Columns, Dot, Row, dot_rows
-from analytics.display.figures.rows import Text, placed
 from analytics.display.figures.sheet import (
-    Space,
     Words,
     answers_or_sentence,
     listed,
-    sheet,
+    records,
 )
-from analytics.estimators.result import Estimate, Listing
-
-
-@answers_or_sentence
-def plot_attrition(
-    attrition: Listing, *, title: str = "What went in", subtitle: str = "Every row is accounted for"
-) -> go.Figure:
-    """Draw what was read, what each rule left out and what remained, as bars from zero.
-
-    Parameters
-    ----------
-    attrition : Listing
-        Columns step, rule, deals (left out, or the size of a step), remaining; as from `records.snapshot.attrition`.
-    title, subtitle : str
-        Heading and the line under it.
-    """
-    records = attrition.frame.to_dict("records")
-    remaining = [float(record["remaining"]) for record in records]
-    gone = [max(0.0, before - now) for before, now in zip([remaining[0], *remaining[:-1]], remaining, strict=True)]
-    place = placed([_count(record, out) for record, out in zip(records, gone, strict=True)], 290, 110, least=30)
-    layout = {
-        "xaxis": {"range": [0, max(remaining) * 1.02 or 1], "visible": False, "fixedrange": True},
-        "yaxis": place.axis(),
-        "annotations": place.annotations(),
-        "barmode": "stack",
-    }
-    narrow = {**place.narrow(8), "data.0.y": list(place.tight), "data.1.y": list(place.tight)}
-    said = [
-        f"{_line(record)}: {wording.count(now)} remain" + (f", {wording.count(out)} left out" if out else "")
-        for record, now, out in zip(records, remaining, gone, strict=True)
-    ]
-    caption = f"{wording.sentence(attrition.title)} Blue: remaining; orange: left out at that line."
-    words = Words(title, subtitle, caption, f"{title}. {listed(said)}.")
-    traces = [
-        go.Bar(
-            x=values,
-            y=list(place.wide),
-            width=17,
-            orientation="h",
-            hovertext=[f"{wording.count(value)} {word}" for value in values],
-            hoverinfo="text",
-            name=word,
-            marker={"color": theme.COLOURS[look], "line": {"width": 0}},
-        )
-        for values, word, look in ((remaining, "remain", "won"), (gone, "left out", "lost"))
-    ]
-    return sheet(traces, layout, words, Space(place.wide_height, left=290, right=110, bottom=8, widest=780), narrow)
-
-
-def _line(record: dict[Any, Any]) -> str:
-    step, rule = (str(record.get(name) or "") for name in ("step", "rule"))
-    return f"{step}: {rule}" if step and rule and step != rule else step or rule
-
-
-def _count(record: dict[Any, Any], out: float) -> Text:
-    text = wording.count(float(record["remaining"]))
-    value = f"{wording.quiet('−' + wording.count(out))}  {text}" if out else text
-    return Text(wording.wrapped(_line(record), 44, 2), value)
+from analytics.estimators.result import Estimate
 
 
 @answers_or_sentence
@@ -99,7 +40,7 @@ def plot_completeness(
     whole = frame[frame["outcome"] == "all"].sort_values("estimate", kind="stable", na_position="first")
     rows, said = [], []
     outcomes = theme.in_order(set(frame["outcome"]) - {"all"})
-    for record in whole.to_dict("records"):
+    for record in records(whole):
         group = frame[frame["field"] == record["field"]].set_index("outcome")
         n = float(record["n_risk"])
         dots = [_filled(group.loc[o], o, 4 - 9 * k) for k, o in enumerate(outcomes) if o in group.index]
