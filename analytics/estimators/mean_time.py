@@ -16,8 +16,8 @@ from analytics.estimators.strata import (
     ONE_ACCOUNT,
     VARIANCE_WORDS,
     Variance,
+    backing_of,
     choose_variance,
-    effective_deals,
     few_units_factor,
     stratum_changes,
     stratum_name,
@@ -112,7 +112,7 @@ def _stratum_rows(
     var = _greenwood_mean(curve, horizon) if method == "greenwood" else _jackknife_mean(cells, curve, horizon, cluster)
     upto = curve.time <= horizon
     events = curve.n_event[upto].sum(axis=0)
-    n_eff = effective_deals(cells, curve, cluster)[max(int(upto.sum()) - 1, 0)]
+    n_eff = backing_of(cells, curve, cluster).at(np.array([horizon]))[0]
     edge = ((1 - conf_level) / 2) ** (1 / max(float(n_eff), 1e-12))
     rows = []
     for k, outcome in enumerate((*risk.outcomes, "open")):

@@ -27,6 +27,20 @@ ONE_ACCOUNT = "all deals belong to one account: nothing tells how accounts diffe
 
 
 @dataclass(frozen=True)
+class Backing:
+    """How many deals back a curve, as a step function: `value` holds on `(point, next point]`, `at_risk` too."""
+
+    point: Floats
+    value: Floats
+    at_risk: Floats
+
+    def at(self, times: Floats) -> Floats:
+        """Return the effective number of deals at each time."""
+        place = np.searchsorted(self.point, times, side="left") - 1
+        return np.asarray(self.value[np.clip(place, 0, len(self.value) - 1)])
+
+
+@dataclass(frozen=True)
 class Stratum:
     """A stratum's values, curve, variances `(T, K+1)` (survival last) and effective numbers of deals.
 
@@ -37,7 +51,7 @@ class Stratum:
     values: dict[str, Any]
     curve: Curve
     variance: Floats
-    n_eff: Floats
+    backing: Backing
     entry: npt.NDArray[Any]
     entered: Floats
     reason: str
@@ -56,9 +70,7 @@ class Stratum:
 
     def n_eff_at(self, times: Floats) -> Floats:
         """Effective number of deals behind the curve at each time."""
-        place = np.searchsorted(self.curve.time, times, side="right")
-        before_any = np.minimum(self.n_eff[0], self.n_risk_at(times))
-        return np.where(place > 0, self.n_eff[np.maximum(place - 1, 0)], before_any)
+        return self.backing.at(times)
 
 
 def choose_variance(risk: RiskTable, variance: Variance | None) -> str:
@@ -112,22 +124,35 @@ def _stratum(values: dict[str, Any], cells: pd.DataFrame, curve: Curve, cluster:
     entry, group = np.unique(cells["entry"].to_numpy(), return_inverse=True)
     entered = np.cumsum(np.bincount(group, weights=cells["n"].to_numpy(), minlength=len(entry))).astype(float)
     reason = ONE_ACCOUNT if cluster and accounts < 2 else ""
-    return Stratum(values, curve, variance, effective_deals(cells, curve, cluster), entry, entered, reason)
+    return Stratum(values, curve, variance, backing_of(cells, curve, cluster), entry, entered, reason)
 
 
-def effective_deals(cells: pd.DataFrame, curve: Curve, cluster: str | None) -> Floats:
-    """Return the effective number of deals up to each time; with complete follow-up that is the number of deals.
+def backing_of(cells: pd.DataFrame, curve: Curve, cluster: str | None) -> Backing:
+    """Return the effective number of deals; with complete follow-up that is the number of deals.
 
     n(u) / S(u-) is how many deals there would have had to be for n(u) to be left; under delayed entry its least value
-    so far counts. Weights enter by Kish (1965), (sum w)^2 / sum w^2, accounts by capping at those seen so far.
+    so far counts, and it is 0 after a time at which nobody was watched. Weights enter by Kish (1965), (sum w)^2 / sum
+    w^2, accounts by capping at those seen so far.
     """
-    kish = np.divide(curve.w_risk**2, curve.w2_risk, out=np.zeros(len(curve.time)), where=curve.w2_risk > 0)
-    scaled = np.divide(kish, curve.before, out=np.full(len(curve.time), np.inf), where=curve.before > 0)
-    least = np.minimum.accumulate(scaled)
-    if cluster is None:
-        return np.asarray(least)
-    seen = np.sort(cells["entry"].groupby(cells[cluster].to_numpy(), sort=False).min().to_numpy())
-    return np.minimum(least, np.searchsorted(seen, curve.time, side="left"))
+    entry, leave = cells["entry"].to_numpy(dtype=float), cells["exit"].to_numpy(dtype=float)
+    point = np.unique(np.concatenate([entry, leave]))
+    come, gone = np.searchsorted(point, entry), np.searchsorted(point, leave)
+
+    def watched(name: str) -> Floats:
+        amount = cells[name].to_numpy(dtype=float)
+        moves = np.bincount(come, amount, len(point)) - np.bincount(gone, amount, len(point))
+        return np.asarray(np.cumsum(moves)[:-1])
+
+    n, w, w2 = watched("n").round(), watched("w"), watched("w2")
+    kish = np.divide(w**2, w2, out=np.zeros(len(n)), where=(n > 0) & (w2 > 0))
+    place = np.searchsorted(curve.time, point[:-1], side="right")
+    open_share = np.concatenate(([1.0], curve.survival))[place]
+    scaled = np.divide(kish, open_share, out=np.full(len(n), np.inf), where=open_share > 0)
+    value = np.minimum.accumulate(scaled)
+    if cluster is not None:
+        seen = np.sort(cells["entry"].groupby(cells[cluster].to_numpy(), sort=False).min().to_numpy())
+        value = np.minimum(value, np.searchsorted(seen, point[:-1], side="right"))
+    return Backing(point, value, n)
 
 
 def _warnings(stratum: Stratum) -> list[str]:
@@ -138,6 +163,12 @@ def _warnings(stratum: Stratum) -> list[str]:
         notes.append(
             f"{name}: everybody at risk on day {curve.time[ended[0]]:g} ended there (n = {curve.n_risk[ended[0]]}) "
             "while other deals are watched only from later on; start at an age with more deals (conditional incidence)."
+        )
+    gaps = np.flatnonzero(stratum.backing.at_risk == 0)
+    if len(gaps) and not (len(ended) and stratum.backing.point[gaps[0]] >= curve.time[ended[0]]):
+        a, b = stratum.backing.point[gaps[0]], stratum.backing.point[gaps[0] + 1]
+        notes.append(
+            f"{name}: no deal is watched between day {a:g} and day {b:g}: the curve is flat there by ignorance."
         )
     if not stratum.curve.n_event.any():
         notes.append(f"{name}: no deal has ended.")

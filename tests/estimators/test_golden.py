@@ -143,7 +143,9 @@ def expanded_rows(name: str, value: dict[str, Any]) -> Differences:
     return compare_cif(value, count(frame.loc[frame.index.repeat(frame["fw"])]))
 
 
-def km(by: tuple[str, ...] = (), weights: str | None = None, **how: Any) -> Callable[[str, dict[str, Any]], Differences]:
+def km(
+    by: tuple[str, ...] = (), weights: str | None = None, **how: Any
+) -> Callable[[str, dict[str, Any]], Differences]:
     def compare(name: str, value: dict[str, Any]) -> Differences:
         seen = Differences()
         mine = survival(count(load(name), by=by, weights=weights), **how).frame
@@ -268,7 +270,7 @@ def pseudo(name: str, value: dict[str, Any]) -> Differences:
     seen, frame = Differences(), load(name)
     frame = frame[frame["segment"].isin(list("ABCD"))] if name == "syn_deals_rc" else frame
     risk = count(frame.assign(row=np.arange(len(frame))), cluster="row")
-    (_, cells), = risk.strata()
+    ((_, cells),) = risk.strata()
     curve = curve_of(cells, risk.outcomes)
     changes = stratum_changes(cells, curve, "row")
     whole = np.column_stack([curve.incidence, 1 - curve.survival])

@@ -126,9 +126,7 @@ def test_a_period_against_itself_differs_by_nothing(deals: pd.DataFrame) -> None
 
 
 def test_without_accounts_two_tables_are_independent(deals: pd.DataFrame) -> None:
-    a, b = (
-        influence(count_events(deals[deals["segment"] == s], outcomes=CAUSES), times=TIMES) for s in "AB"
-    )
+    a, b = (influence(count_events(deals[deals["segment"] == s], outcomes=CAUSES), times=TIMES) for s in "AB")
     frame = difference(a, b).frame
     expected = np.hypot(a.estimate.frame["std_error"], b.estimate.frame["std_error"])
     np.testing.assert_allclose(frame["std_error"], expected, atol=1e-14)
