@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 import pandas as pd
@@ -22,16 +23,19 @@ class Company:
     ----------
     config, seed : SimulationConfig, int
         What it was made from.
+    known_to : datetime.date
+        The last day of its records.
     deals, closings : pandas.DataFrame
         The truth, one row per deal: see `draw_deals` and `closings`. Days are numbers (days since 1970-01-01).
     accounts, owners : pandas.DataFrame
         Accounts with segment, region, currency and frailty; everybody who ever held a seat.
     states, activities, quotas, forecast_submissions, reviews : pandas.DataFrame
-        What had been recorded by `config.extract_on`.
+        What had been recorded by `known_to`.
     """
 
     config: SimulationConfig
     seed: int
+    known_to: dt.date
     deals: pd.DataFrame
     closings: pd.DataFrame
     accounts: pd.DataFrame
@@ -43,7 +47,7 @@ class Company:
     reviews: pd.DataFrame
 
 
-def simulate(config: SimulationConfig, *, seed: int) -> Company:
+def simulate(config: SimulationConfig, *, seed: int, followed_to: dt.date | None = None) -> Company:
     """Make a company with known truth, the same one for the same configuration and seed.
 
     Parameters
@@ -53,11 +57,13 @@ def simulate(config: SimulationConfig, *, seed: int) -> Company:
     seed : int
         Each part draws from a stream of its own, so that a new part leaves the others as they were; and lives are
         drawn to their end, so that a later export of the same company only adds to an earlier one.
+    followed_to : datetime.date, optional
+        Give the records up to this day instead of the export's; which deals open stays as it was.
 
     Returns
     -------
     Company
-        Frames of its truth and of its records up to `config.extract_on`.
+        Frames of its truth and of its records.
 
     Notes
     -----
@@ -74,14 +80,15 @@ def simulate(config: SimulationConfig, *, seed: int) -> Company:
     deals, accounts, owners = draw_deals(config, seed)
     closing = closings(config, deals, seed)
     states = recorded_states(config, deals, closing, owners, seed)
-    until = day_number(config.extract_on)
+    until = day_number(followed_to or config.extract_on)
     acts = contacts(deals, closing, seed)
     acts["owner"] = _owner_on(states, acts)
     submissions = forecast_submissions(config, owners, bookings(config, deals, states), seed)
     told = reviews(config, deals, closing, seed)
     quota = quotas(config, owners)
+    here = owners[owners["start"] <= until].reset_index(drop=True)
     return Company(
-        config, seed, deals, closing, accounts, owners[owners["start"] <= until].reset_index(drop=True),
+        config, seed, followed_to or config.extract_on, deals, closing, accounts, here,
         states=_known(states, "day", until), activities=_known(acts, "recorded", until),
         quotas=_known(quota, "recorded", until), forecast_submissions=_known(submissions, "submitted", until),
         reviews=_known(told, "held", until),

@@ -183,12 +183,12 @@ class SimulationConfig(BaseModel):
     """
 
     model_config = _CLOSED
-    deals: int = Field(default=2600, ge=1)
+    deals: int = Field(default=2800, ge=1)
     accounts: int = Field(default=1000, ge=1)
     account_spread: float = Field(default=0.5, ge=0)
     first_quarter: str = "2022Q4"
     quarters: int = Field(default=14, ge=1)
-    growth: float = Field(default=1.035, gt=0)
+    growth: float = Field(default=1.05, gt=0)
     extract_on: dt.date = dt.date(2026, 1, 31)
     baseline: Baseline = Baseline()
     rhythm: Rhythm = Rhythm()
@@ -197,13 +197,13 @@ class SimulationConfig(BaseModel):
     selling: Selling = Selling()
     forecasting: Forecasting = Forecasting()
     sources: dict[str, Level] = {
-        "Inbound": Level(share=0.34), "Outbound": Level(share=0.26, won=0.75, no_decision=1.15, stalled=1.25),
+        "Inbound": Level(share=0.35), "Outbound": Level(share=0.27, won=0.75, no_decision=1.15, stalled=1.25),
         "Partner": Level(share=0.16, won=1.3, lost=0.9), "Referral": Level(share=0.1, won=1.6, stalled=0.7),
-        "RFP": Level(share=0.14, won=0.6, lost=3.8, no_decision=0.7, stalled=0.4),
+        "RFP": Level(share=0.12, won=0.4, lost=5.0, no_decision=0.6, stalled=0.3),
     }  # fmt: skip
     source_mix: dict[str, dict[str, float]] = {
-        "2025Q4": {"Inbound": 0.24, "Outbound": 0.18, "Partner": 0.11, "Referral": 0.07, "RFP": 0.40},
-        "2026Q1": {"Inbound": 0.24, "Outbound": 0.18, "Partner": 0.11, "Referral": 0.07, "RFP": 0.40},
+        "2025Q4": {"Inbound": 0.2, "Outbound": 0.15, "Partner": 0.09, "Referral": 0.06, "RFP": 0.5},
+        "2026Q1": {"Inbound": 0.2, "Outbound": 0.15, "Partner": 0.09, "Referral": 0.06, "RFP": 0.5},
     }
     segments: dict[str, Level] = {
         "SMB": Level(share=0.5, won=1.15, lost=1.1), "Mid-Market": Level(share=0.32),

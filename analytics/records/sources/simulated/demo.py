@@ -10,7 +10,7 @@ from analytics.records.sources.simulated.company import simulate
 from analytics.records.sources.simulated.config import SimulationConfig
 from analytics.records.sources.simulated.export import salesforce_frames, write_files
 
-DEMO_DEALS, DEMO_SEED = 2600, 2025
+DEMO_DEALS, DEMO_SEED = 2800, 2025
 
 HOSTILE_NAMES = ("<script>alert(1)</script>", '=HYPERLINK("http://x","y")')
 UNREADABLE = "2024-13-45T99:00:00.000+0000"

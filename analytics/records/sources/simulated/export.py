@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analytics.records.sources.simulated.activities import CHANNELS
 from analytics.records.sources.simulated.closing import BLANK
 from analytics.records.sources.simulated.company import Company
 from analytics.records.sources.simulated.config import day_number
@@ -22,7 +23,6 @@ Texts = npt.NDArray[np.object_]
 CATEGORY_API = ("Pipeline", "Pipeline", "BestCase", "BestCase", "Forecast", "Closed", "Omitted")
 CATEGORY_NAME = ("Pipeline", "Pipeline", "Best Case", "Best Case", "Commit", "Closed", "Omitted")
 SUBTYPES = ("Email", "Call", "Task")
-CHANNEL_NAMES = ("Email", "Call", "Meeting")
 KINDS_OF_COMPANY = ("Foods", "Logistics", "Systems", "Textiles", "Energy", "Clinics", "Tools", "Media")
 PLACES = ("Alder", "Birch", "Cedar", "Dunes", "Elm", "Fjord", "Grove", "Harbour", "Isle", "Juniper", "Knoll", "Lagoon")
 
@@ -201,7 +201,7 @@ def _tasks(company: Company) -> pd.DataFrame:
     seconds = acts["minutes"].to_numpy() * 60
     return pd.DataFrame({
         "Id": record_ids("00T", np.arange(len(acts))), "WhatId": deal_ids(acts["deal"].to_numpy()),
-        "OwnerId": owner_ids(acts["owner"].to_numpy()), "Type": named(CHANNEL_NAMES, channel),
+        "OwnerId": owner_ids(acts["owner"].to_numpy()), "Type": named(CHANNELS, channel),
         "TaskSubtype": named(SUBTYPES, channel), "Side__c": np.where(acts["buyer"], "Buyer", "Seller"),
         "Status": np.where(done, "Completed", "Not Started"), "IsClosed": _flags(done), "ActivityDate": dates(day),
         "CompletedDateTime": np.where(done, moments(day, at), ""),
@@ -211,7 +211,7 @@ def _tasks(company: Company) -> pd.DataFrame:
 
 
 def _users(company: Company) -> pd.DataFrame:
-    people, until = company.owners, day_number(company.config.extract_on)
+    people, until = company.owners, day_number(company.known_to)
     managers = np.arange(len(TEAMS)) + 90_000
     team = np.array([TEAMS.index(name) for name in people["team"]])
     sellers = pd.DataFrame({

@@ -12,6 +12,7 @@ from analytics.records.sources.simulated.config import CAUSES, EPOCH, MAX_AGE, S
 from analytics.records.sources.simulated.draws import Bools, Draws, Floats, Ints
 
 WON = CAUSES.index("won")
+SWEEP = 8
 LARGEST = 0.95
 """No day ends more than this share of the deals alive; only absurd configurations reach it."""
 
@@ -107,15 +108,19 @@ def lives(model: Hazards, opened: Ints, factors: Floats, draws: Draws) -> tuple[
     """
     age_at_end = np.full(len(opened), MAX_AGE, dtype=np.int64)
     cause = np.full(len(opened), -1, dtype=np.int64)
-    alive, day, factor = np.arange(len(opened)), opened.copy(), factors
+    alive, day, factor = np.arange(len(opened)), opened - model.first_day, np.array(factors, dtype=float)
     for age in range(MAX_AGE):
-        if not len(alive):
-            break
-        edges = np.cumsum(model.on(age, day, factor), axis=1)
+        if age % SWEEP == 0:
+            # The dead stay in the arrays with hazard 0 for a while: moving the living every day would cost more.
+            goes_on = cause[alive] < 0
+            alive, day, factor = alive[goes_on], day[goes_on], factor[goes_on]
+        daily = model.baseline[age] * model.calendar
+        total = np.einsum("ij,ij->i", daily[day], factor)
         draw = draws.uniform(len(alive))
-        ended = draw < edges[:, -1]
+        ended = np.flatnonzero(draw < np.minimum(total, LARGEST))
+        edges = np.cumsum(model.on(age, day[ended] + model.first_day, factor[ended]), axis=1)
         age_at_end[alive[ended]] = age
-        cause[alive[ended]] = (draw[ended, None] >= edges[ended]).sum(axis=1)
-        goes_on = ~ended
-        alive, day, factor = alive[goes_on], day[goes_on] + 1, factor[goes_on]
+        cause[alive[ended]] = np.minimum((draw[ended, None] >= edges).sum(axis=1), len(CAUSES) - 1)
+        factor[ended] = 0.0
+        day += 1
     return age_at_end, cause

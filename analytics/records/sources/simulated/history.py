@@ -13,6 +13,7 @@ from analytics.records.contract import HISTORY_COLUMNS, SIDE_TABLES, History
 from analytics.records.engine import connect
 from analytics.records.errors import InputError, nearest
 from analytics.records.sources.mapping import SimulatedSource
+from analytics.records.sources.simulated.activities import CHANNELS
 from analytics.records.sources.simulated.company import Company, simulate
 from analytics.records.sources.simulated.config import SimulationConfig
 from analytics.records.sources.simulated.export import account_ids, deal_ids, named, owner_ids
@@ -50,7 +51,7 @@ def to_history(company: Company) -> History:
         name: connection.create_table(name, as_arrow(frame, SIDE_TABLES[name]))
         for name, frame in _side(company).items()
     }
-    return History(table=table, side=side, attributes=ATTRIBUTES, known_to=company.config.extract_on)
+    return History(table=table, side=side, attributes=ATTRIBUTES, known_to=company.known_to)
 
 
 def read_simulated(source: SimulatedSource, *, base: Path, timezone: str | None = None) -> History:
@@ -128,7 +129,7 @@ def _side(company: Company) -> dict[str, pd.DataFrame]:
         "activities": pd.DataFrame({
             "deal_id": deal_ids(acts["deal"].to_numpy()), "occurred_on": _days(acts["day"]),
             "recorded_on": _days(acts["recorded"]), "side": np.where(acts["buyer"], "buyer", "seller"),
-            "channel": named(["email", "call", "meeting"], acts["channel"]), "minutes": acts["minutes"].to_numpy(),
+            "channel": named(CHANNELS, acts["channel"]), "minutes": acts["minutes"].to_numpy(),
             "owner_id": owner_ids(acts["owner"].to_numpy()),
         }),
         "owners": pd.DataFrame({
