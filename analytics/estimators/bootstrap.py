@@ -110,26 +110,46 @@ class Movements:
     n_causes: int
     n_clusters: int
 
-    def paces(self, weights: Floats) -> Paces:
-        """Compute the incidences at the horizon under account weights of shape (replicates, accounts)."""
+    def _counts(self, weights: Floats) -> tuple[Floats, Floats, Floats]:
+        """At risk (replicates, groups, ages), events (replicates, causes, groups, ages), openings, weighted."""
         groups, ages = len(self.pool_of), self.n_ages
         cells = np.asarray(self.matrix.T @ weights.T).T
-        kinds = cells[:, : (2 + self.n_causes) * groups * ages].reshape(len(weights), 2 + self.n_causes, groups, ages)
-        at_risk = np.cumsum(kinds[:, 0], axis=2) - np.cumsum(kinds[:, 1], axis=2)
-        events = kinds[:, 2:]
+        size = (2 + self.n_causes) * groups * ages
+        kinds = cells[:, :size].reshape(len(weights), 2 + self.n_causes, groups, ages)
+        return np.cumsum(kinds[:, 0] - kinds[:, 1], axis=2), kinds[:, 2:], cells[:, size:]
+
+    def against_rest(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Compute each group's incidences at the horizon, and those of all other groups of its pool together.
+
+        Nothing is borrowed here: at an age at which nobody of a group was at risk, its hazard is 0. Both have the shape
+        (replicates, groups, causes).
+        """
+        at_risk, events, _ = self._counts(weights)
+        member = (self.pool_of[:, None] == self.pool_of[None, :]).astype(float) - np.eye(len(self.pool_of))
+        rest_risk = np.einsum("hg,bgt->bht", member, at_risk)
+        rest_events = np.einsum("hg,bkgt->bkht", member, events)
+        rest = _incidence(_hazard(rest_events, rest_risk[:, None]))
+        return _incidence(_hazard(events, at_risk[:, None])), rest
+
+    def paces(self, weights: Floats) -> Paces:
+        """Compute the incidences at the horizon under account weights of shape (replicates, accounts)."""
+        at_risk, events, openings = self._counts(weights)
         member = (self.pool_of[None, :] == np.arange(self.pool_of.max() + 1)[:, None]).astype(float)
         pool_risk = np.einsum("pg,bgt->bpt", member, at_risk)
         pool_events = np.einsum("pg,bkgt->bkpt", member, events)
         pool_hazard = _hazard(pool_events, pool_risk[:, None])
         own = _hazard(events, at_risk[:, None])
         borrowed = np.where(at_risk[:, None] > 1e-9, own, pool_hazard[:, :, self.pool_of])
-        openings = cells[:, (2 + self.n_causes) * groups * ages :]
         return Paces(_incidence(borrowed), _incidence(pool_hazard), openings)
+
+    def resamples(self, *, reps: int = DEFAULT_REPS, seed: int = DEFAULT_SEED) -> Iterator[Floats]:
+        """Draw account weights in blocks small enough for the tables made of them."""
+        width = 3 * (2 + self.n_causes) * len(self.pool_of) * self.n_ages
+        return account_weights(self.n_clusters, reps=reps, seed=seed, width=width)
 
     def replicates(self, *, reps: int = DEFAULT_REPS, seed: int = DEFAULT_SEED) -> Paces:
         """Compute the incidences of every resample of whole accounts."""
-        width = 3 * (2 + self.n_causes) * len(self.pool_of) * self.n_ages
-        parts = [self.paces(w) for w in account_weights(self.n_clusters, reps=reps, seed=seed, width=width)]
+        parts = [self.paces(weights) for weights in self.resamples(reps=reps, seed=seed)]
         stack = (np.concatenate([getattr(part, name) for part in parts]) for name in ("group", "pool", "openings"))
         return Paces(*stack)
 

@@ -17,6 +17,7 @@ from analytics.records.contract import OUTCOMES
 CAUSES = OUTCOMES
 NOT_RECORDED = "not recorded"
 ALL = "all"
+OTHERWISE = "otherwise"
 PARTS = ("mix", "rate", "appeared", "vanished")
 
 
@@ -199,9 +200,11 @@ def mix_and_rate(
     >>> bool(abs(parts.query("level == 'all' and part != 'total'")["estimate"].sum() - total) < 1e-12)
     True
     """
-    table, levels = _movements((then, now), by, horizon_days, CAUSES)
+    # the other outcomes only matter together
+    merged = (Pace(with_others_merged(then.deals, outcome)), Pace(with_others_merged(now.deals, outcome)))
+    table, levels = _movements(merged, by, horizon_days, (outcome, OTHERWISE))
     present = _present((then, now), by, levels)
-    k = CAUSES.index(outcome)
+    k = 0
     seen = _change(table.observed(), present, k)
     drawn = _change(table.replicates(reps=resampling.reps, seed=resampling.seed), present, k)
     rows = []
@@ -216,6 +219,11 @@ def level_of(deals: pd.DataFrame, by: str) -> pd.Series:
     """Give the segment of each deal as text, "not recorded" where it is missing."""
     values = deals[by].astype(object)
     return values.where(values.notna(), NOT_RECORDED).astype(str)
+
+
+def with_others_merged(deals: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Give the same deals with every outcome but this one called "otherwise"; open deals stay open."""
+    return deals.assign(outcome=deals["outcome"].where(deals["outcome"].isin([outcome, "open"]), OTHERWISE))
 
 
 def _movements(

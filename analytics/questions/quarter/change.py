@@ -146,9 +146,10 @@ def _judged(frame: pd.DataFrame, margins: Mapping[str, float]) -> pd.DataFrame:
     frame = frame.assign(margin=[margin_of(margins, outcome) for outcome in frame["outcome"]])
     values = ["estimate", "std_error", "conf_low", "conf_high", "margin"]
     df = [None if n is None else float(n) - 1 for n in frame["n_accounts"]]
-    frame["verdict"] = [
-        verdict(*row, df=degrees) for row, degrees in zip(frame[values].to_numpy(dtype=float), df, strict=True)
-    ]
+    judged = [verdict(*row, df=degrees) for row, degrees in zip(frame[values].to_numpy(dtype=float), df, strict=True)]
+    never = (frame["estimate_now"] == 0) & (frame["estimate_then"] == 0)  # an outcome these records do not have
+    frame["verdict"] = pd.Series(judged, index=frame.index, dtype=object).mask(never, "not studied")
+    frame["no_interval_reason"] = frame["no_interval_reason"].mask(never, "no such outcome in either quarter")
     frame["smallest_reliable_change"] = [
         smallest_reliable_change(error, margin)
         for error, margin in zip(frame["std_error"], frame["margin"], strict=True)

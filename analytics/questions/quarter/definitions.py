@@ -130,7 +130,7 @@ def amount_coverage(outcome: pd.Series, amount: pd.Series) -> tuple[bool, str]:
     """
     empty = ~(amount.astype(float) > 0)
     sentences, meaningful = [], True
-    for name in ("won", "lost", "no_decision"):
+    for name in ("won", "lost", "no_decision", "open"):
         n, without = int((outcome == name).sum()), int((empty & (outcome == name)).sum())
         if not without:
             continue

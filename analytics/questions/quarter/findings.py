@@ -12,6 +12,7 @@ from analytics.estimators.contrasts import verdict
 from analytics.estimators.decomposition import ALL
 from analytics.estimators.result import Estimate, Finding, Verdict
 from analytics.estimators.sentences import (
+    MANY,
     change_with_interval,
     count,
     decimals,
@@ -195,6 +196,12 @@ def _margin(changes: Answer) -> float | None:
     return float(won["margin"].iloc[0]) if len(won) else None
 
 
+PART_NAMES = {
+    "mix": "the mix of {segment}", "rate": "rates within each {segment}", "appeared": "a {segment} that is new",
+    "vanished": "a {segment} that is gone", "stock": "deals opened before the quarter",
+}  # fmt: skip
+
+
 def _made_of(quarter: Quarter, answers: Answers) -> Finding:
     name = "what_the_change_is_made_of"
     if not isinstance(answers.parts, Estimate):
@@ -206,33 +213,19 @@ def _made_of(quarter: Quarter, answers: Answers) -> Finding:
     total = parts["total"]
     n = min(float(total["n_deals_now"]), float(total["n_deals_then"]))
     digits = decimals(n, float(total["conf_low"]), float(total["conf_high"]))
-    shown = {key: parts[key] for key in ("mix", "rate") if key in parts}
-    words = {"mix": f"the mix of {segment}", "rate": f"rates within each {segment}"}
-    listed = " and ".join(
-        f"{points(row['estimate'], digits, plus=True)} from {words[key]}" for key, row in shown.items()
-    )
+    names = {part: words.format(segment=segment) for part, words in PART_NAMES.items() if part in parts}
+    rounded = {part: points(float(parts[part]["estimate"]), digits, plus=True) for part in names}
+    listed = [f"{rounded[part]} from {words}" for part, words in names.items() if rounded[part].strip("0.")]
     change = points(float(total["estimate"]), digits, plus=True)
-    headline = (
-        f"Of the change of {change} points against {first}, {listed}."
-        if shown
-        else f"No {segment} exists in both quarters."
-    )
-    others = [key for key in ("appeared", "vanished", "stock") if key in parts]
-    names = {
-        "appeared": "new segments",
-        "vanished": "segments that are gone",
-        "stock": "deals opened before the quarter",
-    }
-    figures = [f"{words[key]} {_change(row, n)}" for key, row in shown.items()]
-    figures += [f"{names[key]} {_change(parts[key], n)}" for key in others]
+    headline = f"Against {first} {change} points: {', '.join(listed) or 'no part of it stands out'}."
+    figures = ", ".join(f"{words} {_change(parts[part], n)}" for part, words in names.items())
     uncertain = not (float(total["conf_low"]) > 0 or float(total["conf_high"]) < 0)
     tail = "The total is uncertain, so no share of it is given." if uncertain else ""
     sizes = f"{total['n_deals_now']:,.0f} and {total['n_deals_then']:,.0f} deals"
-    detail = f"{', '.join(figures)}; together {_change(total, n)}, {sizes}. {tail}"
-    largest = max(shown.values(), key=lambda row: abs(row["estimate"])) if shown else total
-    said = _said(largest, _margin(answers.changes))
+    detail = f"{figures[0].upper()}{figures[1:]}; together {_change(total, n)}, {sizes}. {tail}"
+    largest = max((parts[part] for part in names), key=lambda row: abs(float(row["estimate"])))
     keys = (("compared_to", first), ("segment", segment), ("level", ALL), ("part", str(largest["part"])))
-    return Finding(name, headline, _tidy(detail[0].upper() + detail[1:]), said, "mix_and_rate", keys)
+    return Finding(name, headline, _tidy(detail), _said(largest, _margin(answers.changes)), "mix_and_rate", keys)
 
 
 def _said(row: Row, margin: float | None) -> Verdict:
@@ -252,9 +245,10 @@ def _effort(quarter: Quarter, effort: Answer) -> Finding:
     headline = f"Past day {later['age_days']}, fewer than 1 in {later['one_in']} open deals were later won."
     n = float(later["n_deals"])
     then = count(n, "deal")
+    exact = n if percent(float(later["estimate"])) != percent(1 / later["one_in"]) else MANY
     wins = f", and {_share(rows['wins_share'], rows['wins_share']['n_deals'])} of wins" if "wins_share" in rows else ""
     detail = (
-        f"{_share(later, n)} of the {then} open at that age, by day {later['horizon_reached']}. "
+        f"{_share(later, exact)} of the {then} open at that age, by day {later['horizon_reached']}. "
         f"{_share(days, days['n_deals'])} of open deal-days lie there{wins}. "
         "This describes the quarter; it is no estimate of what stopping would do."
     )

@@ -60,13 +60,14 @@ def what_closed(ledger_deals: pd.DataFrame, quarter: Quarter) -> Listing | Findi
     last = last_episodes(ledger_deals)
     closed = last[last["outcome"].isin(CLOSED) & dated_in(last["closed_on"], quarter)]
     group = "closed in the quarter"
-    rows = [row for name in CLOSED[:3] for row in _rows(name, closed[closed["outcome"] == name], group)]
-    unknown = closed[closed["outcome"] == "unknown"]
-    if len(unknown):
-        rows += _rows("unknown", unknown, group, "closed, outcome not recorded")
-    rows += _rows("all closed", closed, group, "all that closed")
-    rows += _rows("born closed", closed[closed["born_closed"].astype(bool)], "of these", "entered already closed")
-    rows += [row for name, deals in _also(ledger_deals, quarter).items() for row in _rows(name, deals, "also")]
+    lines = [(name, closed[closed["outcome"] == name], group, outcome_words(name)) for name in CLOSED[:3]]
+    if (closed["outcome"] == "unknown").any():
+        lines.append(("unknown", closed[closed["outcome"] == "unknown"], group, "closed, outcome not recorded"))
+    lines.append(("all closed", closed, group, "all that closed"))
+    lines.append(("born closed", closed[closed["born_closed"].astype(bool)], "of these", "entered already closed"))
+    lines += [(name, deals, "also", name) for name, deals in _also(ledger_deals, quarter).items()]
+    known = sorted(ledger_deals["currency"].dropna().unique())
+    rows = [row for line in lines for row in _rows(line, known)]
     return Listing(pd.DataFrame(rows, columns=COLUMNS), f"What closed in {quarter.name}")
 
 
@@ -85,27 +86,23 @@ def _also(deals: pd.DataFrame, quarter: Quarter) -> dict[str, pd.DataFrame]:
     }
 
 
-def _rows(name: str, deals: pd.DataFrame, group: str, label: str | None = None) -> list[dict[str, object]]:
-    currencies = deals["currency"].astype(object).where(deals["currency"].notna(), None)
-    known = sorted({value for value in currencies if value is not None})
-    rows = []
-    for currency in known or [None]:
-        # deals without a currency are listed with the only one there is, else on their own line
-        mine = deals[currencies == currency] if len(known) > 1 else deals
-        rows.append(_row(name, mine, currency, group, label))
-    without = deals[currencies.isna()]
-    if len(known) > 1 and len(without):
-        rows.append(_row(name, without, None, group, label))
-    return rows
+def _rows(line: tuple[str, pd.DataFrame, str, str], currencies: list[str]) -> list[dict[str, object]]:
+    """One row, or with several currencies one per currency that occurs (deals without a currency on their own)."""
+    deals = line[1]
+    if len(currencies) <= 1:
+        return [_row(line, deals, currencies[0] if currencies else None)]
+    parts = [(currency, deals[deals["currency"] == currency]) for currency in currencies]
+    rows = [_row(line, mine, currency) for currency, mine in parts if len(mine)]
+    without = deals[deals["currency"].isna()]
+    return rows + ([_row(line, without, None)] if len(without) or not rows else [])
 
 
-def _row(name: str, deals: pd.DataFrame, currency: str | None, group: str, label: str | None) -> dict[str, object]:
+def _row(line: tuple[str, pd.DataFrame, str, str], deals: pd.DataFrame, currency: str | None) -> dict[str, object]:
     amounts = deals["amount"].to_numpy(dtype=float)
     return {
-        "outcome": name, "deals": len(deals), "accounts": account_codes(deals["account_id"])[1],
+        "outcome": line[0], "deals": len(deals), "accounts": account_codes(deals["account_id"])[1],
         "amount": float(np.nansum(amounts)), "currency": currency,
-        "zero_amount_deals": int((np.isnan(amounts) | (amounts == 0)).sum()),
-        "label": label or outcome_words(name), "group": group,
+        "zero_amount_deals": int((np.isnan(amounts) | (amounts == 0)).sum()), "label": line[3], "group": line[2],
     }  # fmt: skip
 
 

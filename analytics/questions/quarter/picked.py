@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.contrasts import benjamini_hochberg, verdict
+from analytics.estimators.decomposition import NOT_RECORDED
 from analytics.estimators.rates import quantile
 from analytics.estimators.result import Estimate, Finding, Verdict
 from analytics.estimators.sentences import change_with_interval, share_with_interval, sized
@@ -51,6 +52,7 @@ def picked(segments: Any, spread: Any, margin: float | None, *, q: float = FALSE
     tests = spread.frame[spread.frame["p_value"].notna()]
     families = tests.loc[benjamini_hochberg(tests["p_value"]) <= q, "segment"]
     raw = segments.frame[(segments.frame["kind"] == "raw") & segments.frame["p_value"].notna()]
+    raw = raw[raw["level"] != NOT_RECORDED]  # a gap in the records is no segment
     if not len(families):
         return None
     inner, found = q * len(families) / len(tests), []

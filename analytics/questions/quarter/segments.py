@@ -11,6 +11,7 @@ import pandas as pd
 
 from analytics.estimators.bootstrap import RESAMPLING, Resampling, count_movements
 from analytics.estimators.contrasts import benjamini_hochberg, two_sided_p
+from analytics.estimators.decomposition import NOT_RECORDED, OTHERWISE, with_others_merged
 from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import percent, points
@@ -18,8 +19,8 @@ from analytics.estimators.shrinkage import FEWEST_GROUPS, effective_counts, shri
 from analytics.questions.quarter.incidence import at_horizon, nobody_at_risk
 from analytics.questions.quarter.pace import SMALLEST_CELL, at_risk_in, last_day, level_of, not_studied
 from analytics.records.calendar import Quarter
-from analytics.records.contract import OUTCOMES
 
+UNRECORDED = "Often a field is filled only when a deal closes: read this level as a gap in the records."
 COLUMNS = [
     "segment", "level", "kind", "estimate", "std_error", "conf_low", "conf_high", "n_risk", "n_event", "n_deals",
     "n_accounts", "horizon_reached", "overall", "difference", "difference_se", "p_value", "note", "no_interval_reason",
@@ -94,23 +95,24 @@ def segments(
 
 def _against_the_rest(watched: pd.DataFrame, column: str, horizon: int, resampling: Resampling) -> pd.DataFrame:
     """Each level's incidence of winning less that of all other levels together, by whole-account bootstrap."""
-    level = level_of(watched, column)
-    names = sorted(level.unique())
+    codes, names = pd.factorize(level_of(watched, column), sort=True)
+    columns = ["level", "difference", "difference_se", "p_value"]
+    if len(names) < 2:
+        return pd.DataFrame(columns=columns).astype({"level": object})
+    merged = with_others_merged(watched, "won")
+    spells: dict[str, Any] = {key: merged[key].to_numpy() for key in ("entry", "exit", "outcome")}
     accounts = watched["account_id"] if "account_id" in watched else pd.Series(None, index=watched.index, dtype=object)
-    rows: list[list[Any]] = []
-    for name in names if len(names) > 1 else []:
-        group = (level != name).to_numpy(dtype=np.int64)
-        spells: dict[str, Any] = {key: watched[key].to_numpy() for key in ("entry", "exit", "outcome")}
-        spells |= {"group": group, "cluster": account_codes(accounts)[0], "opening": np.zeros(len(watched))}
-        table = count_movements(spells, pool_of=(0, 1), causes=OUTCOMES, horizon=horizon)
-        drawn = table.replicates(reps=resampling.reps, seed=resampling.seed).group[:, :, 0]
-        seen = table.observed().group[0, :, 0]
-        correction = np.sqrt(table.n_clusters / max(table.n_clusters - 1, 1))
-        error = float((drawn[:, 0] - drawn[:, 1]).std(ddof=1) * correction)
-        difference = float(seen[0] - seen[1])
-        error = error if error > 1e-12 else float("nan")
-        rows.append([name, difference, error, two_sided_p(difference, error)])
-    return pd.DataFrame(rows, columns=["level", "difference", "difference_se", "p_value"]).astype({"level": object})
+    spells |= {"group": codes, "cluster": account_codes(accounts)[0], "opening": np.zeros(len(watched))}
+    pools = [0] * len(names)
+    table = count_movements(spells, pool_of=pools, causes=("won", OTHERWISE), horizon=horizon)
+    own, rest = table.against_rest(np.ones((1, table.n_clusters)))
+    blocks = [table.against_rest(w) for w in table.resamples(reps=resampling.reps, seed=resampling.seed)]
+    drawn = np.concatenate([mine[:, :, 0] - others[:, :, 0] for mine, others in blocks])
+    difference = own[0, :, 0] - rest[0, :, 0]
+    error = drawn.std(axis=0, ddof=1) * np.sqrt(table.n_clusters / max(table.n_clusters - 1, 1))
+    error = np.where(error > 1e-12, error, np.nan)
+    p_value = [two_sided_p(float(d), float(e)) for d, e in zip(difference, error, strict=True)]
+    return pd.DataFrame(dict(zip(columns, (names.astype(object), difference, error, p_value), strict=True)))
 
 
 def _blanked(raw: pd.DataFrame) -> pd.DataFrame:
@@ -122,7 +124,10 @@ def _blanked(raw: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_shrunken(raw: pd.DataFrame) -> pd.DataFrame:
-    usable = raw[raw["estimate"].notna()]
+    # where it was not recorded deals share no value, and often it is filled only once a deal closes
+    missing = raw["level"] == NOT_RECORDED
+    raw = raw.assign(note=raw["note"].mask(missing, _joined(raw["note"], UNRECORDED)))
+    usable = raw[raw["estimate"].notna() & ~missing]
     x, n = effective_counts(usable["estimate"], usable["std_error"].fillna(0.0), usable["n_deals"])
     table, _, status = shrink(x, n) if len(usable) else (pd.DataFrame(), None, "refused")
     if status == "refused":
@@ -165,12 +170,13 @@ def segment_spread(found: Estimate | Finding) -> Estimate | Finding:
     >>> frame = pd.DataFrame({"segment": "region", "level": list("NS"), "kind": "raw", "estimate": [0.3, 0.32],
     ...     "std_error": 0.045, "conf_low": 0.2, "conf_high": 0.4, "n_deals": 100, "no_interval_reason": ""})
     >>> meta = Meta("probability", "share won", ("segment", "level", "kind"), 200)
-    >>> segment_spread(Estimate(frame, meta)).frame["sentence"].iloc[0][:52]
-    'Chance alone could produce this ranking of region: 2'
+    >>> segment_spread(Estimate(frame, meta)).frame["sentence"].iloc[0][:60]
+    'Chance alone could produce this ranking of region: its 2 lev'
     """
     if isinstance(found, Finding):
         return found
     raw = found.frame[(found.frame["kind"] == "raw") & found.frame["estimate"].notna()]
+    raw = raw[raw["level"] != NOT_RECORDED]
     rows = [row for name, levels in raw.groupby("segment", sort=False) for row in _spread(str(name), levels)]
     if not rows:
         return not_studied("segment_spread", "No segment has two levels with enough deals to compare.")
@@ -203,11 +209,11 @@ def _spread(name: str, levels: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _sentence(row: Mapping[Any, Any], shown: bool) -> str:
-    span = f"{row['n_levels']} levels range from {percent(row['low'])} to {percent(row['high'])}"
+    span = f"its {row['n_levels']} levels range from {percent(row['low'])} to {percent(row['high'])}"
     if shown:
         about, most = points(2 * row["estimate"]), points(row["two_sd_high"])
         size = f"they differ by about ±{about} points (two standard deviations, at most ±{most})"
-        return f"{row['segment']}: {span}, more than chance alone would; {size}."
+        return f"Levels of {row['segment']} differ by more than chance alone: {span}; {size}."
     upper = f"real differences of about ±{points(row['two_sd_high'])} points (two standard deviations, upper limit)"
     start = f"Chance alone could produce this ranking of {row['segment']}"
     return f"{start}: {span}; {upper} are not ruled out. Do not rank."
