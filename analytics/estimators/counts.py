@@ -79,8 +79,12 @@ class RiskTable:
             return []
         if not self.by:
             return [({}, self.cells)]
-        ends = (self.cells[list(self.by)] != self.cells[list(self.by)].shift()).any(axis=1).to_numpy()
-        starts = np.flatnonzero(ends)
+        begins = np.zeros(len(self.cells), dtype=bool)
+        begins[0] = True
+        for name in self.by:
+            values = self.cells[name].to_numpy()
+            begins[1:] |= values[1:] != values[:-1]
+        starts = np.flatnonzero(begins)
         pieces = [self.cells.iloc[a:b] for a, b in zip(starts, [*starts[1:].tolist(), len(self.cells)], strict=True)]
         return [({name: piece[name].iloc[0] for name in self.by}, piece) for piece in pieces]
 

@@ -16,6 +16,7 @@ from analytics.estimators.strata import VARIANCE_WORDS, Stratum, Variance, choos
 from analytics.records.errors import InputError
 
 Times = Sequence[float] | Floats | None
+NO_DIFFERENCE = "the accounts do not differ, so their variance says nothing"
 
 
 def cumulative_incidence(
@@ -76,9 +77,9 @@ def cumulative_incidence(
     tables = []
     for stratum in strata:
         grid = _grid(stratum, times, notes)
+        backing = stratum.n_risk_at(grid), stratum.n_eff_at(grid)
         for k, outcome in enumerate(risk.outcomes):
-            values = {**stratum.values, "outcome": outcome}
-            tables.append(_rows(values, _curve_at(stratum, grid, k), conf_level, interval))
+            tables.append({**stratum.values, "outcome": outcome, **_curve_at(stratum, grid, backing, k)})
     meta = Meta(
         kind="incidence",
         estimand="share of deals with each outcome by each age, in the presence of the other outcomes (Aalen-Johansen)",
@@ -86,7 +87,7 @@ def cumulative_incidence(
         interval=interval, variance=VARIANCE_WORDS[method], cluster=risk.cluster if method == "clustered" else None,
         note=" ".join(notes),
     )  # fmt: skip
-    return Estimate(_stack(tables, meta.keys), meta)
+    return Estimate(_frame(tables, meta), meta)
 
 
 def survival(
@@ -131,14 +132,14 @@ def survival(
     tables = []
     for stratum in strata:
         grid = _grid(stratum, times, notes)
-        columns = _curve_at(stratum, grid, None)
-        tables.append(_rows(stratum.values, columns, conf_level, interval))
+        backing = stratum.n_risk_at(grid), stratum.n_eff_at(grid)
+        tables.append({**stratum.values, **_curve_at(stratum, grid, backing, None)})
     meta = Meta(
         kind="survival", estimand="share of deals still open after each age (Kaplan-Meier)", keys=(*risk.by, "time"),
         n_deals=risk.n_deals, n_accounts=risk.n_accounts, conf_level=conf_level, interval=interval,
         variance=VARIANCE_WORDS[method], cluster=risk.cluster if method == "clustered" else None, note=" ".join(notes),
     )  # fmt: skip
-    return Estimate(_stack(tables, meta.keys), meta)
+    return Estimate(_frame(tables, meta), meta)
 
 
 def conditional_incidence(
@@ -225,7 +226,7 @@ def _grid(stratum: Stratum, times: Times, notes: list[str]) -> Floats:
     return np.asarray(asked[~early & ~late])
 
 
-def _curve_at(stratum: Stratum, grid: Floats, k: int | None) -> dict[str, Any]:
+def _curve_at(stratum: Stratum, grid: Floats, backing: tuple[Any, Floats], k: int | None) -> dict[str, Any]:
     """Return the columns of one curve (cause `k`, or survival) on the grid, from the step at or before each time."""
     curve = stratum.curve
     place = np.searchsorted(curve.time, grid, side="right")
@@ -237,45 +238,37 @@ def _curve_at(stratum: Stratum, grid: Floats, k: int | None) -> dict[str, Any]:
         "time": grid,
         "estimate": np.where(place > 0, value[step], start),
         "variance": np.where(place > 0, stratum.variance[step, -1 if k is None else k], 0.0),
-        "n_risk": stratum.n_risk_at(grid),
+        "n_risk": backing[0],
         "n_event": np.where(on_step, events[step], 0),
         "cum_event": np.where(place > 0, np.cumsum(events)[step], 0),
-        "n_eff": stratum.n_eff_at(grid),
+        "n_eff": backing[1],
         "reason": stratum.reason,
     }
 
 
-def _rows(values: dict[str, Any], columns: dict[str, Any], conf_level: float, interval: Interval) -> dict[str, Any]:
-    estimate, n_eff = columns["estimate"], columns["n_eff"]
-    # a weighted sum may miss 0 and 1 by rounding, and a variance of nothing may come out as 1e-20
-    estimate = np.where(estimate > 1 - 1e-12, 1.0, np.where(estimate < 1e-15, 0.0, estimate))
-    nothing = columns["variance"] <= 1e-11 * estimate * (1 - estimate) / np.maximum(n_eff, 1.0)
-    std_error = np.sqrt(np.where(nothing | (estimate == 0) | (estimate == 1), 0.0, columns["variance"]))
-    low, high = probability_interval(estimate, std_error, n_eff, conf_level=conf_level, interval=interval)
-    reason = columns["reason"] or "the accounts do not differ, so their variance says nothing"
-    if columns["reason"]:
-        inside = (estimate > 0) & (estimate < 1)
-        std_error, low, high = (np.where(inside, np.nan, array) for array in (std_error, low, high))
-    why = np.where(np.isnan(low), reason, "").astype(object)
-    rows = {name: columns[name] for name in ("time", "n_risk", "n_event", "cum_event")}
-    return {
-        **values, "time": rows.pop("time"), "estimate": estimate, "std_error": std_error, "conf_low": low,
-        "conf_high": high, **rows, "no_interval_reason": why,
-    }  # fmt: skip
-
-
-def _stack(tables: list[dict[str, Any]], keys: tuple[str, ...]) -> pd.DataFrame:
-    names = [*keys, "estimate", "std_error", "conf_low", "conf_high", "n_risk", "n_event", "cum_event"]
+def _frame(tables: list[dict[str, Any]], meta: Meta) -> pd.DataFrame:
+    """Put the curves of all strata in one frame and add their limits."""
+    names = [*meta.keys, "estimate", "std_error", "conf_low", "conf_high", "n_risk", "n_event", "cum_event"]
     names.append("no_interval_reason")
     if not tables:
-        return pd.DataFrame({name: pd.Series(dtype=float if name not in keys else object) for name in names})
+        return pd.DataFrame({name: pd.Series(dtype=float if name not in meta.keys else object) for name in names})
     lengths = [len(table["time"]) for table in tables]
-    frame: dict[str, Any] = {}
-    for name in names:
-        first = tables[0][name]
+    column: dict[str, Any] = {}
+    for name, first in tables[0].items():
         if isinstance(first, np.ndarray):
-            frame[name] = np.concatenate([table[name] for table in tables])
+            column[name] = np.concatenate([table[name] for table in tables])
         else:
-            labels = pd.Series([table[name] for table in tables])
-            frame[name] = labels.repeat(lengths).to_numpy()
-    return pd.DataFrame(frame)
+            column[name] = pd.Series([table[name] for table in tables]).repeat(lengths).to_numpy()
+    # a weighted sum may miss 0 and 1 by rounding, and a variance of nothing may come out as 1e-20
+    estimate, n_eff, variance = column["estimate"], column["n_eff"], column["variance"]
+    estimate = np.where(estimate > 1 - 1e-12, 1.0, np.where(estimate < 1e-15, 0.0, estimate))
+    inside = (estimate > 0) & (estimate < 1)
+    nothing = variance <= 1e-11 * estimate * (1 - estimate) / np.maximum(n_eff, 1.0)
+    std_error = np.sqrt(np.where(inside & ~nothing, variance, 0.0))
+    interval: Any = meta.interval
+    low, high = probability_interval(estimate, std_error, n_eff, conf_level=meta.conf_level, interval=interval)
+    alone = inside & (column["reason"] != "")
+    column |= {name: np.where(alone, np.nan, array) for name, array in
+               (("std_error", std_error), ("conf_low", low), ("conf_high", high))}  # fmt: skip
+    reason = np.where(alone, column["reason"], np.where(np.isnan(low), NO_DIFFERENCE, ""))
+    return pd.DataFrame(column | {"estimate": estimate, "no_interval_reason": reason.astype(object)})[names]

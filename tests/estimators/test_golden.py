@@ -77,7 +77,7 @@ def compare_states(seen: Differences, value: dict[str, Any], incidence: pd.DataF
         inside = (estimate > 1e-12) & (estimate < 1 - 1e-12) & (error > 1e-9)
         for column, theirs in (("conf_low", "lower"), ("conf_high", "upper")):
             seen.see(step(mine, times, column, 0.0), np.array(value[theirs], dtype=float)[:, j], inside)
-    assert names == [state for state in incidence["outcome"].unique()]
+    assert names == list(incidence["outcome"].unique())
 
 
 def split_strata(value: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
