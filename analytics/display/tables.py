@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -11,41 +12,26 @@ from typing import Any
 import pandas as pd
 
 from analytics.display import theme, wording
+from analytics.display.cells import cell, heading, is_figure, says_nothing
 from analytics.display.findings import Cards, finding_cards
 from analytics.estimators.result import Estimate, Finding, Listing
 
 MOST_ROWS = 200
-USUAL_TIMES = (30, 90, 180, 365)
-FIGURE = re.compile(r"(< )?[+−±]?[\d.,]+(\s?[%kM])?( \([^a-z]*( to [^a-z]*)?\))?|–|[A-Z]{3}\s[−\d.,]+(\s[kM])?")
 HIDDEN = (
     "std_error",
-    "schema_version",
     "bound_low",
     "bound_high",
     "z",
     "df",
     "difference_se",
-    "no_interval_reason",
     "meaningful",
+    "note",
+    "no_interval_reason",
 )
-SHARES = ("estimate", "from_rate", "to_rate", "overall", "count_estimate", "estimate_now", "estimate_then", "share_now",
-          "share_then", "largest_deal_share")  # fmt: skip
-CHANGES = ("change", "difference")
-MARGINS = ("margin", "smallest_reliable_change")
-HEADINGS = {
-    "estimate": "Share",
-    "n_risk": "At risk",
-    "n_event": "Events",
-    "cum_event": "Events so far",
-    "n_deals": "Deals",
-    "n_accounts": "Accounts",
-    "estimate_now": "Now",
-    "estimate_then": "Then",
-    "p_value": "p",
-    "time": "Day",
-    "label": "Measure",
-    "smallest_reliable_change": "Would show from",
-}
+SAME = ("horizon_days", "horizon_reached", "age_days", "one_in", "borrowed", "mature", "n_risk", "n_event")
+CODES = ("definition", "rule", "measure", "part", "level", "outcome", "item", "field", "trap")  # said by their `label`
+NOTE = f"margin:6px 0 0 10px;max-width:90ch;font-size:12px;line-height:1.5;color:{theme.QUIET}"
+USUAL_TIMES = (30, 90, 180, 365)
 
 
 @dataclass(frozen=True)
@@ -67,9 +53,8 @@ class Table:
         table = table.cols_align("left").tab_options(**_look())
         if self.numeric:
             table = table.cols_align("right", columns=list(self.numeric))
-        if self.footnote:
-            table = table.tab_source_note(self.footnote)
-        return f'<div class="wl-table">{table.as_raw_html(inline_css=True).strip()}</div>'
+        note = f'<p class="wl-note" style="{NOTE}">{html.escape(self.footnote)}</p>' if self.footnote else ""
+        return f'<div class="wl-table">{table.as_raw_html(inline_css=True).strip()}</div>{note}'
 
     def text(self) -> str:
         """Return the table as plain text."""
@@ -138,19 +123,39 @@ def estimate_table(
     frame = _at_times(estimate, times)
     signed = meta.kind == "contrast"
     shown = pd.DataFrame(index=frame.index)
-    keys = [key for key in meta.keys if not (key == "definition" and "label" in frame.columns)]
-    for key in [*keys, *(["label"] if "label" in frame.columns else [])]:
-        shown[_heading(key)] = [_cell(key, value) for value in frame[key]]
-    heading = {"contrast": "Change, points", "mean": "Mean, days"}.get(meta.kind, "Share")
-    shown[f"{heading} ({100 * meta.conf_level:.3g} % interval)"] = [
-        _estimate(record, meta.unit, signed) for record in frame.to_dict("records")
+    for key in _keys(frame, list(meta.keys)):
+        shown[heading(key)] = [cell(key, value) for value in frame[key]]
+    marks, notes = _marks(frame)
+    what = {"contrast": "Change, points", "mean": "Mean, days", "test": "Spread"}.get(meta.kind, "Share")
+    shown[f"{what} ({100 * meta.conf_level:.3g} % interval)"] = [
+        _estimate(record, meta.unit, signed) + mark
+        for record, mark in zip(frame.to_dict("records"), marks, strict=True)
     ]
     taken = {*meta.keys, "label", "estimate", "conf_low", "conf_high"}
     for column in columns or [c for c in frame.columns if c not in taken and c not in HIDDEN]:
-        if columns or not _says_nothing(frame[column]):
-            shown[_heading(column)] = [_cell(column, value) for value in frame[column]]
-    note = wording.provenance(meta)
-    return _table(shown, title, note, name, numeric=[c for c in shown.columns if _is_figure(shown[c])])
+        if columns or not (says_nothing(frame[column]) or (column in SAME and frame[column].nunique() < 2)):
+            shown[heading(column)] = [cell(column, value) for value in frame[column]]
+    note = " ".join([*notes, wording.provenance(meta)])
+    return _table(shown, title, note, name, numeric=[c for c in shown.columns if is_figure(shown[c])])
+
+
+def _keys(frame: pd.DataFrame, keys: list[str]) -> list[str]:
+    """Key columns that are shown: a label that is ready to print stands for the codes it names."""
+    if "label" not in frame.columns:
+        return keys
+    left = [key for key in keys if key not in CODES]
+    return ["label", *left] if not bool(frame.duplicated([*left, "label"]).any()) else [*keys, "label"]
+
+
+def _marks(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Number the sentences that must be read with a row; equal ones share a number."""
+    numbers: dict[str, int] = {}
+    marks = []
+    for record in frame.to_dict("records"):
+        said = [record.get(name) for name in ("note", "no_interval_reason")]
+        texts = [text.strip() for text in said if isinstance(text, str) and text.strip()]
+        marks.append("".join(f" [{numbers.setdefault(text, len(numbers) + 1)}]" for text in dict.fromkeys(texts)))
+    return marks, [f"[{number}] {wording.sentence(text)}" for text, number in numbers.items()]
 
 
 def _at_times(estimate: Estimate, times: Sequence[float]) -> pd.DataFrame:
@@ -170,18 +175,15 @@ def _at_times(estimate: Estimate, times: Sequence[float]) -> pd.DataFrame:
 
 def _estimate(record: Mapping[Any, Any], unit: str, signed: bool) -> str:
     value, low, high = (float(record[name]) for name in ("estimate", "conf_low", "conf_high"))
-    reason = record.get("no_interval_reason")
-    why = f" ({reason})" if isinstance(reason, str) and reason else ""
     if not math.isfinite(value):
-        return f"–{why}"
+        return "–"
     n = next((float(record[k]) for k in ("n_deals", "n_risk") if k in record and pd.notna(record[k])), None)
     if unit not in ("probability", ""):
         text = wording.minus(f"{value:,.1f}")
-        return text + (wording.minus(f" ({low:,.1f}–{high:,.1f})") if math.isfinite(low) else why)
+        return text + (wording.minus(f" ({low:,.1f} to {high:,.1f})") if math.isfinite(low) else "")
     if record.get("meaningful") is not None and not record["meaningful"]:
         return f"not meaningful ({wording.percent(value, n)})"
-    text = wording.points_interval(value, low, high) if signed else wording.percent_interval(value, low, high, n)
-    return text if math.isfinite(low) and math.isfinite(high) else text + why
+    return wording.points_interval(value, low, high) if signed else wording.percent_interval(value, low, high, n)
 
 
 def listing_table(
@@ -204,11 +206,14 @@ def listing_table(
         return finding_cards(listing)
     frame = listing.frame
     coded = [c for c in frame.columns if f"{c}_label" in frame.columns]  # codes that have a name beside them
+    if "label" in frame.columns:
+        coded += [c for c in frame.columns if c in CODES]
+        frame = frame[["label", *(c for c in frame.columns if c != "label")]]
     frame = frame[list(columns) or [c for c in frame.columns if c not in coded]]
     shown = pd.DataFrame(index=frame.index)
     for column in frame.columns:
-        shown[_heading(str(column))] = [_cell(str(column), value) for value in frame[column]]
-    return _table(shown, title or listing.title, "", name, numeric=[c for c in shown.columns if _is_figure(shown[c])])
+        shown[heading(str(column))] = [cell(str(column), value) for value in frame[column]]
+    return _table(shown, title or listing.title, "", name, numeric=[c for c in shown.columns if is_figure(shown[c])])
 
 
 def _table(shown: pd.DataFrame, title: str, note: str, name: str, *, numeric: Sequence[str]) -> Table:
@@ -220,56 +225,3 @@ def _table(shown: pd.DataFrame, title: str, note: str, name: str, *, numeric: Se
     slug = re.sub(r"[^a-z0-9]+", "-", (name or title).lower()).strip("-") or "table"
     shown = shown.head(MOST_ROWS).reset_index(drop=True)
     return Table(slug, title, "" if rows else "No rows.", shown, tuple(numeric), note)
-
-
-def _heading(column: str) -> str:
-    if column in HEADINGS:
-        return HEADINGS[column]
-    text = column.removeprefix("n_").removesuffix("_label").replace("_", " ")
-    return text[:1].upper() + text[1:]
-
-
-def _cell(column: str, value: Any) -> str:
-    """Write one value: shares in per cent, changes in points, counts with commas, dates as dates, the rest as it is."""
-    if value is None or (not isinstance(value, (list, tuple, dict)) and pd.isna(value)):
-        return ""
-    if isinstance(value, (bool,)) or type(value).__name__ == "bool_":
-        return "yes" if value else "no"
-    if isinstance(value, pd.Timestamp):
-        return f"{value:%Y-%m-%d}"
-    if isinstance(value, (int, float)) or hasattr(value, "dtype"):
-        return _number(column, float(value))
-    text = str(value)
-    return (
-        theme.outcome_name(text)
-        if column == "outcome"
-        else text.replace("_", " ")
-        if column in ("kind", "part")
-        else text
-    )
-
-
-def _number(column: str, value: float) -> str:
-    if not math.isfinite(value):
-        return ""
-    if column in SHARES or column.startswith("share"):
-        return wording.percent(value, 2000)
-    if column in CHANGES:
-        return wording.points(value)
-    if column in MARGINS:
-        return f"±{100 * value:.1f}"
-    if column.startswith("p_"):
-        return "< 0.001" if value < 0.001 else f"{value:.3f}"
-    if value == round(value):
-        return wording.count(value) if column != "year" else f"{value:.0f}"
-    return wording.minus(f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}")
-
-
-def _is_figure(column: pd.Series) -> bool:
-    """True where every filled cell is a number, a share or an interval, so that the column is set flush right."""
-    filled = [text for text in column if text]
-    return bool(filled) and all(FIGURE.fullmatch(text) for text in filled)
-
-
-def _says_nothing(column: pd.Series) -> bool:
-    return bool(column.isna().all() or (column.astype(str).str.strip() == "").all())

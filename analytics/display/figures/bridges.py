@@ -40,6 +40,7 @@ class Step:
     colour: str = theme.QUIET
     low: float = math.nan
     high: float = math.nan
+    head: str = ""
 
     @property
     def end(self) -> float:
@@ -78,7 +79,7 @@ def plot_bridge(
         part = bridge.frame[(bridge.frame["from"] == start) & (bridge.frame["to"] == end)]
         if part.empty:
             raise ValueError(f"the bridge has no part from {start!r} to {end!r}")
-        steps += _bridge_steps(part, repeat=start != at)
+        steps += _bridge_steps(part, repeat=start != at, branch=bool(steps))
         at = end
     words = Words(title, subtitle, _adds_up(bridge), f"{title}. {listed(f'{s.label}: {s.text}' for s in steps)}.")
     return _draw(steps, words, zero=True)
@@ -88,10 +89,10 @@ def _adds_up(bridge: Listing) -> str:
     return f"{wording.sentence(bridge.title)} Each part adds up exactly; blue bars are rates, grey bars are changes."
 
 
-def _bridge_steps(part: pd.DataFrame, *, repeat: bool) -> list[Step]:
+def _bridge_steps(part: pd.DataFrame, *, repeat: bool, branch: bool = False) -> list[Step]:
     first = part.iloc[0]
     level, goal = float(first["from_rate"]), float(first["to_rate"])
-    steps = [_rate(str(first["from_label"]), level)] if repeat else []
+    steps = [_rate(str(first["from_label"]), level, "and from" if branch else "")] if repeat else []
     for record in records(part):
         change = float(record["change"])
         deals = record.get("deals")
@@ -104,8 +105,8 @@ def _bridge_steps(part: pd.DataFrame, *, repeat: bool) -> list[Step]:
     return [*steps, _rate(str(first["to_label"]), goal)]
 
 
-def _rate(label: str, value: float) -> Step:
-    return Step(label, value, None, wording.percent(value, 2000), colour=theme.COLOURS["won"])
+def _rate(label: str, value: float, head: str = "") -> Step:
+    return Step(label, value, None, wording.percent(value, 2000), head=head)
 
 
 @answers_or_sentence
@@ -208,7 +209,7 @@ def _text(step: Step) -> Text:
     level = step.start is None
     value = wording.bold(step.text) if level else step.text
     value += f"<br>{wording.quiet(step.size)}" if step.size else ""
-    return Text([wording.bold(line) if level else line for line in lines], value)
+    return Text([wording.bold(line) if level else line for line in lines], value, step.head)
 
 
 def _reach(steps: Sequence[Step], *, zero: bool) -> tuple[float, float]:

@@ -160,7 +160,7 @@ def plot_no_decision_range(
     for record in found:
         n = _number(record, "n_deals", "n_risk")
         declared = str(record["rule"]) == "declared"
-        label = _text(record, "label") or str(record["rule"])
+        label = wording.sentence(_text(record, "label") or str(record["rule"])).rstrip(".")
         fired, later = _number(record, "fired"), _number(record, "later_won")
         ended = f"{wording.count(fired)} deals ended by it" if not declared and math.isfinite(fired) else ""
         since = f"{wording.count(later)} of them were won later" if ended and math.isfinite(later) else ""
@@ -204,8 +204,11 @@ def plot_value_weighted(
     rows, said = [], []
     found = {str(record["outcome"]): record for record in records(estimate.frame)}
     beside = {} if counts is None else {str(record["outcome"]): record for record in records(counts.frame)}
+    notes = {_text(record, "note") for record in found.values()} - {""}
     for outcome in theme.in_order(found):
         record = found[outcome]
+        if len(notes) == 1 and len(found) > 1:  # what is said of every row is said once, in the caption
+            record = {**record, "note": ""}
         name, n = theme.outcome_name(outcome), _number(record, "n_deals")
         dots, in_deals = _two_dots(record, beside.get(outcome), outcome, n)
         rows.append(Row(name, dots, _figure(record, n), in_deals, _note(record)))
@@ -214,7 +217,10 @@ def plot_value_weighted(
     if math.isfinite(share) and not subtitle:
         largest = wording.percent(share, 2000)
         subtitle = f"The largest deal is {largest} of the amount. Filled: by amount; hollow: by deals"
-    words = Words(title, subtitle, wording.provenance(estimate.meta), f"{title}. {listed(said)}.")
+    caption = wording.provenance(estimate.meta)
+    once = next(iter(notes)) if len(notes) == 1 and len(found) > 1 else ""
+    caption += f" {wording.sentence(once)}" if once.rstrip(".") not in caption else ""
+    words = Words(title, subtitle, caption, f"{title}. {listed(said)}.")
     return dot_rows(rows, words, Columns(characters=30, left=200))
 
 

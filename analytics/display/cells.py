@@ -1,0 +1,86 @@
+"""How one value of a frame is written in a table: shares in per cent, changes in points, counts with commas."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import pandas as pd
+
+from analytics.display import theme, wording
+
+FIGURE = re.compile(
+    r"((< )?[+−±]?[\d.,]+(\s?[%kM])?( \([^a-z]*( to [^a-z]*)?\))?|–|[A-Z]{3}\s[−\d.,]+(\s[kM])?)( \[\d+\])*"
+)
+SHARES = ("two_sd_high", "estimate", "from_rate", "to_rate", "overall", "count_estimate", "estimate_now")
+MORE_SHARES = ("estimate_then", "share_now", "share_then", "largest_deal_share")
+CHANGES = ("change", "difference")
+MARGINS = ("margin", "smallest_reliable_change")
+HEADINGS = {
+    "estimate": "Share",
+    "n_risk": "At risk",
+    "n_event": "Events",
+    "cum_event": "Events so far",
+    "n_deals": "Deals",
+    "n_accounts": "Accounts",
+    "estimate_now": "Now",
+    "estimate_then": "Then",
+    "p_value": "p",
+    "time": "Day",
+    "label": "Measure",
+    "smallest_reliable_change": "Would show from",
+}
+
+
+def heading(column: str) -> str:
+    """Return the heading of a column: its own where it has one, else its name in words."""
+    if column in HEADINGS:
+        return HEADINGS[column]
+    text = column.removeprefix("n_").removesuffix("_label").replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+def cell(column: str, value: Any) -> str:
+    """Write one value: shares in per cent, changes in points, counts with commas, dates as dates, the rest as it is."""
+    if value is None or (not isinstance(value, (list, tuple, dict)) and pd.isna(value)):
+        return ""
+    if isinstance(value, (bool,)) or type(value).__name__ == "bool_":
+        return "yes" if value else "no"
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}"
+    if isinstance(value, (int, float)) or hasattr(value, "dtype"):
+        return _number(column, float(value))
+    text = str(value)
+    if column == "outcome":
+        return theme.outcome_name(text)
+    return text.replace("_", " ") if column in ("kind", "part") else text
+
+
+def _number(column: str, value: float) -> str:
+    if not math.isfinite(value):
+        return ""
+    if column in (*SHARES, *MORE_SHARES) or column.startswith("share"):
+        return wording.percent(value, 2000)
+    if column in CHANGES:
+        return wording.points(value)
+    if column == "amount":
+        return wording.money(value)
+    if column in MARGINS:
+        return f"±{100 * value:.1f}"
+    if column.startswith("p_"):
+        return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    if value == round(value):
+        return wording.count(value) if column != "year" else f"{value:.0f}"
+    return wording.minus(f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}")
+
+
+def is_figure(column: pd.Series) -> bool:
+    """True where every filled cell is a number, a share or an interval, so that the column is set flush right."""
+    filled = [text for text in column if text]
+    return bool(filled) and all(FIGURE.fullmatch(text) for text in filled)
+
+
+def says_nothing(column: pd.Series) -> bool:
+    """Say whether every cell of a column is empty."""
+    return bool(column.isna().all() or (column.astype(str).str.strip() == "").all())
