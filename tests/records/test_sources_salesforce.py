@@ -11,6 +11,7 @@ from analytics.records.errors import InputError
 from analytics.records.sources import read_history
 from analytics.records.sources.mapping import SourceConfig
 from analytics.records.sources.simulated import SimulationConfig, simulate, to_history, to_salesforce
+from analytics.records.sources.simulated.demo import DEMO_DEALS
 
 BLOCK = {"kind": "salesforce", "folder": ".", "reason": "Loss_Reason__c", "attributes": {"segment": "Segment__c"}}
 
@@ -304,13 +305,13 @@ def test_the_committed_demo_export_is_read_whole():
     block = yaml.safe_load((params / "demo.yaml").read_text())["source"]
     made = read_history(TypeAdapter(SourceConfig).validate_python(block), base=params)
     by_name = {file.name: file for file in made.files}
-    assert by_name["Opportunity.csv.gz"].rows_read == 2600
+    assert by_name["Opportunity.csv.gz"].rows_read == DEMO_DEALS
     reasons = made.rejects.loc[made.rejects["file"] == "Opportunity.csv.gz", "reason"]
     assert reasons.value_counts().to_dict() == {
         "deleted in the CRM": 6,
         "CreatedDate is not an ISO date (2025-10-01)": 1,
     }
-    assert made.table.deal_id.nunique().execute() == 2593
+    assert made.table.deal_id.nunique().execute() == DEMO_DEALS - 7
     assert str(made.known_to) == "2026-01-31"
     assert {"activities", "owners", "quotas", "forecast_submissions", "reviews"} <= set(made.side)
     assert set(made.side["activities"].side.to_pandas()) == {"buyer", "seller"}

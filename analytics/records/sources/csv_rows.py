@@ -31,6 +31,14 @@ def read_csv(path: Path, read: Reading, name: str) -> tuple[list[str], list[Row]
     InputError
         For an empty file, an encoding that is unknown or not the file's, a delimiter that is not the file's, and
         quotation marks that never close.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "deals.csv"
+    >>> _ = path.write_text("id,stage\\n1,Won\\n2\\n")
+    >>> read_csv(path, Reading(), "deals.csv")
+    (['id', 'stage'], [(2, ['1', 'Won'])], [(3, 'the row has 1 values and the header 2', {'id': '2', 'stage': ''})])
     """
     _check_encoding(path, read, name)
     try:

@@ -43,6 +43,19 @@ def read_events(source: EventsSource, *, base: Path, timezone: str | None = None
     ------
     InputError
         As `read_history`. Rows of a case without its opening activity are rejected, like rows before it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> base = Path(tempfile.mkdtemp())
+    >>> log = ["case,what,time", "A,Create,2025-01-02 09:00", "A,Send,2025-01-03 10:00", "A,Accept,2025-01-09 11:00"]
+    >>> _ = (base / "log.csv").write_text("\\n".join(log))
+    >>> source = EventsSource(
+    ...     kind="events", file="log.csv", columns={"case": "case", "activity": "what", "timestamp": "time"},
+    ...     opened_at="Create", outcome={"Accept": "won"},
+    ... )
+    >>> read_events(source, base=base).table.to_pandas()["status"].tolist()
+    ['open', 'open', 'closed_won']
     """
     reader = Reader(base, timezone, RejectLedger())
     mapping = _as_table(source)

@@ -30,6 +30,11 @@ def expand_variables(text: str) -> str:
     ------
     InputError
         Where it names a variable that is not set, or one that does not begin with `WINLOSS_`.
+
+    Examples
+    --------
+    >>> expand_variables("../data/deals.csv")
+    '../data/deals.csv'
     """
 
     def value(match: re.Match[str]) -> str:

@@ -24,6 +24,13 @@ def reconstructed(frame: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         One state per open deal, two per closed one, with `recorded_on`. A deal that was closed before it was opened has
         its closed state alone, recorded on the opening day: which of its dates is wrong is not decided here.
+
+    Examples
+    --------
+    >>> days = {"opened_on": [pd.Timestamp("2025-01-02")], "closed_on": [pd.Timestamp("2025-02-03")]}
+    >>> states = reconstructed(pd.DataFrame({"deal_id": ["1"], "status": ["closed_won"], **days}))
+    >>> states[["recorded_on", "status"]].astype(str).values.tolist()
+    [['2025-01-02', 'open'], ['2025-02-03', 'closed_won']]
     """
     is_open = frame["status"] == "open"
     backwards = ~is_open & (frame["closed_on"] < frame["opened_on"]) if "closed_on" in frame else is_open & False

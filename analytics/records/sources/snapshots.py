@@ -47,6 +47,21 @@ def read_snapshots(source: SnapshotsSource, *, base: Path, timezone: str | None 
     ------
     InputError
         As `read_history`; also for an id that is twice in one extract and two extracts of one date.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> base = Path(tempfile.mkdtemp())
+    >>> _ = (base / "2025-03-01.csv").write_text("id,opened,status\\n1,2025-01-02,open\\n2,2025-01-03,open\\n")
+    >>> _ = (base / "2025-04-01.csv").write_text("id,opened,status\\n1,2025-01-02,won\\n2,2025-01-03,open\\n")
+    >>> source = SnapshotsSource(
+    ...     kind="snapshots", folder=".", pattern=r"(?P<on>[-0-9]+)\\.csv",
+    ...     columns={"deal_id": "id", "opened_on": "opened"},
+    ...     outcome={"column": "status", "values": {"open": "open", "won": "won"}},
+    ... )
+    >>> states = read_snapshots(source, base=base).table.to_pandas()
+    >>> states[["deal_id", "valid_from", "status"]].astype(str).values.tolist()
+    [['1', '2025-03-01', 'open'], ['1', '2025-04-01', 'closed_won'], ['2', '2025-03-01', 'open']]
     """
     reader = Reader(base, timezone, RejectLedger())
     extracts = _extracts(source, base)

@@ -18,9 +18,15 @@ FIRST_YEAR, LAST_YEAR = 1900, 2199
 
 
 def clean_texts(texts: pd.Series, missing: tuple[str, ...]) -> pd.Series:
-    """Strip spaces; what means "no value" becomes None."""
-    kept = {text: _stripped(text, missing) for text in texts.unique()}
-    return pd.Series([kept[text] for text in texts], index=texts.index, dtype=object)
+    """Strip spaces; what means "no value" becomes None.
+
+    Examples
+    --------
+    >>> clean_texts(pd.Series([" Won ", "n/a", ""], dtype=object), ("n/a",)).tolist()
+    ['Won', None, None]
+    """
+    values = _each_distinct(texts, lambda text: _stripped(text, missing), np.dtype(object))
+    return pd.Series(values, index=texts.index, dtype=object)
 
 
 def parse_moments(texts: pd.Series, form: str, zone: ZoneInfo | None) -> pd.Series:
@@ -39,20 +45,37 @@ def parse_moments(texts: pd.Series, form: str, zone: ZoneInfo | None) -> pd.Seri
     -------
     pandas.Series
         `datetime64[ns]` without a zone; NaT where the text is missing or does not parse.
+
+    Examples
+    --------
+    >>> late = pd.Series(["2025-09-30T23:30:00.000+0000", "2025-02-31"], dtype=object)
+    >>> parse_moments(late, "iso", ZoneInfo("Europe/Berlin")).astype(str).tolist()
+    ['2025-10-01 01:30:00', 'NaT']
     """
-    parsed = {text: _moment(text, form, zone) for text in texts.unique() if text is not None}
-    moments = np.array([parsed.get(text) for text in texts], dtype="datetime64[us]")
+    moments = _each_distinct(texts, lambda text: _moment(text, form, zone), np.dtype("datetime64[us]"))
     return pd.Series(moments.astype("datetime64[ns]"), index=texts.index)
 
 
 def parse_numbers(texts: pd.Series, read: Reading) -> pd.Series:
-    """Parse numbers as the file writes them; NaN where the text is missing or is no finite number."""
-    parsed = {text: _number(text, read) for text in texts.unique() if text is not None}
-    return pd.Series([parsed.get(text, math.nan) for text in texts], index=texts.index, dtype="float64")
+    """Parse numbers as the file writes them; NaN where the text is missing or is no finite number.
+
+    Examples
+    --------
+    >>> parse_numbers(pd.Series(["1.234,5", "nan"], dtype=object), Reading(decimal=",", thousands=".")).tolist()
+    [1234.5, nan]
+    """
+    numbers = _each_distinct(texts, lambda text: _number(text, read), np.dtype("float64"))
+    return pd.Series(numbers, index=texts.index, dtype="float64")
 
 
 def parse_flags(texts: pd.Series) -> pd.Series:
-    """Parse truth values; None where the text is missing or neither."""
+    """Parse truth values; None where the text is missing or neither.
+
+    Examples
+    --------
+    >>> parse_flags(pd.Series(["TRUE", "0", "maybe"], dtype=object)).tolist()
+    [True, False, None]
+    """
     known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     values = [None if text is None else known.get(text.lower()) for text in texts]
     return pd.Series(values, index=texts.index, dtype=object)
@@ -74,6 +97,14 @@ def zone_named(timezone: str | None) -> ZoneInfo | None:
         raise InputError(
             f"{timezone!r} is not a time zone", action="Use a name such as Europe/London for timezone: in the params"
         ) from error
+
+
+def _each_distinct(texts: pd.Series, parse: Callable[[str], object], dtype: np.dtype) -> np.ndarray:
+    """Parse each distinct text once; a missing text stays missing (the last value, which code -1 takes)."""
+    codes, distinct = pd.factorize(texts)
+    values = np.array([*(parse(text) for text in distinct), None], dtype=dtype)
+    taken: np.ndarray = values[codes]
+    return taken
 
 
 def _stripped(text: object, missing: tuple[str, ...]) -> str | None:

@@ -52,7 +52,25 @@ def read_salesforce(source: SalesforceSource, *, base: Path, timezone: str | Non
     Notes
     -----
     Field history is kept for 18 to 24 months only, and from the day on which tracking was switched on. Rows of deleted
-    opportunities are rejected; Salesforce itself drops their history.
+    opportunities are rejected; Salesforce itself drops their history. Field names: Salesforce Object Reference,
+    Opportunity, OpportunityHistory, OpportunityFieldHistory, Task, User.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> base = Path(tempfile.mkdtemp())
+    >>> _ = (base / "Opportunity.csv").write_text(
+    ...     "Id,StageName,CloseDate,CreatedDate,IsClosed,IsWon\\n"
+    ...     "006A,Closed Won,2025-03-30,2025-01-05T10:00:00.000+0000,true,true\\n"
+    ... )
+    >>> _ = (base / "OpportunityHistory.csv").write_text(
+    ...     "OpportunityId,CreatedDate,StageName,CloseDate,Probability\\n"
+    ...     "006A,2025-01-05T10:00:00.000+0000,Proposal,2025-02-28,40\\n"
+    ...     "006A,2025-04-01T08:00:00.000+0000,Closed Won,2025-03-30,100\\n"
+    ... )
+    >>> states = read_salesforce(SalesforceSource(kind="salesforce", folder="."), base=base).table.to_pandas()
+    >>> states[["recorded_on", "status", "closed_on"]].astype(str).values.tolist()
+    [['2025-01-05', 'open', 'NaT'], ['2025-04-01', 'closed_won', '2025-03-30']]
     """
     reader = Reader(base, timezone, RejectLedger())
     everything = _opportunities(source, reader)

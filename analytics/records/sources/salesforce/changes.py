@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,12 @@ from analytics.records.sources.conform import MOMENT
 
 VECTOR = ("StageName", "Amount", "CloseDate")
 """What every OpportunityHistory row holds, as it was after the change."""
+
+TYPES = {
+    "deal_id": "object", MOMENT: "datetime64[ns]", "StageName": "object", "Amount": "float64",
+    "CloseDate": "datetime64[ns]", "Field": "object", "OldValue": "object", "NewValue": "object",
+}  # fmt: skip
+"""Columns of the log of changes; they are stated because a part of the log may have no value of a column."""
 
 CREATION_SECONDS = 60
 """A first history row within a minute of CreatedDate is the creation itself."""
@@ -50,8 +57,7 @@ def state_rows(deals: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
         }
     )
     columns = ["deal_id", MOMENT, *(name for name in VECTOR if name in rows or name in deals)]
-    parts = [part.reindex(columns=columns) for part in (before, unchanged, rows) if len(part)]
-    return pd.concat(parts, ignore_index=True)
+    return _stacked((before, unchanged, rows), columns)
 
 
 def field_rows(changes: pd.DataFrame, fields: list[str], user_ids: set[str]) -> pd.DataFrame:
@@ -85,22 +91,31 @@ def combined(states: pd.DataFrame, changes: pd.DataFrame, today: pd.DataFrame) -
     pandas.DataFrame
         The rows of `states`, and one per moment at which only a field changed, with the fields of `today`.
     """
-    log = pd.concat([changes.assign(__rank__=0), states.assign(__rank__=1)], ignore_index=True).sort_values(
-        ["deal_id", MOMENT, "__rank__"], kind="stable", ignore_index=True
-    )
+    rank = np.concatenate([np.zeros(len(changes), dtype=np.int64), np.ones(len(states), dtype=np.int64)])
+    log = _stacked((changes, states), list(TYPES)).assign(__rank__=rank)
+    log = log.sort_values(["deal_id", MOMENT, "__rank__"], kind="stable", ignore_index=True)
     starts = _starts(log["deal_id"])
     is_state = (log["__rank__"] == 1).to_numpy()
     last_state = _last_where(is_state, starts)
     out = log[["deal_id", MOMENT]].copy()
     for name in [name for name in VECTOR if name in states.columns]:
         out[name] = log[name].to_numpy()[np.maximum(last_state, 0)]
-    field = log["Field"].to_numpy() if "Field" in log else np.full(len(log), None)
+    field = log["Field"].to_numpy()
     for name in today.columns:
         out[name] = _field_values(log, field == name, starts, today[name])
     moment = pd.MultiIndex.from_frame(log[["deal_id", MOMENT]])
     with_state = moment.isin(moment[is_state])
     superseded = ~is_state & (with_state | moment.duplicated(keep="last"))
     return out[(last_state >= 0) & ~superseded].reset_index(drop=True)
+
+
+def _stacked(parts: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    """Put parts of the log under each other; a column that a part lacks is empty there."""
+    stacked = {
+        name: np.concatenate([part.reindex(columns=[name])[name].to_numpy(dtype=TYPES[name]) for part in parts])
+        for name in columns
+    }
+    return pd.DataFrame(stacked)
 
 
 def _field_values(log: pd.DataFrame, changed: np.ndarray, starts: np.ndarray, today: pd.Series) -> np.ndarray:
