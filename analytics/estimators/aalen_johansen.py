@@ -19,6 +19,39 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Counted cells as arrays: `cause` -1 where censored, `account` None where deals stand alone.
+
+    Without weights `w` and `w2` are `n` itself.
+    """
+
+    entry: npt.NDArray[Any]
+    leave: npt.NDArray[Any]
+    cause: Ints
+    n: npt.NDArray[Any]
+    w: npt.NDArray[Any]
+    w2: npt.NDArray[Any]
+    account: Ints | None = None
+
+    def part(self, begin: int, end: int) -> Rows:
+        """Return the rows of one stratum, its accounts numbered from 0 in the order in which they come."""
+        cut = slice(begin, end)
+        n = self.n[cut]
+        w, w2 = (n, n) if self.w is self.n else (self.w[cut], self.w2[cut])
+        account = None if self.account is None else pd.factorize(self.account[cut])[0].astype(np.int64)
+        return Rows(self.entry[cut], self.leave[cut], self.cause[cut], n, w, w2, account)
+
+    @property
+    def accounts(self) -> int:
+        """Number of accounts, 0 where deals stand alone."""
+        return 0 if self.account is None else int(self.account.max(initial=-1)) + 1
+
+    def alone(self) -> Rows:
+        """Return the same rows with every deal standing alone."""
+        return Rows(self.entry, self.leave, self.cause, self.n, self.w, self.w2)
+
+
+@dataclass(frozen=True)
 class Curve:
     """One stratum at its ordered exit times: `(T,)` arrays, and `(T, K)` arrays per cause in the order of the outcomes.
 
@@ -60,35 +93,41 @@ class Curve:
         return np.where(self.w_risk > 0, self.w_risk, 1.0)
 
 
-def curve_of(cells: pd.DataFrame, outcomes: Sequence[str]) -> Curve:
-    """Return the curve of the cells of one stratum (columns entry, exit, outcome, n, w, w2)."""
-    entry, leave = cells["entry"].to_numpy(), cells["exit"].to_numpy()
-    time, last = np.unique(leave, return_inverse=True)
-    first = np.searchsorted(time, entry, side="right")
-    cause = _cause_codes(cells["outcome"], outcomes)
+def rows_of(cells: pd.DataFrame, outcomes: Sequence[str], cluster: str | None = None) -> Rows:
+    """Return the columns of counted cells as arrays (entry, exit, outcome, n, w, w2 and the cluster)."""
+    codes, labels = pd.factorize(cells["outcome"])
+    place = {name: k for k, name in enumerate(outcomes)}
+    cause = np.asarray([place.get(label, -1) for label in labels], dtype=np.int64)[codes]
+    account = None if cluster is None else np.asarray(pd.factorize(cells[cluster])[0], dtype=np.int64)
     n, w, w2 = (cells[name].to_numpy() for name in ("n", "w", "w2"))
-    shape = (len(time), len(outcomes))
-    n_event = _by_cause(cause, last, n, shape).astype(np.int64)
-    w_event = _by_cause(cause, last, w, shape)
-    n_risk = _at_risk(first, last, n, len(time)).round().astype(np.int64)
-    left = np.bincount(last, weights=n, minlength=len(time)).round().astype(np.int64)
-    w_risk = np.maximum(_at_risk(first, last, w, len(time)), w_event.sum(axis=1))
+    if w.dtype.kind in "iu" and (w is n or bool((w == n).all() and (w2 == n).all())):
+        w = w2 = n
+    return Rows(cells["entry"].to_numpy(), cells["exit"].to_numpy(), cause, n, w, w2, account)
+
+
+def curve_of(rows: Rows, causes: int) -> Curve:
+    """Return the curve of the rows of one stratum."""
+    time, last = np.unique(rows.leave, return_inverse=True)
+    first = np.searchsorted(time, rows.entry, side="right")
+    shape, weighted = (len(time), causes), rows.w is not rows.n
+    n_event = _by_cause(rows.cause, last, rows.n, shape)
+    n_risk = _at_risk(first, last, rows.n, len(time)).round()
+    w_event = _by_cause(rows.cause, last, rows.w, shape) if weighted else n_event
+    w_risk = _at_risk(first, last, rows.w, len(time)) if weighted else n_risk
+    w2_risk = _at_risk(first, last, rows.w2, len(time)) if weighted else n_risk
+    left = np.bincount(last, weights=rows.n, minlength=len(time)).round()
+    ended = w_event.sum(axis=1)
     everybody = n_event.sum(axis=1) == n_risk
-    w_risk = np.where(everybody, w_event.sum(axis=1), w_risk)
+    w_risk = np.where(everybody, ended, np.maximum(w_risk, ended))
     base = np.where(w_risk > 0, w_risk, 1.0)
-    survival = np.cumprod(np.where(everybody, 0.0, np.maximum(1.0 - w_event.sum(axis=1) / base, 0.0))).astype(float)
+    survival = np.cumprod(np.where(everybody, 0.0, np.maximum(1.0 - ended / base, 0.0))).astype(float)
     before = np.concatenate(([1.0], survival[:-1]))
     incidence = np.cumsum(before[:, None] * w_event / base[:, None], axis=0)
     return Curve(
-        time, n_risk, w_risk, _at_risk(first, last, w2, len(time)), n_event, w_event, left - n_event.sum(axis=1),
-        before, survival, incidence, first.astype(np.int64), last.astype(np.int64), cause,
+        time, n_risk.astype(np.int64), w_risk, w2_risk, n_event.astype(np.int64), w_event,
+        (left - n_event.sum(axis=1)).astype(np.int64), before, survival, incidence, first.astype(np.int64),
+        last.astype(np.int64), rows.cause,
     )  # fmt: skip
-
-
-def _cause_codes(outcome: pd.Series, outcomes: Sequence[str]) -> Ints:
-    codes, labels = pd.factorize(outcome)
-    place = {name: k for k, name in enumerate(outcomes)}
-    return np.asarray([place.get(label, -1) for label in labels], dtype=np.int64)[codes]
 
 
 def _by_cause(cause: Ints, last: Ints, amount: npt.NDArray[Any], shape: tuple[int, int]) -> Floats:

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.aalen_johansen import Rows
 from analytics.estimators.counts import RiskTable, merged_outcomes
 from analytics.estimators.incidence import Times, cumulative_incidence
-from analytics.estimators.intervals import Interval
+from analytics.estimators.intervals import Floats, Interval
 from analytics.estimators.result import Estimate
 from analytics.records.errors import InputError
 
@@ -98,12 +99,16 @@ def incidence_bounds(
 
 def _shares(risk: RiskTable, outcomes: tuple[str, ...]) -> pd.DataFrame:
     """Return the share of each outcome among those known in the stratum; of all strata, or equal, where none is."""
-    cells = risk.cells[risk.cells["outcome"].isin(outcomes)]
-    pooled = cells.groupby("outcome")["w"].sum().reindex(list(outcomes), fill_value=0)
-    overall = pooled / pooled.sum() if pooled.sum() > 0 else pooled + 1 / len(outcomes)
-    rows = []
-    for values, stratum in risk.strata():
-        counted = stratum.groupby("outcome")["w"].sum().reindex(list(outcomes), fill_value=0)
-        share = counted / counted.sum() if counted.sum() > 0 else overall
-        rows.append({**values, **{str(name): float(share[name]) for name in outcomes}})
-    return pd.DataFrame(rows, columns=[*risk.by, *outcomes])
+    places = [risk.outcomes.index(name) for name in outcomes]
+    known = [(values, _known(rows, places)) for values, rows in risk.strata()]
+    pooled = sum((w for _, w in known), start=np.zeros(len(places)))
+    overall = pooled if pooled.sum() > 0 else np.ones(len(places))
+    table = []
+    for values, w in known:
+        basis = w if w.sum() > 0 else overall
+        table.append(values | dict(zip(outcomes, basis / basis.sum(), strict=True)))
+    return pd.DataFrame(table, columns=[*risk.by, *outcomes])
+
+
+def _known(rows: Rows, places: list[int]) -> Floats:
+    return np.array([float(rows.w[rows.cause == place].sum()) for place in places])

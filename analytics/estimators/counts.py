@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.aalen_johansen import curve_of
+from analytics.estimators.aalen_johansen import Rows, curve_of, rows_of
 from analytics.estimators.cells import group_cells
 from analytics.estimators.columns import (
     NO_ACCOUNT,
@@ -73,38 +73,38 @@ class RiskTable:
         both = pd.concat(parts, ignore_index=True) if parts else self.cells
         return _table(_regroup(both), self)
 
-    def strata(self) -> list[tuple[dict[str, Any], pd.DataFrame]]:
-        """Return the cells of each stratum with the stratum's values, in the order of the cells."""
+    def strata(self) -> list[tuple[dict[str, Any], Rows]]:
+        """Return each stratum's values and its cells as arrays, in the order of the cells."""
         if not len(self.cells):
             return []
-        if not self.by:
-            return [({}, self.cells)]
         begins = np.zeros(len(self.cells), dtype=bool)
         begins[0] = True
-        for name in self.by:
-            values = self.cells[name].to_numpy()
+        columns = {name: self.cells[name].to_numpy() for name in self.by}
+        for values in columns.values():
             begins[1:] |= values[1:] != values[:-1]
-        starts = np.flatnonzero(begins)
-        pieces = [self.cells.iloc[a:b] for a, b in zip(starts, [*starts[1:].tolist(), len(self.cells)], strict=True)]
-        return [({name: piece[name].iloc[0] for name in self.by}, piece) for piece in pieces]
+        starts = np.flatnonzero(begins).tolist()
+        rows = rows_of(self.cells, self.outcomes, self.cluster)
+        return [
+            ({name: values[a] for name, values in columns.items()}, rows.part(a, b))
+            for a, b in zip(starts, [*starts[1:], len(self.cells)], strict=True)
+        ]
 
     def sizes(self) -> pd.DataFrame:
         """Return deals and accounts of each stratum: `by` columns, `n_deals`, `n_accounts` (None without cluster)."""
-        rows = [
-            {**values, "n_deals": int(cells["n"].sum()),
-             "n_accounts": int(cells[self.cluster].nunique()) if self.cluster else None}
-            for values, cells in self.strata()
+        sizes = [
+            {**values, "n_deals": int(rows.n.sum()), "n_accounts": rows.accounts if self.cluster else None}
+            for values, rows in self.strata()
         ]  # fmt: skip
-        return pd.DataFrame(rows, columns=[*self.by, "n_deals", "n_accounts"])
+        return pd.DataFrame(sizes, columns=[*self.by, "n_deals", "n_accounts"])
 
     def movements(self) -> pd.DataFrame:
         """Return what happened on each day: one row per stratum and time at which a deal left.
 
         Columns: `by`, `time`, `n_risk`, `d_<outcome>` and `censored` (deals), `w_risk` and `w_<outcome>` (weights).
         """
-        rows = []
-        for values, cells in self.strata():
-            curve = curve_of(cells, self.outcomes)
+        frames = []
+        for values, rows in self.strata():
+            curve = curve_of(rows, len(self.outcomes))
             frame = pd.DataFrame({"time": curve.time, "n_risk": curve.n_risk})
             for k, outcome in enumerate(self.outcomes):
                 frame[f"d_{outcome}"] = curve.n_event[:, k]
@@ -114,8 +114,8 @@ class RiskTable:
                 frame[f"w_{outcome}"] = curve.w_event[:, k]
             for place, (name, value) in enumerate(values.items()):
                 frame.insert(place, name, [value] * len(frame))
-            rows.append(frame)
-        return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=[*self.by, "time", "n_risk"])
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*self.by, "time", "n_risk"])
 
 
 def count_events(

@@ -191,7 +191,7 @@ def conditional_incidence(
         restarted(risk, at_age), conf_level=conf_level, interval=interval, variance=variance,
         times=None if times is None else [t for t in np.asarray(times, dtype=float) if t >= at_age],
     )  # fmt: skip
-    kept = {tuple(values.values()) for values, cells in risk.strata() if (cells["exit"] >= at_age).any()}
+    kept = {tuple(values.values()) for values, rows in risk.strata() if (rows.leave >= at_age).any()}
     gone = [values for values, _ in risk.strata() if tuple(values.values()) not in kept]
     note = [result.meta.note] if result.meta.note else []
     note += [f"{stratum_name(values)}: no deal is followed to day {at_age:g}." for values in gone]

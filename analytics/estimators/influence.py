@@ -11,9 +11,9 @@ import pandas as pd
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.incidence import Times, cumulative_incidence
 from analytics.estimators.intervals import Floats, Interval
-from analytics.estimators.jackknife import influence_at
+from analytics.estimators.jackknife import changes_of, influence_at
 from analytics.estimators.result import Estimate, Meta
-from analytics.estimators.strata import few_units_factor, open_strata, stratum_changes
+from analytics.estimators.strata import few_units_factor, open_strata
 from analytics.records.errors import InputError
 
 
@@ -109,11 +109,11 @@ def influence(risk: RiskTable, *, times: Times, conf_level: float = 0.95, interv
     strata, _ = open_strata(risk, "greenwood")
     start = row = 0
     for stratum, (_, cells) in zip(strata, risk.strata(), strict=True):
-        changes = stratum_changes(cells, stratum.curve, risk.cluster)
-        own = codes[start : start + len(cells)]
-        start += len(cells)
+        changes = changes_of(stratum.curve, cells)
+        own = codes[start : start + len(cells.n)]
+        start += len(cells.n)
         place = pd.unique(own)  # factorize numbers the accounts of a stratum in the order in which they come
-        factor = np.sqrt(few_units_factor(len(place), risk.cluster))
+        factor = np.sqrt(few_units_factor(cells))
         grid = _stratum_times(frame, row, len(risk.outcomes), stratum.values)
         for j, time in enumerate(grid):
             index = int(np.searchsorted(stratum.curve.time, time, side="right")) - 1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from analytics.estimators.aalen_johansen import Curve
+from analytics.estimators.aalen_johansen import Curve, Rows
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -42,7 +42,7 @@ class Changes:
         return len(self.multiplicity)
 
 
-def changes_of(curve: Curve, w: Floats, w2: Floats, account: Ints | None) -> Changes:
+def changes_of(curve: Curve, rows: Rows) -> Changes:
     """Return the influence of each unit as changes; without accounts every cell is a unit of `w2 = n w^2` weight.
 
     With a = S-/n, b = 1/((1 - l) n), A = sum of a l_k + F_k b l, B = sum of b l (all over times up to t), a deal
@@ -62,14 +62,16 @@ def changes_of(curve: Curve, w: Floats, w2: Floats, account: Ints | None) -> Cha
     event = cause >= 0
     p_in, q_in = big_a[first], -big_b[first]
     p_out = big_a[first] - big_a[last + 1] + np.where(event, b[last], 0.0)[:, None] * f[last]
-    rows = np.flatnonzero(event)
-    p_out[rows, cause[rows]] += a[last[rows]]
-    p_out[rows, -1] += a[last[rows]]
+    ended = np.flatnonzero(event)
+    p_out[ended, cause[ended]] += a[last[ended]]
+    p_out[ended, -1] += a[last[ended]]
     q_out = big_b[last + 1] - big_b[first] - np.where(event, b[last], 0.0)
     g = big_a[1:] - f * big_b[1:, None]
-    scale = np.ones(len(w)) if account is None else w
-    unit = np.arange(len(w)) if account is None else account
-    multiplicity = np.asarray(w2, dtype=float) if account is None else np.ones(int(account.max(initial=-1)) + 1)
+    if rows.account is None:
+        unit, scale = np.arange(len(rows.w)), np.ones(len(rows.w))
+        multiplicity = rows.w2.astype(float)
+    else:
+        unit, scale, multiplicity = rows.account, rows.w.astype(float), np.ones(rows.accounts)
     return Changes(
         np.concatenate([unit, unit]), np.concatenate([first, last]),
         np.concatenate([p_in * scale[:, None], (p_out - p_in) * scale[:, None]]),

@@ -7,10 +7,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.aalen_johansen import Curve, curve_of
+from analytics.estimators.aalen_johansen import Curve, Rows, curve_of
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.intervals import Floats, z_value
-from analytics.estimators.jackknife import influence_integrated
+from analytics.estimators.jackknife import changes_of, influence_integrated
 from analytics.estimators.result import Estimate, Meta
 from analytics.estimators.strata import (
     ONE_ACCOUNT,
@@ -19,7 +19,6 @@ from analytics.estimators.strata import (
     backing_of,
     choose_variance,
     few_units_factor,
-    stratum_changes,
     stratum_name,
 )
 from analytics.records.errors import InputError
@@ -83,7 +82,7 @@ def restricted_mean_time_lost(
     rows: list[dict[str, Any]] = []
     notes = [] if risk.n_deals else ["There are no deals."]
     for values, cells in risk.strata():
-        curve = curve_of(cells, risk.outcomes)
+        curve = curve_of(cells, len(risk.outcomes))
         last = float(curve.time[-1])
         if last < horizon_days and curve.survival[-1] > 0:
             notes.append(f"{stratum_name(values)}: no deal is followed beyond day {last:g}.")
@@ -103,22 +102,22 @@ def restricted_mean_time_lost(
 
 
 def _stratum_rows(
-    risk: RiskTable, values: dict[str, Any], cells: pd.DataFrame, how: tuple[Curve, str, float, float, float]
+    risk: RiskTable, values: dict[str, Any], cells: Rows, how: tuple[Curve, str, float, float, float]
 ) -> list[dict[str, Any]]:
     curve, method, horizon, z, conf_level = how
-    cluster = risk.cluster if method == "clustered" else None
+    cells = cells if method == "clustered" else cells.alone()
     lost = days_spent(curve, horizon) @ curve.incidence
     mean = np.append(lost, horizon - lost.sum())
-    var = _greenwood_mean(curve, horizon) if method == "greenwood" else _jackknife_mean(cells, curve, horizon, cluster)
+    var = _greenwood_mean(curve, horizon) if method == "greenwood" else _jackknife_mean(cells, curve, horizon)
     upto = curve.time <= horizon
     events = curve.n_event[upto].sum(axis=0)
-    n_eff = backing_of(cells, curve, cluster).at(np.array([horizon]))[0]
+    n_eff = backing_of(cells, curve).at(np.array([horizon]))[0]
     edge = ((1 - conf_level) / 2) ** (1 / max(float(n_eff), 1e-12))
     rows = []
     for k, outcome in enumerate((*risk.outcomes, "open")):
         row = {**values, "outcome": outcome} | _limits(float(mean[k]), float(var[k]), z, horizon, edge)
-        count = int(cells["n"].sum() - events.sum()) if outcome == "open" else int(events[k])
-        rows.append(row | {"n_risk": int(cells["n"].sum()), "n_event": count, "cum_event": count})
+        count = int(cells.n.sum() - events.sum()) if outcome == "open" else int(events[k])
+        rows.append(row | {"n_risk": int(cells.n.sum()), "n_event": count, "cum_event": count})
     return rows
 
 
@@ -144,11 +143,10 @@ def days_spent(curve: Curve, horizon: float) -> Floats:
     return np.asarray(np.maximum(ends - np.minimum(curve.time, horizon), 0.0), dtype=float)
 
 
-def _jackknife_mean(cells: pd.DataFrame, curve: Curve, horizon: float, cluster: str | None) -> Floats:
-    changes = stratum_changes(cells, curve, cluster)
+def _jackknife_mean(rows: Rows, curve: Curve, horizon: float) -> Floats:
+    changes = changes_of(curve, rows)
     influence = influence_integrated(changes, days_spent(curve, horizon))
-    accounts = changes.units if cluster else 0
-    return np.asarray(changes.multiplicity @ influence**2 * few_units_factor(accounts, cluster))
+    return np.asarray(changes.multiplicity @ influence**2 * few_units_factor(rows))
 
 
 def _greenwood_mean(curve: Curve, horizon: float) -> Floats:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.aalen_johansen import curve_of, greenwood_survival
+from analytics.estimators.aalen_johansen import Rows, curve_of, greenwood_survival
 from analytics.estimators.intervals import Interval, probability_interval
 from analytics.estimators.result import Estimate, Meta
 from analytics.records.errors import InputError
@@ -119,8 +119,8 @@ def _of_one(outcome: Any, rows: pd.DataFrame, conf_level: float, interval: Inter
     """Kaplan-Meier with time reversed: entered at minus the window, ended at minus the delay."""
     delay = rows["delay_days"].to_numpy(dtype=np.int64)
     window = rows["window_days"].to_numpy(dtype=np.int64)
-    cells = pd.DataFrame({"entry": -window - 1, "exit": -delay, "outcome": "recorded", "n": 1, "w": 1, "w2": 1})
-    curve = curve_of(cells, ("recorded",))
+    one = np.ones(len(delay), dtype=np.int64)
+    curve = curve_of(Rows(-window - 1, -delay, np.zeros(len(delay), dtype=np.int64), one, one, one), 1)
     estimate = curve.before[::-1]
     variance = np.concatenate(([0.0], greenwood_survival(curve)[:-1]))[::-1]
     scaled = np.divide(curve.n_risk, curve.before, out=np.full(len(curve.time), np.inf), where=curve.before > 0)

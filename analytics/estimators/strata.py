@@ -7,11 +7,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from analytics.estimators.aalen_johansen import Curve, curve_of, greenwood, greenwood_survival
+from analytics.estimators.aalen_johansen import Curve, Rows, curve_of, greenwood, greenwood_survival
 from analytics.estimators.counts import RiskTable
-from analytics.estimators.jackknife import Changes, changes_of, jackknife_variance
+from analytics.estimators.jackknife import changes_of, jackknife_variance
 from analytics.records.errors import InputError, nearest
 
 Floats = npt.NDArray[np.float64]
@@ -85,9 +84,8 @@ def choose_variance(risk: RiskTable, variance: Variance | None) -> str:
 def open_strata(risk: RiskTable, method: str) -> tuple[list[Stratum], list[str]]:
     """Make every stratum ready, and say in sentences what its curves rest on where that is little."""
     strata, notes = [], []
-    for values, cells in risk.strata():
-        curve = curve_of(cells, risk.outcomes)
-        stratum = _stratum(values, cells, curve, risk.cluster if method == "clustered" else None, method)
+    for values, rows in risk.strata():
+        stratum = _stratum(values, rows if method == "clustered" else rows.alone(), len(risk.outcomes), method)
         strata.append(stratum)
         notes += _warnings(stratum)
     if not strata:
@@ -95,64 +93,57 @@ def open_strata(risk: RiskTable, method: str) -> tuple[list[Stratum], list[str]]
     return strata, notes
 
 
-def account_codes(cells: pd.DataFrame, cluster: str | None) -> Ints | None:
-    """Return the account of each cell as whole numbers, None without accounts."""
-    return None if cluster is None else np.asarray(pd.factorize(cells[cluster])[0], dtype=np.int64)
-
-
-def stratum_changes(cells: pd.DataFrame, curve: Curve, cluster: str | None) -> Changes:
-    """Return the influences of a stratum by account, or by cell where there are no accounts."""
-    w, w2 = cells["w"].to_numpy(dtype=float), cells["w2"].to_numpy(dtype=float)
-    if cluster is not None:
-        return changes_of(curve, w, w2, account_codes(cells, cluster))
-    return changes_of(curve, w, w2, None)
-
-
-def few_units_factor(accounts: int, cluster: str | None) -> float:
+def few_units_factor(rows: Rows) -> float:
     """Return C/(C-1) for C accounts, 1 without accounts; NaN where one account leaves nothing to compare."""
-    if cluster is None:
+    if rows.account is None:
         return 1.0
-    return accounts / (accounts - 1) if accounts > 1 else float("nan")
+    return rows.accounts / (rows.accounts - 1) if rows.accounts > 1 else float("nan")
 
 
-def _stratum(values: dict[str, Any], cells: pd.DataFrame, curve: Curve, cluster: str | None, method: str) -> Stratum:
-    accounts = int(cells[cluster].nunique()) if cluster else 0
+def _stratum(values: dict[str, Any], rows: Rows, causes: int, method: str) -> Stratum:
+    curve = curve_of(rows, causes)
     if method == "greenwood":
         variance = np.column_stack([greenwood(curve), greenwood_survival(curve)])
     else:
-        variance = jackknife_variance(stratum_changes(cells, curve, cluster)) * few_units_factor(accounts, cluster)
-    entry, group = np.unique(cells["entry"].to_numpy(), return_inverse=True)
-    entered = np.cumsum(np.bincount(group, weights=cells["n"].to_numpy(), minlength=len(entry))).astype(float)
-    reason = ONE_ACCOUNT if cluster and accounts < 2 else ""
-    return Stratum(values, curve, variance, backing_of(cells, curve, cluster), entry, entered, reason)
+        variance = jackknife_variance(changes_of(curve, rows)) * few_units_factor(rows)
+    entry, group = np.unique(rows.entry, return_inverse=True)
+    entered = np.cumsum(np.bincount(group, weights=rows.n, minlength=len(entry))).astype(float)
+    return Stratum(
+        values, curve, variance, backing_of(rows, curve), entry, entered, ONE_ACCOUNT if rows.accounts == 1 else ""
+    )
 
 
-def backing_of(cells: pd.DataFrame, curve: Curve, cluster: str | None) -> Backing:
+def backing_of(rows: Rows, curve: Curve) -> Backing:
     """Return the effective number of deals; with complete follow-up that is the number of deals.
 
     n(u) / S(u-) is how many deals there would have had to be for n(u) to be left; under delayed entry its least value
     so far counts, and it is 0 after a time at which nobody was watched. Weights enter by Kish (1965), (sum w)^2 / sum
     w^2, accounts by capping at those seen so far.
     """
-    entry, leave = cells["entry"].to_numpy(dtype=float), cells["exit"].to_numpy(dtype=float)
-    point = np.unique(np.concatenate([entry, leave]))
-    come, gone = np.searchsorted(point, entry), np.searchsorted(point, leave)
-
-    def watched(name: str) -> Floats:
-        amount = cells[name].to_numpy(dtype=float)
-        moves = np.bincount(come, amount, len(point)) - np.bincount(gone, amount, len(point))
-        return np.asarray(np.cumsum(moves)[:-1])
-
-    n, w, w2 = watched("n").round(), watched("w"), watched("w2")
-    kish = np.divide(w**2, w2, out=np.zeros(len(n)), where=(n > 0) & (w2 > 0))
-    place = np.searchsorted(curve.time, point[:-1], side="right")
-    open_share = np.concatenate(([1.0], curve.survival))[place]
+    point, n, w, w2, open_share = _watched(rows, curve)
+    kish = np.divide(w * w, w2, out=np.zeros(len(n)), where=(n > 0) & (w2 > 0))
     scaled = np.divide(kish, open_share, out=np.full(len(n), np.inf), where=open_share > 0)
     value = np.minimum.accumulate(scaled)
-    if cluster is not None:
-        seen = np.sort(cells["entry"].groupby(cells[cluster].to_numpy(), sort=False).min().to_numpy())
-        value = np.minimum(value, np.searchsorted(seen, point[:-1], side="right"))
+    if rows.account is not None:
+        since = np.full(rows.accounts, np.inf)
+        np.minimum.at(since, rows.account, rows.entry)
+        value = np.minimum(value, np.searchsorted(np.sort(since), point[:-1], side="right"))
     return Backing(point, value, n)
+
+
+def _watched(rows: Rows, curve: Curve) -> tuple[Floats, ...]:
+    """Return the days on which deals come or go, and on the interval after each: n, w, w2 at risk, share open."""
+    if rows.entry.min() == rows.entry.max():
+        point = np.concatenate([rows.entry[:1], curve.time]).astype(float)
+        return point, curve.n_risk.astype(float), curve.w_risk, curve.w2_risk, curve.before
+    point = np.unique(np.concatenate([rows.entry, rows.leave]).astype(float))
+    come, gone = np.searchsorted(point, rows.entry), np.searchsorted(point, rows.leave)
+    n, w, w2 = (
+        np.cumsum(np.bincount(come, amount, len(point)) - np.bincount(gone, amount, len(point)))[:-1].astype(float)
+        for amount in (rows.n, rows.w, rows.w2)
+    )
+    place = np.searchsorted(curve.time, point[:-1], side="right")
+    return point, n.round(), w, w2, np.concatenate(([1.0], curve.survival))[place]
 
 
 def _warnings(stratum: Stratum) -> list[str]:
@@ -167,9 +158,7 @@ def _warnings(stratum: Stratum) -> list[str]:
     gaps = np.flatnonzero(stratum.backing.at_risk == 0)
     if len(gaps) and not (len(ended) and stratum.backing.point[gaps[0]] >= curve.time[ended[0]]):
         a, b = stratum.backing.point[gaps[0]], stratum.backing.point[gaps[0] + 1]
-        notes.append(
-            f"{name}: no deal is watched between day {a:g} and day {b:g}: the curve is flat there by ignorance."
-        )
+        notes.append(f"{name}: no deal is watched between day {a:g} and day {b:g}, so the curve is flat there.")
     if not stratum.curve.n_event.any():
         notes.append(f"{name}: no deal has ended.")
     return notes

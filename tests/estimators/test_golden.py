@@ -14,9 +14,8 @@ import pytest
 from analytics.estimators.aalen_johansen import curve_of
 from analytics.estimators.counts import RiskTable, count_events
 from analytics.estimators.incidence import conditional_incidence, cumulative_incidence, survival
-from analytics.estimators.jackknife import influence_at, influence_integrated
+from analytics.estimators.jackknife import changes_of, influence_at, influence_integrated
 from analytics.estimators.mean_time import days_spent, restricted_mean_time_lost
-from analytics.estimators.strata import stratum_changes
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SETS = ("abortion", "fourD", "mgus2", "syn_deals", "syn_deals_rc")
@@ -271,10 +270,10 @@ def pseudo(name: str, value: dict[str, Any]) -> Differences:
     frame = frame[frame["segment"].isin(list("ABCD"))] if name == "syn_deals_rc" else frame
     risk = count(frame.assign(row=np.arange(len(frame))), cluster="row")
     ((_, cells),) = risk.strata()
-    curve = curve_of(cells, risk.outcomes)
-    changes = stratum_changes(cells, curve, "row")
+    curve = curve_of(cells, len(risk.outcomes))
+    changes = changes_of(curve, cells)
     whole = np.column_stack([curve.incidence, 1 - curve.survival])
-    order, n = cells["row"].to_numpy(), len(frame)
+    order, n = risk.cells["row"].to_numpy(), len(frame)
 
     def values(theta: np.ndarray, moved: np.ndarray) -> np.ndarray:
         rows = np.empty_like(moved)

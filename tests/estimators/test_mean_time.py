@@ -38,7 +38,7 @@ def test_greenwood_is_the_double_sum_of_covariances(late: bool) -> None:
     """Var of the integral = sum over s, t of cov(F(s), F(t)) ds dt, the covariance built increment by increment."""
     rows = deals(late=late)
     risk, horizon = count_events(rows), 25
-    curve = curve_of(risk.cells, risk.outcomes)
+    curve = curve_of(risk.strata()[0][1], len(risk.outcomes))
     time, step = curve.time, np.diff(np.append(curve.time[curve.time < horizon], horizon))
     frame = restricted_mean_time_lost(risk, horizon_days=horizon, variance="greenwood").frame.set_index("outcome")
     for k, outcome in enumerate(risk.outcomes):
