@@ -185,7 +185,7 @@ def mix_and_rate(
     incidence of all deals together is not the average of the segments' weighted by openings, because deals opened
     earlier were at risk as well; what that difference changed by is the part "stock". At ages at which nobody of a
     segment was at risk its deals are taken to move at the pace of all (`borrowed` names such rows), which assumes
-    least where nothing is known.
+    least where nothing is known. The interval of "stock" tends to be too wide.
 
     References
     ----------
