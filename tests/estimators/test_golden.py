@@ -260,6 +260,8 @@ def prodlim(name: str, value: dict[str, Any]) -> Differences:
     for k, theirs in value["cuminc"].items() if isinstance(value["cuminc"], dict) else enumerate(value["cuminc"], 1):
         rows = mine[mine["outcome"] == f"c{k}"]
         seen.see(step(rows, value["time"], "estimate", 0.0), theirs)
+        errors = value["se"][k] if isinstance(value["se"], dict) else value["se"][int(k) - 1]
+        seen.see(step(rows, value["time"], "std_error", 0.0), errors)
     seen.see(rows["n_risk"], value["n_risk"][: len(rows)])
     return seen
 
@@ -323,7 +325,7 @@ COVERED: dict[str, tuple[str, Callable[[str, Any], Differences]]] = {
     "cuminc_all": ("cumulative_incidence (estimates)", cuminc()),
     "cuminc_by_group": ("cumulative_incidence (estimates)", cuminc(by=("grp",))),
     "cuminc_all_full": ("cumulative_incidence (estimates)", cuminc_full),
-    "prodlim_cif_all": ("cumulative_incidence (estimates, n at risk)", prodlim),
+    "prodlim_cif_all": ("cumulative_incidence (Greenwood, n at risk)", prodlim),
     "pseudo_lefttrunc_ij_all": ("influence (pseudo-values)", pseudo),
     "pseudo_ij_survival": ("influence (pseudo-values)", pseudo),
     "pseudo_rmtl_ij_survival": ("influence (pseudo-values)", pseudo),
