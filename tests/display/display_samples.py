@@ -76,15 +76,46 @@ def cohorts(names: tuple[str, ...] = ("2024Q4", "2025Q1", "2025Q2", "2025Q3"), k
 
 def win_rates(hostile: bool = False) -> Estimate:
     rows = [
-        ("closed_count_narrow", "Closed, count: won / (won + lost)", "deals won or lost in the quarter", 87, 148, True, ""),
-        ("closed_count_broad", "Closed, count, no decision included", "all deals closed in the quarter", 88, 231, True, ""),
-        ("closed_amount_narrow", "Closed, amount: won / (won + lost)", "amount won or lost in the quarter", 87, 148, False,
-         "not meaningful: 61 of 61 lost deals carry amount 0"),
+        (
+            "closed_count_narrow",
+            "Closed, count: won / (won + lost)",
+            "deals won or lost in the quarter",
+            87,
+            148,
+            True,
+            "",
+        ),
+        (
+            "closed_count_broad",
+            "Closed, count, no decision included",
+            "all deals closed in the quarter",
+            88,
+            231,
+            True,
+            "",
+        ),
+        (
+            "closed_amount_narrow",
+            "Closed, amount: won / (won + lost)",
+            "amount won or lost in the quarter",
+            87,
+            148,
+            False,
+            "not meaningful: 61 of 61 lost deals carry amount 0",
+        ),
         ("opened_cohort", "Opened this quarter, so far", "deals opened in 2025Q4", 35, 316, True, ""),
         ("mature_cohort", "Opened a year ago, at 365 days", "deals opened in 2024Q4", 124, 412, True, ""),
-        ("qualified_cohort", "Qualified a year ago, at 365 days", HOSTILE if hostile else "deals qualified in 2024Q4", 122, 338, True, ""),
+        (
+            "qualified_cohort",
+            "Qualified a year ago, at 365 days",
+            HOSTILE if hostile else "deals qualified in 2024Q4",
+            122,
+            338,
+            True,
+            "",
+        ),
         ("period_incidence", "At this quarter's pace, by 365 days", "deals at risk in 2025Q4", 152, 520, True, ""),
-    ]  # fmt: skip
+    ]
     frame = pd.DataFrame(
         rows, columns=["definition", "label", "denominator", "n_event", "n_risk", "meaningful", "note"]
     )
@@ -101,12 +132,31 @@ def win_rates(hostile: bool = False) -> Estimate:
 
 def bridge() -> Listing:
     rows = [
-        ("closed_count_narrow", "closed_count_broad", "counted differently", 87 / 231 - 87 / 148, 83,
-         "83 deals that ended in no decision are counted as not won"),
-        ("closed_count_broad", "opened_cohort", "leave", -0.2, 196, "196 deals closed this quarter were opened before it"),
-        ("closed_count_broad", "opened_cohort", "join", 35 / 316 - 87 / 231 + 0.2, 281,
-         "281 deals opened this quarter are still open and count as not won so far"),
-    ]  # fmt: skip
+        (
+            "closed_count_narrow",
+            "closed_count_broad",
+            "counted differently",
+            87 / 231 - 87 / 148,
+            83,
+            "83 deals that ended in no decision are counted as not won",
+        ),
+        (
+            "closed_count_broad",
+            "opened_cohort",
+            "leave",
+            -0.2,
+            196,
+            "196 deals closed this quarter were opened before it",
+        ),
+        (
+            "closed_count_broad",
+            "opened_cohort",
+            "join",
+            35 / 316 - 87 / 231 + 0.2,
+            281,
+            "281 deals opened this quarter are still open and count as not won so far",
+        ),
+    ]
     frame = pd.DataFrame(rows, columns=["from", "to", "step", "change", "deals", "words"])
     rates = {"closed_count_narrow": 87 / 148, "closed_count_broad": 87 / 231, "opened_cohort": 35 / 316}
     labels = {
@@ -299,17 +349,40 @@ def recording_delay() -> Estimate:
 
 def findings() -> tuple[Finding, ...]:
     return (
-        Finding("where_deals_end_up", "A third of deals end in no decision.",
-                "32 % (27–38) of deals opened a year ago reached it within 365 days, n = 412; 25 % by your CRM's own word.",
-                "shown and large enough to matter"),
-        Finding("against_last_quarter", "At this quarter's pace 38 % of deals would be won, against 41 % last quarter; that may be noise.",
-                "−3 points (−10 to +4). With these numbers only a change beyond 14 points would reliably show.", "cannot tell"),
-        Finding("what_the_change_is_made_of", "More RFPs in the mix account for −3.0 points.",
-                "(−4.4 to −1.6); inside segments −0.2 (−6.8 to +6.6). The total is uncertain, so no share of it is given.",
-                "shown, size unclear"),
-        Finding("where_open_effort_lies", "Past day 190, fewer than 1 in 10 open deals were later won.",
-                "9 % (6–13). 31 % of open deal-days lie there, and 6 % of wins.", "described"),
-        Finding("sellers", "Sellers differ by too little to matter.", "About ±1 point (0 to 3), 18 sellers.", "too small to matter"),
-        Finding("not_told", "Discounts and outcome.",
-                f"The extract has no discount field. Add it to the mapping. {HOSTILE}", "not studied"),
-    )  # fmt: skip
+        Finding(
+            "where_deals_end_up",
+            "A third of deals end in no decision.",
+            "32 % (27–38) of deals opened a year ago reached it within 365 days, n = 412; 25 % by your CRM's own word.",
+            "shown and large enough to matter",
+        ),
+        Finding(
+            "against_last_quarter",
+            "At this quarter's pace 38 % of deals would be won, against 41 % last quarter; that may be noise.",
+            "−3 points (−10 to +4). With these numbers only a change beyond 14 points would reliably show.",
+            "cannot tell",
+        ),
+        Finding(
+            "what_the_change_is_made_of",
+            "More RFPs in the mix account for −3.0 points.",
+            "(−4.4 to −1.6); inside segments −0.2 (−6.8 to +6.6). The total is uncertain, so no share of it is given.",
+            "shown, size unclear",
+        ),
+        Finding(
+            "where_open_effort_lies",
+            "Past day 190, fewer than 1 in 10 open deals were later won.",
+            "9 % (6–13). 31 % of open deal-days lie there, and 6 % of wins.",
+            "described",
+        ),
+        Finding(
+            "sellers",
+            "Sellers differ by too little to matter.",
+            "About ±1 point (0 to 3), 18 sellers.",
+            "too small to matter",
+        ),
+        Finding(
+            "not_told",
+            "Discounts and outcome.",
+            f"The extract has no discount field. Add it to the mapping. {HOSTILE}",
+            "not studied",
+        ),
+    )

@@ -48,7 +48,8 @@ def _dot(record: Mapping[str, Any], label: str, n: float, **look: Any) -> Dot:
 def _note(record: Mapping[str, Any], *first: str) -> str:
     """Second line of a row: the denominator in words, then what must be read with the number."""
     reason = _text(record, "no_interval_reason")
-    return ". ".join(part.rstrip(".") for part in (*first, _text(record, "note"), reason) if part)
+    parts = [part.rstrip(".") for part in (*first, _text(record, "note"), reason) if part]
+    return ". ".join(part if i == 0 else wording.sentence(part)[:-1] for i, part in enumerate(parts))
 
 
 @answers_or_sentence

@@ -110,11 +110,11 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     >>> [round(v, 2) for v in spread([0.5, 0.52, 0.9], 0.1, 0.0, 1.0)]
     [0.5, 0.6, 0.9]
     """
-    placed = list(wanted)
+    placed = [max(low, value) if i == 0 else value for i, value in enumerate(wanted)]
     for i in range(1, len(placed)):
         placed[i] = max(placed[i], placed[i - 1] + gap)
     if placed and placed[-1] > high:
         placed[-1] = high
         for i in range(len(placed) - 2, -1, -1):
             placed[i] = min(placed[i], placed[i + 1] - gap)
-    return [max(low, value) if i == 0 else value for i, value in enumerate(placed)]
+    return placed

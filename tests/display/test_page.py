@@ -1,0 +1,224 @@
+"""Pages hold everything they need, show what the CRM holds as text, and read well in the light and in the dark."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from display_samples import HOSTILE, findings, incidence, win_rates
+
+from analytics.display import figures, page, rendering, tables, theme
+from analytics.display.findings import card, finding_cards
+
+
+def notebook(*outputs: dict[str, Any]) -> dict[str, Any]:
+    cells: list[dict[str, Any]] = [
+        {"cell_type": "markdown", "source": ["## A heading\n", "and text"], "metadata": {}},
+        {"cell_type": "code", "source": "quarter = 1", "metadata": {"tags": ["parameters"]}, "outputs": []},
+    ]
+    for i, output in enumerate(outputs):
+        cells.append({"cell_type": "code", "id": f"c{i}", "source": "secret()", "metadata": {}, "outputs": [output]})
+    return {"cells": cells}
+
+
+def shown(value: Any) -> dict[str, Any]:
+    return {"output_type": "display_data", "data": value}
+
+
+def html_of(*outputs: dict[str, Any], **more: Any) -> str:
+    return page.notebook_page(notebook(*outputs), title="A study", markdown=lambda text: f"<p>{text}</p>", **more)
+
+
+class Reader(HTMLParser):
+    """Counts elements and keeps attributes, text outside of style and script, and ids."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.words: list[str] = []
+        self.skipping = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        self.skipping = tag in ("style", "script")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.skipping = False
+
+    def handle_data(self, data: str) -> None:
+        if not self.skipping:
+            self.words.append(data)
+
+
+def figure() -> dict[str, Any]:
+    return rendering.figure_json(figures.plot_win_rates(win_rates(hostile=True)))
+
+
+def test_a_page_asks_for_nothing_outside() -> None:
+    read = Reader(html_of(shown({page.PLOTLY: figure()})))
+    assert "link" in read.tags
+    for tag, name, value in read.attributes:
+        if name in ("src", "href"):
+            assert value.startswith(("#", "data:")), (tag, name, value)
+    policy = next(v for _, n, v in read.attributes if n == "content" and "default-src" in v)
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+
+
+def test_landmarks_language_and_one_heading_of_the_page() -> None:
+    text = html_of(shown({page.PLOTLY: figure()}), home="../index.html", facts=[("As of", "2026-01-31")])
+    read = Reader(text)
+    for landmark in ("header", "main", "footer", "nav"):
+        assert read.tags.count(landmark) == 1
+    assert read.tags.count("h1") == 1
+    assert ("html", "lang", "en") in read.attributes
+    assert ("meta", "name", "viewport") in read.attributes
+    assert "2026-01-31" in "".join(read.words)
+
+
+def test_figures_are_named_for_those_who_cannot_see_them() -> None:
+    read = Reader(html_of(shown({page.PLOTLY: figure()})))
+    alt = rendering.alt_text(figure())
+    assert ("div", "aria-label", alt) in read.attributes
+    assert ("div", "role", "img") in read.attributes
+    assert HOSTILE.split("R&D")[0] not in alt or "img" not in read.tags
+
+
+def test_plotly_is_there_once_and_only_where_a_figure_is() -> None:
+    library = page.plotly_js()
+    assert library.startswith("/**")
+    with_two = html_of(shown({page.PLOTLY: figure()}), shown({page.PLOTLY: figure()}))
+    assert with_two.count("plotly.js v") == 1
+    assert len(html_of()) < 60_000
+
+
+def test_code_and_parameters_stay_out_and_standard_error_too() -> None:
+    text = html_of({"output_type": "stream", "name": "stderr", "text": "warned"},
+                   {"output_type": "stream", "name": "stdout", "text": ["a <b>\n"]})  # fmt: skip
+    assert "secret()" not in text
+    assert "quarter = 1" not in text
+    assert "warned" not in text
+    assert "a &lt;b&gt;" in text
+
+
+def test_texts_of_the_crm_cannot_leave_their_place() -> None:
+    table = tables.estimate_table(win_rates(hostile=True), title=f"Rates {HOSTILE}")
+    cards = finding_cards(findings())
+    error = {"output_type": "error", "ename": "InputError", "evalue": HOSTILE}
+    text = html_of(
+        shown({page.PLOTLY: figure()}), shown(table._repr_mimebundle_()), shown(cards._repr_mimebundle_()), error
+    )
+    read = Reader(text)
+    assert "img" not in read.tags
+    assert read.tags.count("script") == 3  # plotly.js, the drawing script, the data of one figure
+    assert not [name for _, name, _ in read.attributes if name.startswith("on")]
+    assert "".join(read.words).count("onerror=alert(1)") >= 3
+
+
+def test_data_of_a_figure_survive_the_script_element() -> None:
+    made = figure()
+    made["layout"]["meta"]["alt"] = "</script><script>alert(1)</script>\u2028"
+    block = page.figure_div(made, "f-1")
+    data = re.search(r'<script type="application/json" class="wl-data">(.*?)</script>', block, re.S)
+    assert data is not None
+    assert json.loads(data[1])["layout"]["meta"]["alt"] == made["layout"]["meta"]["alt"]
+    assert block.count("</script>") == 1
+
+
+def test_a_page_sets_heading_and_caption_as_text() -> None:
+    block = page.figure_div(figure(), "f-1")
+    data = json.loads(re.search(r'class="wl-data">(.*?)</script>', block, re.S)[1])  # type: ignore[index]
+    assert "title" not in data["layout"]
+    assert not [item for item in data["layout"]["annotations"] if item.get("name") == "caption"]
+    assert "<h3" in block
+    assert "as of 31 January 2026" in block
+    # Every number that was drawn is still there.
+    assert data["data"] == figure()["data"]
+
+
+@pytest.mark.parametrize("wrong", ["", 'a"b', "a b", "ä"])
+def test_ids_of_figures_hold_no_other_characters(wrong: str) -> None:
+    with pytest.raises(ValueError, match="cannot be the id"):
+        page.figure_div(figure(), wrong)
+
+
+def test_the_page_is_the_same_every_time() -> None:
+    assert html_of(shown({page.PLOTLY: figure()})) == html_of(shown({page.PLOTLY: figure()}))
+
+
+def test_index_lists_studies_with_their_findings() -> None:
+    links = [
+        page.StudyLink("Data health", "runs/1/00.html", "done"),
+        page.StudyLink("The quarter <b>", "runs/1/01.html", "failed", "Where?", findings()[:1], (("CSV", "a.csv"),)),
+    ]
+    text = page.index_page(title="Demo & Co", studies=links, findings=findings()[1:2], facts=[("As of", "31 January")])
+    read = Reader(text)
+    assert [v for t, n, v in read.attributes if t == "a" and n == "href"][1:] == [
+        "runs/1/00.html", "runs/1/01.html", "a.csv",
+    ]  # fmt: skip
+    words = " ".join("".join(read.words).split())
+    assert "A third of deals end in no decision." in words
+    assert "The quarter <b>" in words
+    assert "Demo & Co" in words
+    assert "failed" in words
+
+
+# ------------------------------------------------------------------------------------------------------- contrast
+
+
+def contrast(first: str, second: str) -> float:
+    """WCAG 2 contrast ratio."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_contrast_of_a_known_pair() -> None:
+    assert contrast("#000000", "#FFFFFF") == pytest.approx(21)
+    assert contrast("#777777", "#FFFFFF") == pytest.approx(4.48, abs=0.01)
+
+
+@pytest.mark.parametrize("verdict", theme.CHIPS)
+def test_chips_can_be_read_in_the_light_and_in_the_dark(verdict: str) -> None:
+    text, ground, dark_text, dark_ground = theme.CHIPS[verdict]  # type: ignore[index]
+    assert contrast(text, ground) >= 4.5
+    assert contrast(dark_text, dark_ground) >= 4.5
+
+
+def test_words_and_marks_can_be_seen_on_both_grounds() -> None:
+    for ground, ink, quiet in (
+        (theme.PAPER, theme.INK, theme.QUIET),
+        (theme.DARK[theme.PAPER], theme.DARK[theme.INK], theme.DARK[theme.QUIET]),
+        (theme.DARK[theme.TINT], theme.DARK[theme.INK], theme.DARK[theme.QUIET]),
+    ):
+        assert contrast(ink, ground) >= 7
+        assert contrast(quiet, ground) >= 4.5
+    for name in ("won", "lost", "no_decision", "mix", "rate"):
+        light = theme.COLOURS[name]
+        assert contrast(light, theme.PAPER) >= 3
+        assert contrast(theme.DARK[light], theme.DARK[theme.PAPER]) >= 3
+
+
+def test_every_colour_of_a_figure_has_a_partner_in_the_dark() -> None:
+    found = set(re.findall(r"#[0-9A-Fa-f]{6}", json.dumps([figure(), rendering.figure_json(
+        figures.plot_stacked_incidence(incidence()))])))  # fmt: skip
+    assert found <= set(theme.DARK)
+
+
+def test_cards_keep_their_order_and_their_verdict() -> None:
+    cards = finding_cards(findings())
+    assert [line.split("]")[0][1:] for line in cards.text().splitlines()] == [f.verdict for f in findings()]
+    assert cards.html().count("<article") == 6
+    assert 'class="wl-chip' in card(findings()[0])
+    assert "&lt;img src=x" in cards.html()
