@@ -315,6 +315,8 @@ def spread_between(x: Column, n: Column, *, conf_level: float = 0.95) -> Spread:
 
     tail = (1 - conf_level) / 2
     sd_low, sd_high = (float(np.sqrt(profile(float(chdtri(df, p))))) for p in (tail, 1 - tail))
-    sd = float(np.sqrt(between))
+    # no distribution of rates with this mean varies more than one of zeros and ones
+    sd, most = float(np.sqrt(between)), float(np.sqrt(pooled * (1 - pooled)))
+    sd, sd_high = min(sd, most), min(sd_high, most)
     # the two methods may disagree by a little where the spread is near 0
     return Spread(statistic, df, float(chdtrc(df, statistic)), sd, min(sd_low, sd), max(sd_high, sd))

@@ -9,6 +9,8 @@ import pandas as pd
 from analytics.estimators.result import Finding, Listing
 from analytics.records.contract import REJECT_COLUMNS, SourceFile
 
+EXAMPLE_LENGTH = 160
+
 
 def what_came_in(files: Sequence[SourceFile]) -> Listing | Finding:
     """Which files were read, and how many of their rows were kept and rejected?
@@ -72,8 +74,13 @@ def rejected(rejects: pd.DataFrame) -> Listing | Finding:
     grouped = ordered.groupby(["reason", "file"], sort=True, as_index=False).agg(
         rows=("line", "size"), first_line=("line", "first"), example=("values", "first")
     )
+    grouped["example"] = grouped["example"].astype(str).map(_shortened)
     frame = grouped.sort_values(["rows", "reason"], ascending=[False, True], kind="stable").reset_index(drop=True)
     return Listing(frame, "Rejected rows by reason", private=True)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= EXAMPLE_LENGTH else text[:EXAMPLE_LENGTH] + "…"
 
 
 def rejected_rows(rejects: pd.DataFrame) -> Listing:

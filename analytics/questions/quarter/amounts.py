@@ -70,7 +70,7 @@ def value_weighted(
     >>> value_weighted(deals, quarter, settled_on=quarter.end, horizon_days=30).frame["estimate"].tolist()
     [0.5, 0.25, 0.0, 0.25]
     """
-    watched = at_risk_in(deals, quarter, last_day(quarter, settled_on))
+    watched = at_risk_in(deals, quarter, last_day(quarter, settled_on), horizon_days=horizon_days)
     if not len(watched):
         return nobody_at_risk("value_weighted", quarter, settled_on)
     if not single_currency(watched):
@@ -167,7 +167,7 @@ def no_decision_range(
     declared = deals_by_rule.get("declared")
     order = [*RULE_WORDS, *sorted(set(deals_by_rule) - set(RULE_WORDS))]
     for rule in [name for name in order if name in deals_by_rule]:
-        watched = at_risk_in(deals_by_rule[rule], quarter, last_day(quarter, settled_on))
+        watched = at_risk_in(deals_by_rule[rule], quarter, last_day(quarter, settled_on), horizon_days=horizon_days)
         if len(watched):
             row: dict[Any, Any] = at_horizon(watched, horizon_days).at(outcome="no_decision").iloc[0].to_dict()
             fired = _fired(deals_by_rule[rule], declared, rule)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analytics.estimators.bootstrap import RESAMPLING, Resampling
 from analytics.estimators.contrasts import smallest_reliable_change, two_sided_p, verdict
-from analytics.estimators.decomposition import ALL, Pace, incidence_change
+from analytics.estimators.decomposition import ALL, Pace, incidence_change, level_of
 from analytics.estimators.decomposition import mix_and_rate as decomposed
 from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Finding, Meta
@@ -20,7 +20,6 @@ from analytics.questions.quarter.pace import (
     at_risk_in,
     has_accounts,
     last_day,
-    level_of,
     not_studied,
     reach,
 )  # fmt: skip
@@ -112,11 +111,11 @@ def against(
     """
     for outcome in OUTCOMES:
         margin_of(margins, outcome)
-    now = at_risk_in(deals, quarter, last_day(quarter, settled_on))
+    now = at_risk_in(deals, quarter, last_day(quarter, settled_on), horizon_days=horizon_days)
     rows, notes = [], []
     for other, known in as_known.items():
         for view, frame in ((THEN, known), (RESTATED, deals)):
-            then = earlier(frame, other, quarter, settled_on)
+            then = earlier(frame, other, quarter, settled_on, horizon_days)
             if not len(now) or not len(then):
                 notes.append(f"{other.name}, {view}: no deal was at risk in one of the two quarters.")
                 continue
@@ -136,10 +135,13 @@ def against(
     return Estimate(frame, meta)
 
 
-def earlier(deals: pd.DataFrame, other: Quarter, quarter: Quarter, settled_on: dt.date) -> pd.DataFrame:
+def earlier(
+    deals: pd.DataFrame, other: Quarter, quarter: Quarter, settled_on: dt.date, horizon_days: int
+) -> pd.DataFrame:
     """Give the deals at risk in an earlier quarter, cut as many days before its end as the quarter under study is."""
     end = last_day(quarter, settled_on)
-    return at_risk_in(deals, other, None if end is None else max(other.start, other.end - (quarter.end - end)))
+    cut = None if end is None else max(other.start, other.end - (quarter.end - end))
+    return at_risk_in(deals, other, cut, horizon_days=horizon_days)
 
 
 def _judged(frame: pd.DataFrame, margins: Mapping[str, float]) -> pd.DataFrame:
@@ -221,10 +223,10 @@ def mix_and_rate(
     for column in by:
         if column not in deals.columns:
             raise InputError(f"the deals have no segment {column!r}", action=nearest(column, deals.columns))
-    now = at_risk_in(deals, quarter, last_day(quarter, settled_on))
+    now = at_risk_in(deals, quarter, last_day(quarter, settled_on), horizon_days=horizon_days)
     tables, notes = [], []
     for other, known in as_known.items():
-        then = earlier(known, other, quarter, settled_on)
+        then = earlier(known, other, quarter, settled_on, horizon_days)
         if not _both_opened(now, then):
             notes.append(f"{other.name}: one of the two quarters has no openings, so its mix is not known.")
             continue

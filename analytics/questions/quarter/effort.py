@@ -20,6 +20,7 @@ from analytics.questions.quarter.pace import (
     counted,
     has_accounts,
     last_day,
+    not_studied,
     reach,
 )  # fmt: skip
 from analytics.records.calendar import Quarter
@@ -72,12 +73,16 @@ def open_effort(
     watched = at_risk_in(deals, quarter, last_day(quarter, settled_on))
     if not len(watched):
         return nobody_at_risk("open_effort", quarter, settled_on)
-    horizon = reach(watched, horizon_days)
-    age = floor_age(watched, horizon, 1 / one_in)
+    young = at_risk_in(deals, quarter, last_day(quarter, settled_on), horizon_days=horizon_days)
+    if not len(young):
+        headline = f"Every deal open in {quarter.name} was older than {horizon_days} days."
+        return not_studied("open_effort", headline, "Choose a longer horizon.")
+    horizon = reach(young, horizon_days)
+    age = floor_age(young, horizon, 1 / one_in)
     if age is None:
         headline = f"At every age at which deals were open, at least 1 in {one_in} was later won."
         return Finding("open_effort", headline, f"At {quarter.name}'s pace, ages up to {horizon} days.", "described")
-    frame = pd.DataFrame(_measures(watched, age, horizon, resampling))
+    frame = pd.DataFrame(_measures(watched, young, (age, horizon), resampling))
     frame = frame.assign(age_days=age, one_in=one_in, horizon_reached=horizon, label=frame["measure"].map(LABELS))
     accounts = account_codes(watched["account_id"])[1] if has_accounts(watched) else None
     meta = Meta(
@@ -111,18 +116,20 @@ def floor_age(watched: pd.DataFrame, horizon: int, floor: float) -> int | None:
     return int(after[0]) if len(after) else None
 
 
-def _measures(watched: pd.DataFrame, age: int, horizon: int, resampling: Resampling) -> list[dict[str, Any]]:
-    curve = conditional_incidence(counted(watched), at_age=age, times=[horizon]).at(outcome="won").iloc[0]
+def _measures(
+    watched: pd.DataFrame, young: pd.DataFrame, ages: tuple[int, int], resampling: Resampling
+) -> list[dict[str, Any]]:
+    age, horizon = ages
+    curve = conditional_incidence(counted(young), at_age=age, times=[horizon]).at(outcome="won").iloc[0]
     cluster = watched["account_id"] if has_accounts(watched) else None
     days = (watched["exit"] - watched["entry"]).to_numpy(dtype=float)
     past = (watched["exit"] - np.maximum(watched["entry"], age - 1)).clip(lower=0).to_numpy(dtype=float)
     effort = clustered_ratio(
         past, days, cluster=cluster, reps=resampling.reps, seed=resampling.seed, conf_level=resampling.conf_level
     )
-    open_then = watched["exit"] >= age
     won = watched[watched["outcome"] == "won"]
     names = ("estimate", "std_error", "conf_low", "conf_high")
-    still = int(open_then.sum())
+    still = int((young["exit"] >= age).sum())
     rows: list[dict[str, Any]] = [
         {
             "measure": "won_later", **{name: float(curve[name]) for name in names}, "n_deals": still, "n_risk": still,
@@ -130,8 +137,8 @@ def _measures(watched: pd.DataFrame, age: int, horizon: int, resampling: Resampl
         },
         {
             "measure": "open_days_share", **effort._asdict(), "n_deals": len(watched), "n_risk": len(watched),
-            "n_event": still, "no_interval_reason": "every deal lies on one side" if np.isnan(effort.conf_low) else "",
-            "note": "",
+            "n_event": int((watched["exit"] >= age).sum()), "note": "",
+            "no_interval_reason": "every deal lies on one side" if np.isnan(effort.conf_low) else "",
         },
     ]  # fmt: skip
     if len(won):

@@ -10,9 +10,10 @@ import pandas as pd
 
 from analytics.estimators.bounds import incidence_bounds
 from analytics.estimators.counts import RiskTable
+from analytics.estimators.decomposition import level_of
 from analytics.estimators.incidence import cumulative_incidence, survival
 from analytics.estimators.result import Estimate, Finding, Meta
-from analytics.questions.quarter.pace import at_risk_in, counted, last_day, level_of, not_studied, reach, thin_ages
+from analytics.questions.quarter.pace import at_risk_in, counted, last_day, not_studied, reach, thin_ages
 from analytics.records.calendar import Quarter
 from analytics.records.period import restrict_to_period
 
@@ -70,7 +71,7 @@ def period_incidence(
     >>> pace.at(outcome="won", time=30)["estimate"].round(3).tolist()
     [0.333]
     """
-    watched = at_risk_in(deals, quarter, last_day(quarter, settled_on))
+    watched = at_risk_in(deals, quarter, last_day(quarter, settled_on), horizon_days=horizon_days)
     if not len(watched):
         return nobody_at_risk("period_incidence", quarter, settled_on)
     return _curve(counted(watched, by), horizon_days).stamped(estimand=PERIOD_ESTIMAND)
@@ -108,7 +109,7 @@ def period_at_horizon(
     >>> dict(zip(shares.frame["outcome"], shares.frame["estimate"].round(3)))
     {'won': 0.333, 'lost': 0.333, 'no_decision': 0.0, 'open': 0.333}
     """
-    watched = at_risk_in(deals, quarter, last_day(quarter, settled_on))
+    watched = at_risk_in(deals, quarter, last_day(quarter, settled_on), horizon_days=horizon_days)
     if not len(watched):
         return nobody_at_risk("period_at_horizon", quarter, settled_on)
     return at_horizon(watched, horizon_days, by)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.counts import RiskTable, count_events
-from analytics.estimators.decomposition import NOT_RECORDED, level_of
+from analytics.estimators.decomposition import level_of
 from analytics.estimators.result import Finding
 from analytics.records.calendar import Quarter
 from analytics.records.errors import InputError, nearest
@@ -17,8 +17,6 @@ from analytics.records.period import restrict_to_period
 
 SMALLEST_CELL = 5
 OUTCOMES = ("won", "lost", "no_decision")
-
-__all__ = ["NOT_RECORDED", "OUTCOMES", "SMALLEST_CELL", "level_of"]
 
 
 def last_day(quarter: Quarter, settled_on: dt.date) -> dt.date | None:
@@ -33,7 +31,9 @@ def last_day(quarter: Quarter, settled_on: dt.date) -> dt.date | None:
     return min(quarter.end, settled_on) if settled_on >= quarter.start else None
 
 
-def at_risk_in(deals: pd.DataFrame, quarter: Quarter, end: dt.date | None) -> pd.DataFrame:
+def at_risk_in(
+    deals: pd.DataFrame, quarter: Quarter, end: dt.date | None, *, horizon_days: int | None = None
+) -> pd.DataFrame:
     """Give the deals that were open at some time from the quarter's start to `end`, watched only in that time.
 
     Parameters
@@ -44,6 +44,8 @@ def at_risk_in(deals: pd.DataFrame, quarter: Quarter, end: dt.date | None) -> pd
         The quarter; deals are left-truncated at its start.
     end : datetime.date or None
         Last day watched; None gives an empty frame.
+    horizon_days : int, optional
+        Watch no deal beyond this age: deals that were older all the time say nothing about the shares by then.
 
     Returns
     -------
@@ -61,6 +63,10 @@ def at_risk_in(deals: pd.DataFrame, quarter: Quarter, end: dt.date | None) -> pd
     if end is None:
         return deals.iloc[:0].assign(opened_in_period=pd.Series(dtype=bool))
     watched = restrict_to_period(deals, start=quarter.start, end=end)
+    if horizon_days is not None:
+        watched = watched[watched["entry"] < horizon_days].reset_index(drop=True)
+        outcome = watched["outcome"].astype(object).mask(watched["exit"] > horizon_days, "open")
+        watched = watched.assign(outcome=outcome, exit=watched["exit"].clip(upper=horizon_days))
     return watched.assign(opened_in_period=pd.to_datetime(watched["opened_on"]) >= pd.Timestamp(quarter.start))
 
 

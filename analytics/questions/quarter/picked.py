@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.contrasts import benjamini_hochberg, verdict
-from analytics.estimators.decomposition import NOT_RECORDED
 from analytics.estimators.rates import quantile
 from analytics.estimators.result import Estimate, Finding, Verdict
 from analytics.estimators.sentences import change_with_interval, share_with_interval, sized
@@ -52,7 +51,7 @@ def picked(segments: Any, spread: Any, margin: float | None, *, q: float = FALSE
     tests = spread.frame[spread.frame["p_value"].notna()]
     families = tests.loc[benjamini_hochberg(tests["p_value"]) <= q, "segment"]
     raw = segments.frame[(segments.frame["kind"] == "raw") & segments.frame["p_value"].notna()]
-    raw = raw[raw["level"] != NOT_RECORDED]  # a gap in the records is no segment
+    raw = raw[raw["comparable"].astype(bool)]
     if not len(families):
         return None
     inner, found = q * len(families) / len(tests), []
@@ -82,8 +81,9 @@ def _card(row: dict[Any, Any], looked_at: int, margin: float | None) -> Finding:
     headline = f"Deals with {row['segment']} {row['level']} were won {direction} often than the others."
     share = share_with_interval(float(row["estimate"]), float(row["conf_low"]), float(row["conf_high"]), n)
     detail = (
-        f"{share}, {sized(n, accounts)}; against the rest {change_with_interval(difference, low, high, n)}. "
-        f"Picked from {looked_at} looked at; the interval of the difference is widened for that."
+        f"{share} within {row['horizon_reached']} days, {sized(n, accounts)}; against the rest "
+        f"{change_with_interval(difference, low, high, n)}. "
+        f"Picked from {looked_at} looked at; the interval of the difference is widened for that. {row['note']}"
     )
     keys = (("segment", str(row["segment"])), ("level", str(row["level"])), ("kind", "raw"))
-    return Finding("selected", headline, detail, said, "segments", keys)
+    return Finding("selected", headline, detail.strip(), said, "segments", keys)

@@ -11,19 +11,21 @@ import pandas as pd
 
 from analytics.estimators.bootstrap import RESAMPLING, Resampling, count_movements
 from analytics.estimators.contrasts import benjamini_hochberg, two_sided_p
-from analytics.estimators.decomposition import NOT_RECORDED, OTHERWISE, with_others_merged
+from analytics.estimators.decomposition import NOT_RECORDED, OTHERWISE, level_of, with_others_merged
 from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import percent, points
 from analytics.estimators.shrinkage import FEWEST_GROUPS, effective_counts, shrink, spread_between
 from analytics.questions.quarter.incidence import at_horizon, nobody_at_risk
-from analytics.questions.quarter.pace import SMALLEST_CELL, at_risk_in, last_day, level_of, not_studied
+from analytics.questions.quarter.pace import SMALLEST_CELL, at_risk_in, last_day, not_studied, reach
 from analytics.records.calendar import Quarter
+from analytics.records.errors import InputError, nearest
 
 UNRECORDED = "Often a field is filled only when a deal closes: read this level as a gap in the records."
 COLUMNS = [
     "segment", "level", "kind", "estimate", "std_error", "conf_low", "conf_high", "n_risk", "n_event", "n_deals",
-    "n_accounts", "horizon_reached", "overall", "difference", "difference_se", "p_value", "note", "no_interval_reason",
+    "n_accounts", "horizon_reached", "comparable", "overall", "difference", "difference_se", "p_value", "note",
+    "no_interval_reason",
 ]  # fmt: skip
 
 
@@ -50,7 +52,8 @@ def segments(
         Kind probability, keys (segment, level, kind). "raw" is the level's own incidence; "shrunken" is moved towards
         the mean of all levels as far as chance alone could have moved it (absent with fewer than five levels; the
         common rate where no spread shows; `note` says which). `overall`, and per raw level its `difference` from the
-        rest with standard error and p-value. Levels with fewer than five deals have no estimate, and say so.
+        rest with standard error and p-value. `comparable` levels are read at one age (see `meta.note`). Levels with
+        fewer than five deals have no estimate, and say so.
 
     Raises
     ------
@@ -70,27 +73,65 @@ def segments(
     >>> segments(deals, quarter, by=["region"], settled_on=quarter.end, horizon_days=30).frame["estimate"].tolist()
     [1.0, 0.0]
     """
-    watched = at_risk_in(deals, quarter, last_day(quarter, settled_on))
+    watched = at_risk_in(deals, quarter, last_day(quarter, settled_on), horizon_days=horizon_days)
     if not len(watched):
         return nobody_at_risk("segments", quarter, settled_on)
     if not by:
         return not_studied("segments", "No segment was named.", "Add segments to the params.")
-    overall = at_horizon(watched, horizon_days).at(outcome="won").iloc[0]
-    tables = []
+    tables, notes = [], []
     for column in by:
-        raw = at_horizon(watched, horizon_days, (column,)).at(outcome="won").rename(columns={column: "level"})
-        raw = raw.assign(segment=column, kind="raw", overall=float(overall["estimate"]))
-        raw = raw.merge(_against_the_rest(watched, column, horizon_days, resampling), on="level", how="left")
-        tables.append(_with_shrunken(_blanked(raw)))
+        age = common_age(counted_levels(watched, column), watched, horizon_days)
+        if age < horizon_days:
+            notes.append(f"{column}: read at {age} days, as far as the pace of its levels is known.")
+        tables.append(_one_segment(watched, column, age, resampling))
     frame = pd.concat([table[COLUMNS] for table in tables], ignore_index=True)
-    n_accounts = overall["n_accounts"]
+    n_accounts = at_horizon(watched, 0).meta.n_accounts
     meta = Meta(
         kind="probability", estimand="share won by the horizon at this quarter's pace, by segment",
         keys=("segment", "level", "kind"), n_deals=len(watched),
-        n_accounts=None if pd.isna(n_accounts) else int(n_accounts), interval="log-log; Beta for shrunken rates",
-        variance="by account where known; shrunken: posterior, widened for the fitted spread",
+        n_accounts=n_accounts, interval="log-log; Beta for shrunken rates",
+        variance="by account where known; shrunken: posterior, widened for the fitted spread", note=" ".join(notes),
     )  # fmt: skip
     return Estimate(frame, meta)
+
+
+def counted_levels(watched: pd.DataFrame, column: str) -> pd.Series:
+    """Give the level of each deal, refusing a segment that does not exist."""
+    if column not in watched.columns:
+        raise InputError(f"the deals have no segment {column!r}", action=nearest(column, watched.columns))
+    return level_of(watched, column)
+
+
+def common_age(levels: pd.Series, watched: pd.DataFrame, horizon_days: int) -> int:
+    """Give the one age at which levels are compared: known for all but levels with at most a tenth of the deals.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"entry": -1, "exit": [30] * 40 + [9] * 6 + [3] * 4, "outcome": "open"})
+    >>> common_age(pd.Series(["a"] * 40 + ["b"] * 6 + ["c"] * 4), deals, 20), common_age(pd.Series("a"), deals[:1], 20)
+    (9, 20)
+    """
+    known = [
+        (reach(group, horizon_days), len(group))
+        for name, group in watched.groupby(levels, sort=True)
+        if len(group) >= SMALLEST_CELL and name != NOT_RECORDED
+    ]
+    spare = 0.1 * sum(size for _, size in known)
+    for age, size in sorted(known):
+        if size > spare:
+            return age
+        spare -= size
+    return horizon_days
+
+
+def _one_segment(watched: pd.DataFrame, column: str, age: int, resampling: Resampling) -> pd.DataFrame:
+    overall = at_horizon(watched, age).at(outcome="won").iloc[0]
+    raw = at_horizon(watched, age, (column,)).at(outcome="won").rename(columns={column: "level"})
+    raw = raw.assign(segment=column, kind="raw", overall=float(overall["estimate"]))
+    raw = raw.merge(_against_the_rest(watched, column, age, resampling), on="level", how="left")
+    # a level read at another age, or a gap in the records, is shown but not compared
+    raw["comparable"] = (raw["horizon_reached"] == age) & (raw["level"] != NOT_RECORDED)
+    return _with_shrunken(_blanked(raw))
 
 
 def _against_the_rest(watched: pd.DataFrame, column: str, horizon: int, resampling: Resampling) -> pd.DataFrame:
@@ -120,6 +161,7 @@ def _blanked(raw: pd.DataFrame) -> pd.DataFrame:
     values = ["estimate", "std_error", "conf_low", "conf_high", "difference", "difference_se", "p_value"]
     raw[values] = raw[values].astype(float).mask(few)
     reason = f"fewer than {SMALLEST_CELL} deals"
+    raw["comparable"] &= ~few
     return raw.assign(no_interval_reason=raw["no_interval_reason"].astype(object).mask(few, reason))
 
 
@@ -127,7 +169,7 @@ def _with_shrunken(raw: pd.DataFrame) -> pd.DataFrame:
     # where it was not recorded deals share no value, and often it is filled only once a deal closes
     missing = raw["level"] == NOT_RECORDED
     raw = raw.assign(note=raw["note"].mask(missing, _joined(raw["note"], UNRECORDED)))
-    usable = raw[raw["estimate"].notna() & ~missing]
+    usable = raw[raw["comparable"]]
     x, n = effective_counts(usable["estimate"], usable["std_error"].fillna(0.0), usable["n_deals"])
     table, _, status = shrink(x, n) if len(usable) else (pd.DataFrame(), None, "refused")
     if status == "refused":
@@ -168,15 +210,15 @@ def segment_spread(found: Estimate | Finding) -> Estimate | Finding:
     --------
     >>> from analytics.estimators.result import Meta
     >>> frame = pd.DataFrame({"segment": "region", "level": list("NS"), "kind": "raw", "estimate": [0.3, 0.32],
-    ...     "std_error": 0.045, "conf_low": 0.2, "conf_high": 0.4, "n_deals": 100, "no_interval_reason": ""})
+    ...     "std_error": 0.045, "conf_low": 0.2, "conf_high": 0.4, "n_deals": 100, "comparable": True,
+    ...     "horizon_reached": 365, "no_interval_reason": ""})
     >>> meta = Meta("probability", "share won", ("segment", "level", "kind"), 200)
     >>> segment_spread(Estimate(frame, meta)).frame["sentence"].iloc[0][:60]
     'Chance alone could produce this ranking of region: its 2 lev'
     """
     if isinstance(found, Finding):
         return found
-    raw = found.frame[(found.frame["kind"] == "raw") & found.frame["estimate"].notna()]
-    raw = raw[raw["level"] != NOT_RECORDED]
+    raw = found.frame[(found.frame["kind"] == "raw") & found.frame["comparable"].astype(bool)]
     rows = [row for name, levels in raw.groupby("segment", sort=False) for row in _spread(str(name), levels)]
     if not rows:
         return not_studied("segment_spread", "No segment has two levels with enough deals to compare.")
@@ -191,7 +233,12 @@ def segment_spread(found: Estimate | Finding) -> Estimate | Finding:
         n_deals=found.meta.n_deals, n_accounts=found.meta.n_accounts, interval="Q-profile",
         variance="DerSimonian–Laird on effective numbers of deals", cluster=found.meta.cluster,
     )  # fmt: skip
-    return Estimate(frame.drop(columns=["low", "high"]).assign(n_risk=frame["n_deals"], n_event=np.nan), meta)
+    return Estimate(
+        frame.drop(columns=["low", "high"])
+        .rename(columns={"age": "horizon_reached"})
+        .assign(n_risk=frame["n_deals"], n_event=np.nan),
+        meta,
+    )
 
 
 def _spread(name: str, levels: pd.DataFrame) -> list[dict[str, Any]]:
@@ -203,13 +250,15 @@ def _spread(name: str, levels: pd.DataFrame) -> list[dict[str, Any]]:
         "segment": name, "estimate": spread.sd, "std_error": np.nan, "conf_low": spread.sd_low,
         "conf_high": spread.sd_high,
         "statistic": spread.statistic, "df": spread.df, "p_value": spread.p_value, "n_levels": len(levels),
-        "two_sd_high": 2 * spread.sd_high, "n_deals": int(levels["n_deals"].sum()),
+        "two_sd_high": 2 * spread.sd_high, "age": int(levels["horizon_reached"].iloc[0]),
+        "n_deals": int(levels["n_deals"].sum()),
         "low": float(levels["estimate"].min()), "high": float(levels["estimate"].max()),
     }]  # fmt: skip
 
 
 def _sentence(row: Mapping[Any, Any], shown: bool) -> str:
     span = f"its {row['n_levels']} levels range from {percent(row['low'])} to {percent(row['high'])}"
+    span += f" won within {row['age']} days"
     if shown:
         about, most = points(2 * row["estimate"]), points(row["two_sd_high"])
         size = f"they differ by about ±{about} points (two standard deviations, at most ±{most})"

@@ -175,11 +175,14 @@ def bridge(
     >>> steps.loc[steps["to"] == "closed_count_broad", ["step", "change"]].round(3).values.tolist()
     [['join', -0.167]]
     """
-    rates = win_rates(deals, ledger_deals, quarter, settled_on=settled_on, horizon_days=horizon_days)
-    if isinstance(rates, Finding) or len(rates.frame) < 2:
+    books = Books(deals, ledger_deals, quarter, settled_on, horizon_days)
+    made, _ = definitions(books)
+    known = {name: _end(definition, books) for name, definition in made.items()}
+    period = period_at_horizon(deals, quarter, settled_on=settled_on, horizon_days=horizon_days)
+    if isinstance(period, Estimate):
+        known["period_incidence"] = _period_row(period, quarter, horizon_days)
+    if len(known) < 2:
         return not_studied("bridge", f"There are no two win rates of {quarter.name} to compare.")
-    made, _ = definitions(Books(deals, ledger_deals, quarter, settled_on, horizon_days))
-    known = {str(row["definition"]): row for row in rates.frame.to_dict("records")}
     chain = [name for name in CHAIN if name in known]
     pairs = [*pairwise(chain), *(p for p in BRIDGES if set(p) <= set(known))]
     rows = []
@@ -193,6 +196,13 @@ def bridge(
         steps = _one_step(ends, known[end]) if opaque or a is None or b is None else _steps(a, b)
         rows += [{**ends, **step} for step in steps]
     return Listing(pd.DataFrame(rows), "From one win rate to the next")
+
+
+def _end(definition: Definition, books: Books) -> dict[str, Any]:
+    """One end of a bridge: the same estimate as in the ledger, without its interval."""
+    estimate = _interval(definition, books)[0].estimate if definition.delayed else definition.rate
+    ends = {"label": definition.label, "denominator": definition.denominator}
+    return {**ends, "estimate": estimate, "n_risk": len(definition.members)}
 
 
 def _one_step(ends: dict[str, Any], row: Mapping[Any, Any]) -> list[dict[str, Any]]:
