@@ -7,13 +7,13 @@ from analytics.questions.quarter.change import against, mix_and_rate
 from analytics.questions.quarter.effort import open_effort
 from analytics.questions.quarter.findings import Answers, findings
 from analytics.questions.quarter.incidence import opening_cohorts, period_at_horizon, period_incidence
-from analytics.questions.quarter.ledger import money_strip, what_closed
+from analytics.questions.quarter.ledger import money_strip, plan_of, what_closed
 from analytics.questions.quarter.look_next import look_next
 from analytics.questions.quarter.segments import segment_spread, segments
 from analytics.questions.quarter.win_rates import bridge, win_rates
 
 __all__ = [
     "Answers", "against", "bridge", "findings", "look_next", "mix_and_rate", "money_strip", "no_decision_range",
-    "open_effort", "opening_cohorts", "period_at_horizon", "period_incidence", "segment_spread", "segments",
+    "open_effort", "opening_cohorts", "period_at_horizon", "period_incidence", "plan_of", "segment_spread", "segments",
     "value_weighted", "what_closed", "win_rates",
 ]  # fmt: skip

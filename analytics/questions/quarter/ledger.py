@@ -146,6 +146,33 @@ def money_strip(ledger_deals: pd.DataFrame, quarter: Quarter, *, plan: float | N
     return Listing(pd.DataFrame(rows, columns=["item", "label", "value", "unit", "words"]), f"{quarter.name} in money")
 
 
+def plan_of(quotas: pd.DataFrame | None, quarter: Quarter) -> float | None:
+    """What was to be booked in the quarter: the quotas of all owners, added up.
+
+    Parameters
+    ----------
+    quotas : pandas.DataFrame or None
+        The quotas side table (owner_id, period, quota), in the currency of the report; None where there is none.
+    quarter : Quarter
+        The quarter; quotas count whose period is its name.
+
+    Returns
+    -------
+    float or None
+        None where no quota is on record for the quarter: a missing plan is not a plan of zero.
+
+    Examples
+    --------
+    >>> quotas = pd.DataFrame({"owner_id": ["a", "b"], "period": "2025Q4", "quota": [100.0, 250.0]})
+    >>> plan_of(quotas, Quarter("2025Q4", pd.Timestamp("2025-10-01").date(), pd.Timestamp("2025-12-31").date()))
+    350.0
+    """
+    if quotas is None:
+        return None
+    of_quarter = quotas.loc[quotas["period"].astype(str) == quarter.name, "quota"].dropna()
+    return float(of_quarter.sum()) if len(of_quarter) else None
+
+
 def single_currency(deals: pd.DataFrame) -> bool:
     """Say whether amounts can be added: at most one currency among deals with an amount."""
     return bool(deals.loc[deals["amount"].notna(), "currency"].dropna().nunique() <= 1)
