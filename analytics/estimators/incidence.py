@@ -195,6 +195,8 @@ def conditional_incidence(
     gone = [values for values, _ in risk.strata() if tuple(values.values()) not in kept]
     note = [result.meta.note] if result.meta.note else []
     note += [f"{stratum_name(values)}: no deal is followed to day {at_age:g}." for values in gone]
+    if times is not None and (np.asarray(times, dtype=float) < at_age).any():
+        note.append(f"Ages below {at_age:g} days are left out.")
     estimand = f"of deals open at day {at_age:g}, the share with each outcome by each later age"
     return result.stamped(estimand=estimand, note=" ".join(note), n_deals=risk.n_deals, n_accounts=risk.n_accounts)
 

@@ -198,6 +198,14 @@ def test_wrong_choices_are_named(how: dict[str, Any], message: str) -> None:
         cumulative_incidence(count_events(deals(["won"], [4])), **how)
 
 
+def test_ages_before_the_condition_are_left_out_and_noted() -> None:
+    risk = count_events(deals(["won", "lost", "open"], [4, 9, 12]))
+    result = conditional_incidence(risk, at_age=5, times=[2, 9])
+    assert sorted(set(result.frame["time"])) == [9]
+    assert result.meta.note == "Ages below 5 days are left out."
+    assert len(conditional_incidence(risk, at_age=5, times=[2]).frame) == 0
+
+
 def test_a_negative_age_is_refused() -> None:
     with pytest.raises(InputError, match="at_age must be zero or more"):
         conditional_incidence(count_events(deals(["won"], [4])), at_age=-2)
