@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import dataclasses
 import datetime as dt
@@ -85,6 +86,8 @@ class CachedHistory:
     def as_tables(self) -> History:
         """The History as tables of an engine, for snapshots that are not in the cache."""
         engine = connect()
+        # An engine that is still open when Python ends can take the process down with it, whatever its exit code was.
+        atexit.register(engine.disconnect)
         return self._history(lambda name: engine.read_parquet(str(self.folder / f"{name}.parquet")))
 
     def _history(self, table: Callable[[str], Any]) -> History:
@@ -111,7 +114,9 @@ def cached_history(folder: Path, key: str, read: Callable[[], History]) -> Cache
     """Find a History in the cache, or read it from its source and keep it there."""
     place = folder / f"{key}.history"
     if not (place / "facts.json").is_file():
-        keep_history(place, read())
+        history = read()
+        keep_history(place, history)
+        history.table.get_backend().disconnect()
     return CachedHistory(place, json.loads((place / "facts.json").read_text(encoding="utf-8")))
 
 

@@ -54,14 +54,14 @@ def compared_quarters(calendar: FiscalCalendar, quarter: Quarter, names: Sequenc
     return quarters
 
 
-def as_of_checked(as_of: dt.date, quarter: Quarter, records: CachedHistory) -> None:
-    """Check that something was recorded by the as-of date, and that records reach into the quarter.
+def as_of_checked(as_of: dt.date, records: CachedHistory) -> None:
+    """Check that something had been recorded by the as-of date, and not only long before it.
 
     Raises
     ------
     InputError
-        Where the as-of date lies before the first record, the quarter after the last one, or the as-of date more than
-        a year after it (deals would look silent because nobody looked).
+        Where there are no deals, the as-of date lies before the first record, or more than a year after the last one
+        (deals would look silent because nobody looked).
     """
     first, last = records.first_record, records.known_to
     if first is None or last is None:
@@ -70,14 +70,10 @@ def as_of_checked(as_of: dt.date, quarter: Quarter, records: CachedHistory) -> N
         raise InputError(
             f"nothing had been recorded by the as-of date {as_of}", action=f"The first record is of {first}"
         )
-    if quarter.start > last:
-        raise InputError(
-            f"the quarter begins on {quarter.start}, and nothing was recorded after {last}", value=quarter.name,
-            action="Choose an earlier quarter, or export the records again",
-        )  # fmt: skip
     if (as_of - last).days > _STALE_DAYS:
         raise InputError(
-            f"nothing was recorded in the year before the as-of date {as_of}", action=f"The last record is of {last}"
+            f"nothing was recorded in the year before the as-of date {as_of}; the last record is of {last}",
+            action="Choose an earlier as_of, export again, or say with source.extracted_on when this was exported",
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from analytics.records.contract import History
 from analytics.records.sources import read_history as read_source
-from analytics.studies.cache import CachedHistory, cache_key, cached_history, keep_history
+from analytics.studies.cache import CachedHistory, cache_key, cached_history
 from analytics.studies.inputs import content_key, input_key
 from analytics.studies.params import CompanyParams, load_company
 from analytics.studies.places import cache_folder, params_folder
@@ -56,7 +56,6 @@ def company_history(params: CompanyParams) -> tuple[str, CachedHistory]:
     # A database: what it holds now is known only once it has been read.
     history = read_history(params)
     known = content_key(history.files)
-    key = cache_key(input=known, **how)
-    if not (cache / f"{key}.history" / "facts.json").is_file():
-        keep_history(cache / f"{key}.history", history)
-    return known, cached_history(cache, key, lambda: history)
+    kept = cached_history(cache, cache_key(input=known, **how), lambda: history)
+    history.table.get_backend().disconnect()
+    return known, kept

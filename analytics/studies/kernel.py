@@ -28,7 +28,9 @@ class RunKernel(AsyncKernelManager):
     @default("ip")  # type: ignore[untyped-decorator]
     def _default_ip(self) -> str:
         # For a local socket the "ip" is a path; its own default is one name in the working directory for all kernels.
-        return os.path.join(jupyter_runtime_dir(), f"k{uuid.uuid4().hex[:8]}") if self.transport == "ipc" else "127.0.0.1"
+        return (
+            os.path.join(jupyter_runtime_dir(), f"k{uuid.uuid4().hex[:8]}") if self.transport == "ipc" else "127.0.0.1"
+        )
 
     @property
     def kernel_spec(self) -> KernelSpec:

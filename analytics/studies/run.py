@@ -145,7 +145,8 @@ def _at_work(run: _Run, bundle: Path) -> Result:
     with Progress(cells) as progress, workers(min(SIDE_BY_SIDE, len(run.notebooks))) as pool:
         progress.say(f"{run.company.title}, {run.quarter.quarter}: reading the records")
         study = _prepared(run)
-        progress.say(f"{len(study.deals):,} deals; {len(run.notebooks)} notebooks, {SIDE_BY_SIDE} at a time")
+        count = len(run.notebooks)
+        progress.say(f"{len(study.deals):,} deals studied; executing {count} notebook{'s' if count > 1 else ''}")
         progress.start()
         outcomes = _executed(run, study, pool, progress)
     run.facts = study_facts(study, run.quarter, run.secrets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -60,7 +61,12 @@ class Study:
 
     def __repr__(self) -> str:
         days = f"{self.quarter.start:%-d %B %Y} to {self.quarter.end:%-d %B %Y}"
-        return f"{self.params.title}: {self.quarter.name} ({days}), as of {self.as_of:%-d %B %Y}"
+        read = sum(file.rows_read for file in self.files)
+        studied = f"{len(self.deals):,} deals studied, from {read:,} rows read"
+        return f"{self.title}: {self.quarter.name} ({days}), as of {self.as_of:%-d %B %Y}. {studied}."
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>"
 
     @property
     def title(self) -> str:
@@ -289,7 +295,7 @@ def open_params(params: CompanyParams, asked: QuarterParams) -> Study:
     chosen = quarter_checked(params.calendar.quarter(asked.quarter), asked.as_of)
     compared = compared_quarters(params.calendar, chosen, asked.compare_to)
     records = company_history(params)
-    as_of_checked(asked.as_of, chosen, records[1])
+    as_of_checked(asked.as_of, records[1])
     scope_checked(params, records[1])
     by = segments_checked(params.segments if asked.segments is None else asked.segments, records[1])
     return Study(params, chosen, asked.as_of, compare_to=compared, segments=by, records=records)

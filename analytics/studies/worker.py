@@ -24,7 +24,7 @@ def main() -> int:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     signal.signal(signal.SIGTERM, _stop)
     try:
-        # Where JupyterLab is installed, this package alone takes seconds to import; it checks addresses in JSON schemas.
+        # Where JupyterLab is installed, this package alone takes seconds to import, to check addresses in JSON schemas.
         sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
         # Imported while the run is still reading the records: this is the slow part of starting up.
         from analytics.studies.execute import execute

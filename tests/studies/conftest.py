@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import nbformat
@@ -97,12 +97,8 @@ def deals(path: Path, n: int = 120) -> Path:
     return path
 
 
-@pytest.fixture
-def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project folder of its own: params, an export, two notebooks; nothing of the surroundings reaches it."""
-    for name in ("WINLOSS_PARAMS", "WINLOSS_CACHE", "WINLOSS_OUT", "WINLOSS_INPUT"):
-        monkeypatch.delenv(name, raising=False)
-    home = tmp_path / "acme project"
+def project(home: Path) -> Path:
+    """A project folder of its own: params, an export, two notebooks."""
     (home / "params").mkdir(parents=True)
     (home / "params" / "acme.yaml").write_text(COMPANY)
     (home / "params" / "acme-2025Q2.yaml").write_text(QUARTER)
@@ -110,6 +106,27 @@ def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     notebook(home / "notebooks" / "01_ending.ipynb", "Where deals end up", [OPEN, ANSWER, FIGURE])
     notebook(home / "notebooks" / "02_size.ipynb", "How many deals", [OPEN, "len(study.deals)"])
     return home
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _alone() -> Iterator[None]:
+    """Nothing of the surroundings reaches a test company."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("WINLOSS_PARAMS", "WINLOSS_CACHE", "WINLOSS_OUT", "WINLOSS_INPUT"):
+            patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def make_project() -> Callable[[Path], Path]:
+    """The maker itself, for a company that many tests look at."""
+    return project
+
+
+@pytest.fixture
+def acme(tmp_path: Path) -> Path:
+    """A company that a test may spoil; the blank in its folder's name is meant."""
+    return project(tmp_path / "acme project")
 
 
 @pytest.fixture
