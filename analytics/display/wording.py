@@ -28,23 +28,23 @@ def decimals(n: float | None) -> int:
 
 
 def percent(value: float, n: float | None = None) -> str:
-    """Write a share as a percentage with as many digits as `n` deals support.
+    r"""Write a share as a percentage with as many digits as `n` deals support.
 
     Examples
     --------
     >>> percent(0.3184, 412), percent(0.3184, 4120)
-    ('32 %', '31.8 %')
+    ('32\xa0%', '31.8\xa0%')
     """
     return f"{_plain(100 * value, decimals(n))}\u00a0%"
 
 
 def percent_interval(value: float, low: float, high: float, n: float | None = None) -> str:
-    """Write a share with its interval, the way findings speak.
+    r"""Write a share with its interval, the way findings speak.
 
     Examples
     --------
     >>> percent_interval(0.32, 0.27, 0.38, 412)
-    '32 % (27–38)'
+    '32\xa0% (27–38)'
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         return percent(value, n)
@@ -83,12 +83,12 @@ def count(value: float) -> str:
 
 
 def money(value: float, currency: str = "") -> str:
-    """Write an amount in thousands or millions with its currency.
+    r"""Write an amount in thousands or millions with its currency.
 
     Examples
     --------
     >>> money(4_123_456, "USD"), money(28_300, "EUR"), money(950)
-    ('USD 4.1 M', 'EUR 28 k', '950')
+    ('USD\xa04.1\xa0M', 'EUR\xa028\xa0k', '950')
     """
     if not math.isfinite(value):
         return "–"

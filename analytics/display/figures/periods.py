@@ -157,60 +157,53 @@ def _differences(change: Estimate | None, name: str) -> list[dict[str, Any]]:
 def _difference_panel(
     changes: list[dict[str, Any]], top: float
 ) -> tuple[list[Any], dict[str, Any], list[dict[str, Any]], list[str]]:
-    traces, shapes, notes, said = [], [], [], []
-    ends = [abs(float(r[name])) for r in changes for name in ("estimate", "conf_low", "conf_high") if pd.notna(r[name])]
-    wide = max([*ends, *[float(r.get("margin") or 0) for r in changes]]) * 1.15 or 0.1
+    """Traces, axes with shapes, labels and words of the differences, one row per outcome."""
+    traces, notes, said = [], [], []
     for i, record in enumerate(changes):
-        outcome = str(record["outcome"])
-        value, low, high = (float(record[name]) for name in ("estimate", "conf_low", "conf_high"))
-        if not (math.isfinite(low) and math.isfinite(high)):
-            low = high = value
-        error = {"type": "data", "symmetric": False, "array": [high - value], "arrayminus": [value - low]}
-        error |= {"color": faint(theme.colour(outcome), 0.5), "thickness": 4, "width": 0}
-        look = {"color": theme.colour(outcome), "size": 10, "symbol": theme.MARKERS.get(outcome, "circle")}
-        text = wording.points_interval(value, low, high)
-        hover = {"hovertext": [f"{theme.outcome_name(outcome)}: {text} points"], "hoverinfo": "text"}
-        traces.append(
-            go.Scatter(x=[value], y=[i], mode="markers", marker=look, error_x=error, xaxis="x2", yaxis="y2", **hover)
-        )
-        margin = float(record["margin"]) if pd.notna(record.get("margin")) else 0.0
-        block = {"type": "rect", "layer": "below", "xref": "x2", "yref": "y2", "line": {"width": 0}}
-        shapes.append({**block, "x0": -margin, "x1": margin, "y0": i - 0.4, "y1": i + 0.4, "fillcolor": theme.TINT})
-        label = f"{wording.bold(theme.outcome_name(outcome))}<br>{wording.quiet(text)}"
-        notes.append(note(label, x=1, y=i, yref="y2", xshift=8))
-        said.append(
-            f"difference in {theme.outcome_name(outcome).lower()} {text} points, {record.get('verdict') or ''}".rstrip(
-                ", "
-            )
-        )
-    line = {"color": theme.QUIET, "width": 1}
-    shapes.append(
-        {
-            "type": "line",
-            "layer": "below",
-            "xref": "x2",
-            "x0": 0,
-            "x1": 0,
-            "yref": "y2 domain",
-            "y0": 0,
-            "y1": 1,
-            "line": line,
-        }
-    )
+        name, text = theme.outcome_name(record["outcome"]), _points(record)
+        traces.append(_difference(record, i, f"{name}: {text} points"))
+        notes.append(note(f"{wording.bold(name)}<br>{wording.quiet(text)}", x=1, y=i, yref="y2", xshift=8))
+        verdict = str(record.get("verdict") or "")
+        said.append(f"difference in {name.lower()} {text} points" + (f", {verdict}" if verdict else ""))
+    ends = [abs(float(r[name])) for r in changes for name in ("estimate", "conf_low", "conf_high") if pd.notna(r[name])]
+    wide = max([*ends, *[_margin(record) for record in changes]]) * 1.15 or 0.1
+    rows = {"domain": [0, top], "range": [len(changes) - 0.5, -0.5], "visible": False}
+    title = {"text": "difference at the horizon, percentage points"}
     axes = {
-        "xaxis2": {
-            **percent_axis(-wide, wide, signed=True),
-            "anchor": "y2",
-            "fixedrange": True,
-            "title": {"text": "difference at the horizon, percentage points"},
-        },
-        "yaxis2": {
-            "domain": [0, top],
-            "range": [len(changes) - 0.5, -0.5],
-            "visible": False,
-            "anchor": "x2",
-            "fixedrange": True,
-        },
-        "shapes": shapes,
+        "xaxis2": {**percent_axis(-wide, wide, signed=True), "anchor": "y2", "fixedrange": True, "title": title},
+        "yaxis2": {**rows, "anchor": "x2", "fixedrange": True},
+        "shapes": _margin_shapes(changes),
     }
     return traces, axes, notes, said
+
+
+def _margin(record: Mapping[str, Any]) -> float:
+    return float(record["margin"]) if pd.notna(record.get("margin")) else 0.0
+
+
+def _points(record: Mapping[str, Any]) -> str:
+    return wording.points_interval(*(float(record[name]) for name in ("estimate", "conf_low", "conf_high")))
+
+
+def _difference(record: Mapping[str, Any], row: int, hover: str) -> Any:
+    value, low, high = (float(record[name]) for name in ("estimate", "conf_low", "conf_high"))
+    if not (math.isfinite(low) and math.isfinite(high)):
+        low = high = value
+    tint = theme.colour(record["outcome"])
+    error = {"type": "data", "symmetric": False, "array": [high - value], "arrayminus": [value - low]}
+    error |= {"color": faint(tint, 0.5), "thickness": 4, "width": 0}
+    look = {"color": tint, "size": 10, "symbol": theme.MARKERS.get(str(record["outcome"]), "circle")}
+    place = {"x": [value], "y": [row], "xaxis": "x2", "yaxis": "y2"}
+    return go.Scatter(**place, mode="markers", marker=look, error_x=error, hovertext=[hover], hoverinfo="text")
+
+
+def _margin_shapes(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Regions that are too small to matter, and the line of no difference."""
+    below = {"layer": "below", "xref": "x2"}
+    block = {**below, "type": "rect", "yref": "y2", "fillcolor": theme.TINT, "line": {"width": 0}}
+    shapes = [
+        {**block, "x0": -_margin(record), "x1": _margin(record), "y0": i - 0.4, "y1": i + 0.4}
+        for i, record in enumerate(changes)
+    ]
+    line = {"color": theme.QUIET, "width": 1}
+    return [*shapes, {**below, "type": "line", "yref": "y2 domain", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "line": line}]
