@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -182,7 +183,7 @@ def _margin(record: Mapping[str, Any]) -> float:
 
 
 def _points(record: Mapping[str, Any]) -> str:
-    return wording.points_interval(*(float(record[name]) for name in ("estimate", "conf_low", "conf_high")))
+    return wording.points_interval(float(record["estimate"]), float(record["conf_low"]), float(record["conf_high"]))
 
 
 def _difference(record: Mapping[str, Any], row: int, hover: str) -> Any:
