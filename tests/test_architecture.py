@@ -140,7 +140,9 @@ def test_budgets(path: Path) -> None:
         doc = ast.get_docstring(node, clean=False)
         body = (node.end_lineno or 0) - node.body[0].lineno + 1 - (doc.count("\n") + 1 if doc else 0)
         assert body <= FUNCTION_LINES, f"{node.name}: {body} lines"
-        required = [a for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs) if a.arg not in ("self", "cls")]
+        required = [
+            a for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs) if a.arg not in ("self", "cls")
+        ]
         init = node.name == "__init__"
         assert init or len(required) <= PARAMETERS + 2, f"{node.name}: {len(required)} parameters"
 
@@ -161,7 +163,8 @@ def test_notebooks_define_nothing(path: Path) -> None:
 
 def test_top_level_holds_only_what_the_house_names() -> None:
     allowed = {
-        "pyproject.toml", "notebooks", "analytics", "data", "tests", "params", "README.md", "Makefile", "LICENSE", "constraints.txt",
+        "pyproject.toml", "notebooks", "analytics", "data", "tests", "params", "README.md", "Makefile", "LICENSE",
+        "constraints.txt",
     }  # fmt: skip
     generated = {"reports", "build", "dist", "winloss.egg-info"}
     found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
