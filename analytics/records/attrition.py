@@ -51,12 +51,12 @@ def attrition(
     >>> table = ibis.memtable(rows).mutate(**{c: ibis.null(k) for c, k in HISTORY_COLUMNS.items() if c not in rows})
     >>> lines = attrition(History(table=table), as_of=dt.date(2025, 3, 1), rules=OutcomeRules())
     >>> lines.loc[lines["deals"] > 0, ["rule", "deals", "remaining"]]
-                               rule  deals  remaining
-    0          deals in the history      2          2
-    2  known on or before 2025-03-01      2          2
-    3                no opening date      1          1
-    7                  deals studied      1          1
-    12                    still open      1          0
+                                 rule  deals  remaining
+    0            deals in the history      2          2
+    2   known on or before 2025-03-01      2          2
+    3                 no opening date      1          1
+    7                   deals studied      1          1
+    12                     still open      1          0
     """
     ended = _ended(history, as_of, rules, definitions)
     everything = int(history.table.deal_id.nunique().to_pyarrow().as_py())

@@ -51,7 +51,7 @@ def _parts(events: Any) -> Any:
         closed_sequence=events.sequence.argmin(events.row, where=closed & events.last_of_day),
         amount_on=events.recorded_on.argmax(events.row, where=worth),
         amount_sequence=events.sequence.argmax(events.row, where=worth),
-        n_pushes=events.pushed.sum(where=is_row).fill_null(0),
+        n_pushes=events.pushed.count(where=is_row),
         qualified_on=events.recorded_on.min(where=is_row & events.qualifies),
         opening_on=events.first_day.min(),
         opening_open=events.sequence.argmax(events.row, where=first_day & events.is_open),
@@ -73,10 +73,14 @@ def _numbered(parts: Any) -> Any:
     import ibis
 
     deal = ibis.window(group_by="deal", order_by=["spell", "revived"])
-    # A deal that only an activity revived has no row of its own since: the state that was in force stays in force.
-    before = {name: ibis._[name].lag().over(deal) for name in _CARRIED}
-    parts = parts.mutate(**{f"{name}_before": value for name, value in before.items()}, own=parts.last_on.notnull())
-    parts = parts.mutate(**{name: ibis.ifelse(parts.own, parts[name], parts[f"{name}_before"]) for name in _CARRIED})
+    parts = parts.mutate(**{f"{name}_before": ibis._[name].lag().over(deal) for name in _CARRIED})
+    # A deal that only an activity revived has no row of its own since: the state that was in force stays in force. And
+    # what a revived deal was worth is what it was worth before, unless somebody said so anew.
+    lacks = {"last": parts.last_on.isnull(), "amount": (parts.revived == 1) & parts.amount_on.isnull()}
+    own_or_before = {
+        name: ibis.ifelse(lacks[name.split("_")[0]], parts[f"{name}_before"], parts[name]) for name in _CARRIED
+    }
+    parts = parts.mutate(**own_or_before).drop(*(f"{name}_before" for name in _CARRIED))
     whole = deal.between(None, None)
     return parts.mutate(
         episode=(ibis.row_number().over(deal) + 1).cast("int64"),
@@ -87,4 +91,4 @@ def _numbered(parts: Any) -> Any:
         # The last open row of the first day: what is filled in while closing must not choose a segment.
         opening_sequence=parts.opening_open.coalesce(parts.opening_first).first().over(whole),
         born_closed=parts.opening_open.isnull().first().over(whole),
-    ).drop(*(f"{name}_before" for name in _CARRIED), "own", "opening_open", "opening_first")
+    ).drop("opening_open", "opening_first")

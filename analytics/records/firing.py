@@ -9,6 +9,8 @@ from analytics.records.contract import History
 from analytics.records.rules import INFERRED_KINDS, InferredKind, OutcomeRules
 from analytics.records.states import known_side
 
+_NEVER = dt.date(9999, 12, 31)
+
 
 def applicable_kinds(history: History, rules: OutcomeRules) -> tuple[InferredKind, ...]:
     """Which of the inferred rules that are switched on can this history answer?
@@ -60,17 +62,17 @@ def events_with_firing(rows: Any, activities: Any | None, rules: OutcomeRules, a
     events = _stretches(rows, activities)
     candidates = {"silent": _silent(events, rules), "pushed": _pushed(events, rules), "aged": _aged(events, rules)}
     spell = ibis.window(group_by=["deal", "spell"])
+    can_fire = events.open_then & events.opened_then.notnull()
     first: dict[str, Any] = {}
-    for kind, day in candidates.items():
-        in_time = (day < events.until).fill_null(True) & (day <= as_of) & events.open_then
-        first[f"{kind}_on"] = ibis.ifelse(in_time, day, ibis.null("date")).min().over(spell)
-    events = events.mutate(**first)
-    never = ibis.date(9999, 12, 31)
-    silent, pushed, aged = (events[f"{kind}_on"].fill_null(never) for kind in INFERRED_KINDS)
-    fired_on = ibis.least(silent, pushed, aged).nullif(never)
-    kind = ibis.cases((silent == fired_on, "silent"), (pushed == fired_on, "pushed"), (aged == fired_on, "aged"))
-    events = events.mutate(fired_on=fired_on, fired_kind=kind)
-    return events.mutate(revived=(events.recorded_on > events.fired_on).fill_null(False).cast("int8"))
+    for kind in (kind for kind in INFERRED_KINDS if candidates[kind] is not None):
+        day = candidates[kind]
+        in_time = can_fire & (day < events.until) & (day <= as_of)
+        first[kind] = day.min(where=in_time).over(spell)
+    events = events.mutate(**{f"{kind}_on": day for kind, day in first.items()})
+    days = {kind: events[f"{kind}_on"] for kind in first}
+    events = events.mutate(fired_on=ibis.least(*days.values()))
+    kind = ibis.cases(*((events[f"{kind}_on"] == events.fired_on, kind) for kind in days))
+    return events.mutate(fired_kind=kind, revived=(events.recorded_on > events.fired_on).fill_null(False).cast("int8"))
 
 
 def _stretches(rows: Any, activities: Any | None) -> Any:
@@ -79,7 +81,7 @@ def _stretches(rows: Any, activities: Any | None) -> Any:
 
     order = ibis.window(group_by=["deal", "spell"], order_by="row")
     rows = rows.mutate(
-        pushes=rows.pushed.sum().over(order.between(None, 0)),
+        pushes=rows.pushed.count().over(order.between(None, 0)),
         spell_day=rows.recorded_on.first().over(order),
         is_row=ibis.literal(1, type="int8"),
     )
@@ -89,8 +91,8 @@ def _stretches(rows: Any, activities: Any | None) -> Any:
     deal = ibis.window(group_by="deal", order_by=["recorded_on", "is_row", "row"])
     so_far = deal.between(None, 0)
     events = events.mutate(
-        until=events.recorded_on.lead().over(deal),
-        state=events.is_row.sum().over(so_far),
+        until=events.recorded_on.lead().over(deal).fill_null(_NEVER),
+        state=events.is_row.nullif(0).count().over(so_far),
         spell=events.spell.max().over(so_far),
         heard=events.latest.max().over(so_far),
         heard_buyer=events.latest_buyer.max().over(so_far),
@@ -121,49 +123,41 @@ def _with_activities(rows: Any, activities: Any | None) -> Any:
     return rows.union(activities.mutate(**(empty | own)).select(*rows.columns).cast(rows.schema()))
 
 
-def _silent(stretches: Any, rules: OutcomeRules) -> Any:
+def _silent(events: Any, rules: OutcomeRules) -> Any | None:
     """First day of the stretch on which nothing had been heard for `silent_days`."""
     import ibis
 
     if rules.silent_days is None:
-        return ibis.null("date")
-    anybody = _later(_plus(_later(stretches.opened_then, stretches.heard), rules.silent_days), stretches.recorded_on)
-    buyer = _later(
-        _plus(_later(stretches.opened_then, stretches.heard_buyer), rules.silent_days), stretches.recorded_on
-    )
+        return None
+    anybody = ibis.greatest(_plus(ibis.greatest(events.opened_then, events.heard), rules.silent_days), events.recorded_on)
+    heard_buyer = ibis.greatest(events.opened_then, events.heard_buyer)
+    buyer = ibis.greatest(_plus(heard_buyer, rules.silent_days), events.recorded_on, events.buyer_since)
     # Until the buyer's side is recorded anybody's activity ends a silence; from then on the buyer's only.
-    before_buyers = stretches.buyer_since.isnull() | (anybody < stretches.buyer_since)
-    return ibis.ifelse(before_buyers, anybody, _later(buyer, stretches.buyer_since))
+    return ibis.ifelse((anybody >= events.buyer_since).fill_null(False), buyer, anybody)
 
 
-def _pushed(stretches: Any, rules: OutcomeRules) -> Any:
+def _pushed(events: Any, rules: OutcomeRules) -> Any | None:
     """First day of the stretch that is past the expected close date of a deal pushed `pushed_times` times."""
     import ibis
 
     if rules.pushed_times is None:
-        return ibis.null("date")
-    overdue = _later(_later(_plus(stretches.expected_then, 1), stretches.recorded_on), stretches.opened_then)
-    often = (stretches.pushes_then >= rules.pushed_times) & stretches.expected_then.notnull()
+        return None
+    overdue = ibis.greatest(_plus(events.expected_then, 1), events.recorded_on, events.opened_then)
+    often = (events.pushes_then >= rules.pushed_times) & events.expected_then.notnull()
     return ibis.ifelse(often, overdue, ibis.null("date"))
 
 
-def _aged(stretches: Any, rules: OutcomeRules) -> Any:
+def _aged(events: Any, rules: OutcomeRules) -> Any | None:
     """First day of the stretch on which the deal is older than `older_than_days`."""
     import ibis
 
     if rules.older_than_days is None:
-        return ibis.null("date")
-    return _later(_plus(stretches.opened_then, rules.older_than_days + 1), stretches.recorded_on)
+        return None
+    return ibis.greatest(_plus(events.opened_then, rules.older_than_days + 1), events.recorded_on)
 
 
 def _plus(day: Any, days: int) -> Any:
     import ibis
 
-    return (day + ibis.interval(days=days)).cast("date")
-
-
-def _later(day: Any, other: Any) -> Any:
-    """The later of two days; `other` may be missing, `day` may not (what counts from an unknown day never fires)."""
-    import ibis
-
-    return ibis.ifelse(other > day, other, day)
+    # The engine's sum of a date and an interval is a timestamp, though ibis takes it for a date.
+    return (day.cast("timestamp") + ibis.interval(days=days)).cast("date")

@@ -57,7 +57,7 @@ def rows_in_spells(states: Any, qualifying: Any) -> Any:
     no closing. Still, every row keeps its pushes. Keeping this table narrow is what makes millions of rows cheap.
 
     Columns: deal, recorded_on, sequence, row, is_open, day_open (the state at the end of the day), last_of_day,
-    first_day (of the deal), spell, pushed, opened_on, expected, has_amount, qualifies.
+    first_day (of the deal), spell, pushed (True or nothing), opened_on, expected, has_amount, qualifies.
     """
     import ibis
 
@@ -84,12 +84,12 @@ def rows_in_spells(states: Any, qualifying: Any) -> Any:
     so_far = ibis.window(group_by="deal", order_by="row", preceding=None, following=0)
     rows = rows.mutate(
         last_of_day=rows.next_day.isnull() | (rows.next_day > rows.recorded_on),
-        spell=reopens.fill_null(False).cast("int64").sum().over(so_far) + 1,
+        spell=reopens.nullif(False).count().over(so_far) + 1,
         has_expected=rows.expected.notnull(),
     )
     promises = ibis.window(group_by=["deal", "spell", "has_expected"], order_by="row")
-    later = (rows.expected > rows.expected.lag().over(promises)).fill_null(False)
-    return rows.mutate(pushed=later.cast("int64")).drop("day_before", "open_before", "next_day", "has_expected")
+    later = rows.expected > rows.expected.lag().over(promises)
+    return rows.mutate(pushed=later.nullif(False)).drop("day_before", "open_before", "next_day", "has_expected")
 
 
 def qualifying_states(history: History, states: Any, definitions: Definitions) -> Any:
