@@ -33,7 +33,8 @@ class Cards:
 
     def html(self) -> str:
         """Return the cards as escaped HTML with inline style, which an untrusted notebook keeps."""
-        return f'<div class="wl-cards" style="{GRID}">' + "".join(card(item) for item in self.findings) + "</div>"
+        grid = GRID if len(self.findings) > 1 else GRID.replace("1100px", "720px")
+        return f'<div class="wl-cards" style="{grid}">' + "".join(card(item) for item in self.findings) + "</div>"
 
     def text(self) -> str:
         """Return the cards as plain text: [verdict] headline detail."""

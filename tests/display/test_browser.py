@@ -67,17 +67,31 @@ PROBE = """
 """
 
 
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """The browser, or a plain failure where tests must not be skipped."""
-    found = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-    )
+def browser() -> str:
+    """Path of the browser, or a plain failure where tests must not be skipped."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next((path for name in names if (path := shutil.which(name))), None)
     if found is None and os.environ.get("CI", "").lower() == "true":
         pytest.fail("CI=true, but there is no Chromium: install the package chromium, these tests must run here")
     if found is None:
         pytest.skip("there is no Chromium on this machine, so no page is opened in a real browser")
     return found
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser."""
+    return browser()
+
+
+def test_a_missing_browser_fails_in_ci_and_is_named_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="there is no Chromium"):
+        browser()
+    monkeypatch.delenv("CI")
+    with pytest.raises(pytest.skip.Exception, match="there is no Chromium"):
+        browser()
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ from analytics.estimators.result import Estimate, Listing
 
 ALL: dict[str, Callable[[], Any]] = {
     "stacked": lambda: figures.plot_stacked_incidence(incidence()),
+    "many": lambda: figures.plot_stacked_incidence(incidence(n=8300)),
     "cohorts": lambda: figures.plot_stacked_incidence(cohorts()),
     "win_rates": lambda: figures.plot_win_rates(win_rates(hostile=True)),
     "bridge": lambda: figures.plot_bridge(bridge()),
@@ -202,7 +203,7 @@ def test_a_rate_without_meaning_is_hollow_and_says_why() -> None:
     assert [trace["x"] for trace in hollow] == [[1.0]]
     assert any("61 of 61 lost" in text for text in texts(figure["layout"]["annotations"]))
     assert "not meaningful" in rendering.alt_text(figure)
-    assert "100 % (" not in rendering.alt_text(figure)
+    assert "(93–100)" not in rendering.alt_text(figure)
 
 
 def test_a_missing_interval_is_named_and_not_drawn_as_certain() -> None:
@@ -330,7 +331,8 @@ def test_attrition_counts_rows_and_deals_on_their_own_scales() -> None:
 def test_completeness_and_delay_hold_their_estimates() -> None:
     filled = drawn("completeness")
     whole = next(trace for trace in filled["data"] if trace["marker"]["symbol"] == "triangle-up")
-    assert whole["x"] == [0.0, 0.62, 0.97, 1.0]
+    assert whole["x"] == [0.0, 0.62, 0.97]
+    assert "Filled in every deal, and not drawn: Segment." in filled["layout"]["meta"]["caption"]
     lines = [trace for trace in drawn("delay")["data"] if trace.get("hovertemplate")]
     assert [trace["line"]["dash"] for trace in lines] == ["solid", "dash", "dot"]
     first = recording_delay().at(outcome="lost", time=0).iloc[0]

@@ -40,7 +40,8 @@ def plot_completeness(
     whole = frame[frame["outcome"] == "all"].sort_values("estimate", kind="stable", na_position="first")
     rows, said = [], []
     outcomes = theme.in_order(set(frame["outcome"]) - {"all"})
-    for record in records(whole):
+    lines = [record for record in records(whole) if record["n_event"] != record["n_risk"]] or records(whole)
+    for record in lines:
         group = frame[frame["field"] == record["field"]].set_index("outcome")
         n = float(record["n_risk"])
         dots = [_filled(group.loc[o], o, 4 - 9 * k) for k, o in enumerate(outcomes) if o in group.index]
@@ -59,6 +60,10 @@ def plot_completeness(
         if key
         else wording.provenance(completeness.meta)
     )
+    filled = [str(r.get("label") or r["field"]) for r in records(whole) if r["n_event"] == r["n_risk"]]
+    if filled and len(lines) < len(whole):
+        caption += f" Filled in every deal, and not drawn: {', '.join(filled)}."
+        said.append(f"filled in every deal: {', '.join(filled)}")
     words = Words(title, subtitle, caption, f"{title}. {listed(said)}.")
     return dot_rows(rows, words, Columns(characters=26, left=190, right=166))
 

@@ -48,6 +48,8 @@ def plot_stacked_incidence(
     """
     stacks = strata_of(incidence)
     caption = wording.provenance(incidence.meta)
+    if "bound_low" in incidence.frame.columns:
+        caption += " Some outcomes are unknown: the intervals hold every way of counting them."
     if len(stacks) == 1:
         return _single(stacks[0], title, subtitle, caption)
     return multiples(stacks, title, subtitle, caption)
@@ -85,8 +87,9 @@ def _single(stack: Stack, title: str, subtitle: str, caption: str) -> go.Figure:
     level = "The bars at the right edge are the intervals of each band's thickness on the last day."
     remark = f" {wording.sentence(stack.remark)}" if stack.remark else ""
     words = Words(title, subtitle, f"{caption} {level}{remark}", f"{title}. {said(stack)}.")
-    space = Space(PLOT, left=46, right=120, bottom=72, top=10, widest=760)
+    more = 22 if wording.decimals(stack.n) else 0  # pixels that a decimal takes in the labels
+    space = Space(PLOT, left=46, right=120 + more, bottom=72, top=10, widest=760)
     shorter = [{**item, "text": item["text"].split(":")[0]} if item["text"] == AT_RISK else item for item in notes]
-    narrow = {"margin.l": 42, "margin.r": 108, "annotations": shorter}
+    narrow = {"margin.l": 42, "margin.r": 108 + more, "annotations": shorter}
     traces = [*areas(stack), *whiskers(stack, stack.last)]
     return sheet(traces, layout, words, space, narrow)

@@ -77,8 +77,8 @@ def plot_two_periods(
         said += texts
     words = Words(title, f"Solid: {names[0]}; dashed: {names[1]}", _caption(now, change), f"{title}. {listed(said)}.")
     bottom = 40 if differences else 0
-    space = Space(height, left=46, right=132, bottom=bottom, top=10, widest=760)
-    return sheet(traces, layout, words, space, {"margin.l": 42, "margin.r": 140})
+    space = Space(height, left=46, right=146, bottom=bottom, top=10, widest=760)
+    return sheet(traces, layout, words, space, {"margin.l": 42, "margin.r": 142})
 
 
 def _caption(now: Estimate, change: Estimate | None) -> str:

@@ -73,12 +73,14 @@ def plot_win_rates(
         label = _text(record, "label") or str(record["definition"])
         under = _note(record, _text(record, "denominator"), _bounds(record))
         dot = _dot(record, label, n, hollow=hollow)
-        value = _figure(record, n) if not hollow else f"{wording.percent(dot.value, n)}*"
-        rows.append(Row(label, (dot,), value, _size(record, "n_risk"), under))
-        said.append(f"{label}: {value}, {_size(record, 'n_risk')}{' (not meaningful)' if hollow else ''}")
+        value, size = _figure(record, n), _size(record, "n_risk")
+        if hollow:
+            value, size = "not meaningful", f"{wording.percent(dot.value, n)}, {size}"
+        rows.append(Row(label, (dot,), value, size, under))
+        said.append(f"{label}: {value}, {size}")
     caption = wording.provenance(rates.meta)
     if any(dot.hollow for row in rows for dot in row.dots):
-        caption += " * Hollow: not meaningful, for the reason beside it."
+        caption += " Hollow: not meaningful, for the reason beside it."
     alt = f"{title}. {listed(said)}."
     return dot_rows(rows, Words(title, subtitle, caption, alt), Columns(characters=40, left=280))
 
@@ -171,7 +173,9 @@ def plot_no_decision_range(
         said.append(f"{label}: {_figure(record, n)}")
     known = [float(r["estimate"]) for r in found if math.isfinite(float(r["estimate"]))]
     band = _band(min(known), max(known)) if len(known) > 1 else []
-    if known and not subtitle:
+    if len(known) == 1 and not subtitle:
+        subtitle = "As declared; no rule that would infer it is set"
+    elif known and not subtitle:
         subtitle = f"From {wording.percent(min(known))} to {wording.percent(max(known))}, by the rule that ends a deal"
     words = Words(title, subtitle, wording.provenance(estimate.meta), f"{title}. {listed(said)}.")
     return dot_rows(rows, words, Columns(characters=36, left=260), band)
@@ -212,8 +216,9 @@ def plot_value_weighted(
             record = {**record, "note": ""}
         name, n = theme.outcome_name(outcome), _number(record, "n_deals")
         dots, in_deals = _two_dots(record, beside.get(outcome), outcome, n)
-        rows.append(Row(name, dots, _figure(record, n), in_deals, _note(record)))
-        said.append(f"{name}: {_figure(record, n)} by amount, {in_deals}")
+        value = _figure(record, n) if not dots[0].hollow else "not meaningful"
+        rows.append(Row(name, dots, value, in_deals, _note(record)))
+        said.append(f"{name}: {value} by amount, {in_deals}")
     share = _number(records(estimate.frame)[0], "largest_deal_share") if len(estimate.frame) else math.nan
     if math.isfinite(share) and not subtitle:
         largest = wording.percent(share, 2000)
