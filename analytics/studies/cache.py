@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ import analytics.records
 from analytics.estimators.result import SCHEMA_VERSION
 from analytics.records.contract import HISTORY_COLUMNS, SIDE_TABLES, History, SourceFile
 from analytics.records.engine import connect
+from analytics.records.errors import InputError
+from analytics.studies.places import CACHE_VARIABLE
 from analytics.studies.store import write_frame, write_json
 
 
@@ -49,7 +51,9 @@ def cached_frame(folder: Path, key: str, compute: Callable[[], pd.DataFrame]) ->
     """
     path = folder / f"{key}.parquet"
     if not path.is_file():
-        write_frame(path, compute())
+        frame = compute()
+        with _writable(folder):
+            write_frame(path, frame)
     return pd.read_parquet(path)
 
 
@@ -115,7 +119,8 @@ def cached_history(folder: Path, key: str, read: Callable[[], History]) -> Cache
     place = folder / f"{key}.history"
     if not (place / "facts.json").is_file():
         history = read()
-        keep_history(place, history)
+        with _writable(folder):
+            keep_history(place, history)
         history.table.get_backend().disconnect()
     return CachedHistory(place, json.loads((place / "facts.json").read_text(encoding="utf-8")))
 
@@ -144,6 +149,16 @@ def keep_history(place: Path, history: History) -> None:
             os.rename(part, place)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError:
+        raise InputError(
+            "the cache cannot be written here", file=folder.name, action=f"Set {CACHE_VARIABLE} to a folder of your own"
+        ) from None
 
 
 def _day(text: str | None) -> dt.date | None:

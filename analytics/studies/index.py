@@ -12,6 +12,9 @@ from analytics.studies import store
 from analytics.studies.notebook_cell import Notebook
 from analytics.studies.study import Study
 
+CARDS = "findings"
+"""The name under which a notebook saves the findings that belong on the front page."""
+
 
 def index_of(study: Study, run: Path, notebooks: Sequence[Notebook]) -> str:
     """Write the index: whose quarter, as of when, what was found, and a link to every page of one run.
@@ -38,8 +41,14 @@ def index_of(study: Study, run: Path, notebooks: Sequence[Notebook]) -> str:
         question="Every rejected row with its file, line, reason and values; parameters, hashes, versions.",
         downloads=(("rejected rows (CSV)", f"{base}/rejects.csv"), ("the run (JSON)", f"{base}/run.json")),
     )  # fmt: skip
-    title = f"{study.title}, {study.quarter.name}"
-    return index_page(title=title, subtitle=subtitle(study), studies=[*links, record], facts=facts(study))
+    cards = [finding for notebook in notebooks for finding in fixed_findings(run / "estimates" / notebook.name)]
+    return index_page(
+        title=f"{study.title}, {study.quarter.name}",
+        subtitle=subtitle(study),
+        studies=[*links, record],
+        findings=cards,
+        facts=facts(study),
+    )
 
 
 def subtitle(study: Study) -> str:
@@ -79,20 +88,23 @@ def _link(notebook: Notebook, base: str, run: Path) -> StudyLink:
     if (run / "estimates" / name).is_dir():
         downloads.insert(1, ("numbers", f"{base}/estimates/{name}/"))
     return StudyLink(
-        notebook.title, f"{base}/{name}.html", findings=found_in(run / "estimates" / name), downloads=tuple(downloads)
+        notebook.title,
+        f"{base}/{name}.html",
+        findings=single_findings(run / "estimates" / name),
+        downloads=tuple(downloads),
     )
 
 
-def found_in(folder: Path) -> tuple[Finding, ...]:
-    """Read the findings that a notebook saved, in the order of their names."""
-    found: list[Finding] = []
-    for name in store.names(folder):
-        result = store.read(folder, name)
-        if isinstance(result, Finding):
-            found.append(result)
-        elif isinstance(result, tuple):
-            found += result
-    return tuple(found)
+def fixed_findings(folder: Path) -> tuple[Finding, ...]:
+    """Read the cards of a notebook: what it saved under the name `findings`."""
+    found = store.read(folder, CARDS) if CARDS in store.names(folder) else ()
+    return found if isinstance(found, tuple) else ()
+
+
+def single_findings(folder: Path) -> tuple[Finding, ...]:
+    """Read the findings that a notebook saved one by one, in the order of their names."""
+    results = (store.read(folder, name) for name in store.names(folder))
+    return tuple(result for result in results if isinstance(result, Finding))
 
 
 def _day(day: dt.date) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,17 @@ START = "00_start"
 
 @dataclass(frozen=True)
 class Notebook:
-    """A notebook of the suite: where it is, its title, and the names in its parameters cell."""
+    """A notebook of the suite: where it is, its title, the names in its parameters cell and their defaults there."""
 
     path: Path
     title: str
-    parameters: tuple[str, ...]
+    defaults: Mapping[str, Any]
     code_cells: int
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names in the parameters cell, in order."""
+        return tuple(self.defaults)
 
     @property
     def name(self) -> str:
@@ -109,18 +114,31 @@ def check_parameters(notebooks: Iterable[Notebook], keys: Iterable[str], *, file
                 )
 
 
-def _assigned(source: str, path: Path) -> tuple[str, ...]:
+def _assigned(source: str, path: Path) -> dict[str, Any]:
+    """Names and defaults; a default that is no plain value is kept as its text."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
         raise InputError("its parameters cell is not Python", file=path.name) from None
-    names: list[str] = []
+    defaults: dict[str, Any] = {}
     for node in tree.body:
-        targets = (
-            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        )
-        names += [target.id for target in targets if isinstance(target, ast.Name)]
-    return tuple(names)
+        if isinstance(node, ast.Assign):
+            targets: list[ast.expr] = node.targets
+        elif isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        else:
+            continue
+        for target in targets:
+            if isinstance(target, ast.Name):
+                defaults[target.id] = _plain_value(node.value)
+    return defaults
+
+
+def _plain_value(value: ast.expr | None) -> Any:
+    try:
+        return None if value is None else ast.literal_eval(value)
+    except ValueError:
+        return ast.unparse(value) if value is not None else None
 
 
 def _title(cells: list[dict[str, Any]], path: Path) -> str:

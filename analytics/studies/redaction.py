@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,7 @@ def secrets_in(texts: Iterable[str]) -> tuple[str, ...]:
     """
     found = {part for text in texts for match in _PASSWORD.findall(text) for part in match if part}
     both = found | {unquote(part) for part in found}
+    both |= {json.dumps(part, ensure_ascii=False)[1:-1] for part in both}  # as it stands in a notebook's JSON
     return tuple(
         sorted((part for part in both if len(part) >= _SHORTEST and part != "***"), key=lambda part: (-len(part), part))
     )

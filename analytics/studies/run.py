@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -129,10 +129,13 @@ def run_study(params: Path | str, options: Options = Options()) -> Result:
             run.record(INPUT, message=str(problem))
             raise
         except KeyboardInterrupt:
-            run.record(STOPPED, message="stopped before it was done")
+            with contextlib.suppress(OSError):
+                run.record(STOPPED, message="stopped before it was done")
             raise
         except Exception as error:
-            run.record(FAILED, message=f"{type(error).__name__}: {error}")
+            # On a full disk this cannot be written either, and what went wrong first is what should be said.
+            with contextlib.suppress(OSError):
+                run.record(FAILED, message=f"{type(error).__name__}: {error}")
             raise
         finally:
             for left in run.folder.glob(".*"):
@@ -224,7 +227,7 @@ def _line(notebook: Notebook, outcome: Outcome | None) -> dict[str, Any]:
     return line | ({"message": outcome.message} if outcome.message else {})
 
 
-@contextmanager
+@contextlib.contextmanager
 def _stoppable() -> Iterator[None]:
     """Let a TERM or HUP signal stop the run the way Ctrl-C does."""
 

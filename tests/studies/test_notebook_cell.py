@@ -9,7 +9,9 @@ import pytest
 
 from analytics.records.errors import InputError
 from analytics.studies.notebook_cell import check_parameters, find_notebooks, read_notebook
-from analytics.studies.params import QUARTER_KEYS
+from analytics.studies.params import QUARTER_KEYS, load_quarter
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_names_are_read_whatever_their_annotation(rewritten: Callable[..., Path]) -> None:
@@ -17,6 +19,7 @@ def test_names_are_read_whatever_their_annotation(rewritten: Callable[..., Path]
         "1 + 1", parameters='company = "a"\nas_of: "Optional[str]" = None  # help\nn: int | None = 3\nprint(n)'
     )
     assert read_notebook(path).parameters == ("company", "as_of", "n")
+    assert read_notebook(path).defaults == {"company": "a", "as_of": None, "n": 3}
 
 
 def test_a_run_takes_notebooks_by_name_in_order_and_leaves_the_start_page(acme: Path) -> None:
@@ -62,3 +65,10 @@ def test_an_empty_folder_and_a_broken_file_are_sentences(acme: Path, tmp_path: P
     (acme / "notebooks" / "02_size.ipynb").write_text("not json")
     with pytest.raises(InputError, match=r"02_size\.ipynb: is not a notebook"):
         find_notebooks(acme / "notebooks")
+
+
+def test_the_defaults_of_every_notebook_are_the_demo_quarter() -> None:
+    """JupyterLab opens the same study that `winloss run` and `papermill -f` take from the file."""
+    expected = load_quarter(ROOT / "params" / "demo-2025Q4.yaml").as_parameters()
+    for notebook in find_notebooks(ROOT / "notebooks"):
+        assert notebook.defaults == expected, notebook.name

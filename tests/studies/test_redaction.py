@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from analytics.studies.redaction import hidden, hidden_in, known_secrets, secrets_in
@@ -24,6 +26,12 @@ def test_passwords_are_found_and_hidden_wherever_they_stand(url: str, password: 
 def test_an_address_without_a_password_is_left_alone() -> None:
     for text in ("see https://example.org/a?b=c", "sqlite:///crm.db", "at 10:30 mail ana@example.org"):
         assert hidden(text, secrets_in([text])) == text
+
+
+def test_a_password_is_hidden_in_json_too() -> None:
+    secrets = secrets_in(["postgres://ana:qu%22o%5Cte@db/crm"])
+    assert 'qu"o\\te' in secrets
+    assert hidden(json.dumps(['qu"o\\te']), secrets) == '["***"]'
 
 
 def test_a_short_password_is_hidden_in_its_address_without_garbling_the_text() -> None:

@@ -186,6 +186,17 @@ def test_a_notebook_that_fails_says_so_and_replaces_nothing(
     assert not list(newest(acme).glob(".*"))
 
 
+def test_an_input_error_in_a_notebook_is_one_sentence_there_too(acme: Path, rewritten: Callable[..., Path]) -> None:
+    rewritten("from analytics import open_study", MISTAKE)
+    assert winloss(acme, "--only", "size").exit_code == 2
+    cells = nbformat.read(newest(acme) / "02_size.failed.ipynb", as_version=4).cells
+    errors = [output for cell in cells for output in cell.get("outputs", []) if output.output_type == "error"]
+    assert len(errors) == 1
+    assert "\n".join(errors[0].traceback) == (
+        "InputError: there is no column 'regoin' to split deals by. did you mean 'region'?."
+    )
+
+
 def test_one_failing_notebook_does_not_stop_the_others(acme: Path, rewritten: Callable[..., Path]) -> None:
     rewritten("1 / 0")
     result = winloss(acme)
