@@ -28,9 +28,6 @@ FIRST_SEED = 7_000_001
 LATE_RECORDS_DAYS = 400
 """After the horizon: long enough for every closing before it to have been recorded."""
 
-VERSION = 1
-"""Part of the cache key: raise it whenever the simulator or this module gives other numbers."""
-
 
 def followed_truth(
     config: SimulationConfig,
@@ -56,7 +53,7 @@ def followed_truth(
     n_deals : int
         Deals to simulate, in scope or not; the default is a million.
     cache : pathlib.Path, optional
-        A folder that keeps results by their configuration.
+        A folder that keeps results by their configuration, and by the simulator's own text.
 
     Returns
     -------
@@ -76,7 +73,7 @@ def followed_truth(
     >>> truth["outcome"].unique().tolist(), bool(truth["estimate"].between(0, 1).all())
     (['won', 'lost', 'no_decision'], True)
     """
-    key = [config.model_dump_json(), rules.model_dump_json(), horizon_days, at_pace_of, n_deals, CHUNK, VERSION]
+    key = [config.model_dump_json(), rules.model_dump_json(), horizon_days, at_pace_of, n_deals, CHUNK, _program()]
     place = cache / f"truth-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]}.parquet" if cache else None
     if place is not None and place.is_file():
         return pd.read_parquet(place)
@@ -100,6 +97,14 @@ def followed_truth(
     if place is not None:
         _store(table, place)
     return table
+
+
+def _program() -> str:
+    """Return a hash of the simulator's modules, so that no other simulator's truth is taken from a cache."""
+    digest = hashlib.sha256()
+    for module in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(module.read_bytes())
+    return digest.hexdigest()
 
 
 def _store(table: pd.DataFrame, place: Path) -> None:

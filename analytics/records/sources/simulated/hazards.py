@@ -114,6 +114,8 @@ def lives(model: Hazards, opened: Ints, factors: Floats, draws: Draws) -> tuple[
             # The dead stay in the arrays with hazard 0 for a while: moving the living every day would cost more.
             goes_on = cause[alive] < 0
             alive, day, factor = alive[goes_on], day[goes_on], factor[goes_on]
+            if not len(alive):
+                break
         daily = model.baseline[age] * model.calendar
         total = np.einsum("ij,ij->i", daily[day], factor)
         draw = draws.uniform(len(alive))
