@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import html
 import math
+import re
 import textwrap
 
 from analytics.display.theme import QUIET
@@ -124,17 +125,20 @@ def safe(value: object, limit: int = 90) -> str:
     >>> safe('<b>R&D</b>')
     '&lt;b&gt;R&amp;D&lt;/b&gt;'
     """
-    text = " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+    text = _one_line("".join(c if c.isprintable() or c == "\u00a0" else " " for c in str(value)))
     if len(text) > limit:
         text = text[: limit - 1].rstrip() + "…"
     return html.escape(text, quote=False).replace("$", "&#36;").replace("%{", "%&#123;")
 
 
+def _one_line(text: str) -> str:
+    """Join the words of a text with single spaces; spaces that must not break stay."""
+    return " ".join(word for word in re.split(r"[ \t\n\r\f\v\u2028\u2029]+", text) if word)
+
+
 def wrapped(value: object, width: int, lines: int = 3) -> list[str]:
     """Break a text into at most `lines` escaped lines of `width` characters; what does not fit ends in an ellipsis."""
-    parts = textwrap.wrap(
-        " ".join(str(value).split()), width, max_lines=lines, placeholder=" …", break_on_hyphens=False
-    )
+    parts = textwrap.wrap(_one_line(str(value)), width, max_lines=lines, placeholder=" …", break_on_hyphens=False)
     return [safe(part, limit=width + 2) for part in parts] or [""]
 
 
@@ -156,7 +160,7 @@ def sizes(meta: Meta, noun: str = "deals") -> str:
 
 def provenance(meta: Meta, *, definition: str = "") -> str:
     """Write the caption of a figure: definition, interval, n, as-of date, and whether the past was reconstructed."""
-    level = f"{100 * meta.conf_level:.3g} % intervals" + (f" ({meta.interval})" if meta.interval else "")
+    level = f"{100 * meta.conf_level:.3g}\u00a0% intervals" + (f" ({meta.interval})" if meta.interval else "")
     level += f", clustered by {meta.cluster.replace('_id', '')}" if meta.cluster else ""
     facts = [sentence(definition or meta.estimand), sentence(level)]
     facts.append(f"{sizes(meta)}{', as of ' + day(meta.as_of) if meta.as_of else ''}.")

@@ -94,7 +94,7 @@ def test_captions_of_estimates_state_n_and_the_as_of_date(name: str) -> None:
     caption = drawn(name)["layout"]["meta"]["caption"]
     assert "n = " in caption
     assert "as of 31 January 2026" in caption
-    assert "95 % intervals" in caption
+    assert "95\u00a0% intervals" in caption
 
 
 @pytest.mark.parametrize("name", ["win_rates", "mix", "segments", "attrition"])
@@ -314,7 +314,7 @@ def test_value_weighted_shows_the_counts_with_their_interval_where_given() -> No
     hollow = [trace for trace in figure["data"] if trace["marker"]["color"] == theme.PAPER]
     assert sorted(x for trace in hollow for x in trace["x"]) == [0.17, 0.21, 0.3, 0.32]
     assert all(trace["error_x"]["array"] == [near(0.05)] for trace in hollow)
-    assert any("8.4 %" in text for text in texts(figure["layout"]["title"]))
+    assert any("8.4\u00a0%" in text for text in texts(figure["layout"]["title"]))
 
 
 def test_attrition_counts_rows_and_deals_on_their_own_scales() -> None:
