@@ -46,7 +46,7 @@ def percent(share: float, digits: int = 0) -> str:
     >>> percent(0.3215), percent(0.3215, 1)
     ('32 %', '32.1 %')
     """
-    return minus(f"{100 * share:.{digits}f} %")
+    return minus(f"{100 * share:.{digits}f}") + " %"
 
 
 def share_with_interval(share: float, low: float, high: float, n: float) -> str:
@@ -79,6 +79,18 @@ def points(change: float, digits: int = 0, *, plus: bool = False) -> str:
     return minus(text)
 
 
+def in_points(change: float, digits: int = 0, *, plus: bool = False) -> str:
+    """Write a difference of shares in points, with the word.
+
+    Examples
+    --------
+    >>> in_points(-0.01), in_points(0.025, 1, plus=True)
+    ('−1 point', '+2.5 points')
+    """
+    text = points(change, digits, plus=plus)
+    return f"{text} {'point' if text.lstrip('+−') in ('1', '1.0') else 'points'}"
+
+
 def change_with_interval(change: float, low: float, high: float, n: float) -> str:
     """Write a difference in points with its interval: "−3 points (−10 to +4)".
 
@@ -88,11 +100,10 @@ def change_with_interval(change: float, low: float, high: float, n: float) -> st
     '−3 points (−10 to +4)'
     """
     digits = decimals(n, low, high)
-    word = "point" if points(change, digits).lstrip("−") in ("1", "1.0") else "points"
+    said = in_points(change, digits, plus=True)
     if math.isnan(low) or math.isnan(high):
-        return f"{points(change, digits, plus=True)} {word} (no interval)"
-    limits = f"{points(low, digits, plus=True)} to {points(high, digits, plus=True)}"
-    return f"{points(change, digits, plus=True)} {word} ({limits})"
+        return f"{said} (no interval)"
+    return f"{said} ({points(low, digits, plus=True)} to {points(high, digits, plus=True)})"
 
 
 def count(n: float, singular: str, plural: str | None = None) -> str:

@@ -46,7 +46,7 @@ levels = st.lists(
 
 
 @given(levels, st.floats(-1, 1))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_parts_add_up_whatever_appears_or_vanishes(rows: list[tuple], centre: float) -> None:
     a, b, r1, r2 = (np.array([row[i] for row in rows]) for i in range(4))
     kind = np.array([row[4] for row in rows])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import betabinom, chi2
 
-from analytics.estimators.shrinkage import beta_binomial, effective_counts, shrink, spread_between
+from analytics.estimators.shrinkage import (
+    _beta_limits,
+    _derivatives,
+    _posterior,
+    beta_binomial,
+    effective_counts,
+    shrink,
+    spread_between,
+)
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
@@ -47,8 +56,26 @@ def test_no_other_parameters_are_likelier(reps: pd.DataFrame) -> None:
         assert other < fit.loglik
 
 
+def test_one_step_from_rs_parameters_arrives_at_ours(golden: dict, reps: pd.DataFrame) -> None:
+    """What separates the two fits is where R stopped: a Newton step from its parameters lands on ours."""
+    x, n = reps["won"].to_numpy(float), reps["n"].to_numpy(float)
+    fit = beta_binomial(x, n)
+    start = np.array([np.log(golden["mu"] / (1 - golden["mu"])), np.log(1 / (golden["alpha"] + golden["beta"]))])
+    gradient, hessian = _derivatives(start, x, n)
+    landed = start - np.linalg.solve(hessian, gradient)
+    ours = np.array([np.log(fit.mu / (1 - fit.mu)), np.log(1 / (fit.alpha + fit.beta))])
+    np.testing.assert_allclose(landed, ours, atol=1e-11)
+
+
 def test_posterior_is_that_of_r(golden: dict, reps: pd.DataFrame) -> None:
-    frame, _, status = shrink(reps["won"], reps["n"], widen=False)
+    """At R's own parameters the posterior is R's to the last digits; at ours as close as the fits are."""
+    x, n = reps["won"].to_numpy(float), reps["n"].to_numpy(float)
+    fitted = replace(beta_binomial(x, n), mu=golden["mu"], alpha=golden["alpha"], beta=golden["beta"])
+    mean, variance = _posterior(fitted, x, n, False)
+    low, high = _beta_limits(mean, variance, 0.95)
+    for found, key in ((mean, "posterior_mean"), (low, "lower"), (high, "upper")):
+        np.testing.assert_allclose(found, golden[key], atol=1e-12)
+    frame, _, status = shrink(x, n, widen=False)
     assert status == "shrunken"
     for column, key in (("estimate", "posterior_mean"), ("conf_low", "lower"), ("conf_high", "upper")):
         np.testing.assert_allclose(frame[column], golden[key], atol=2e-8)

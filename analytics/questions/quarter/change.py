@@ -20,6 +20,7 @@ from analytics.questions.quarter.pace import (
     at_risk_in,
     has_accounts,
     last_day,
+    late_start,
     not_studied,
     reach,
 )  # fmt: skip
@@ -120,6 +121,7 @@ def against(
                 notes.append(f"{other.name}, {view}: no deal was at risk in one of the two quarters.")
                 continue
             age = min(reach(now, horizon_days), reach(then, horizon_days))
+            notes += [f"{name}: {text}" for name, text in _late((quarter, now), (other, then)) if text not in notes]
             table = incidence_change(Pace(then), Pace(now), horizon_days=age, resampling=resampling)
             table = table[table["outcome"].isin(OUTCOMES)]
             sizes = {"n_deals_now": len(now), "n_deals_then": len(then), "n_accounts": _accounts(now, then)}
@@ -133,6 +135,10 @@ def against(
     keys = ("compared_to", "view", "outcome")
     meta = _meta("difference of period incidence at the horizon, now − then", keys, now, resampling, " ".join(notes))
     return Estimate(frame, meta)
+
+
+def _late(*sides: tuple[Quarter, pd.DataFrame]) -> list[tuple[str, str]]:
+    return [(quarter.name, late_start(deals)) for quarter, deals in sides if late_start(deals)]
 
 
 def earlier(

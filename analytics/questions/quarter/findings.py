@@ -16,6 +16,7 @@ from analytics.estimators.sentences import (
     change_with_interval,
     count,
     decimals,
+    in_points,
     outcome_words,
     percent,
     points,
@@ -165,8 +166,8 @@ def _against(quarter: Quarter, changes: Answer) -> Finding:
     )
     sizes = f"{won['n_deals_now']:,.0f} and {won['n_deals_then']:,.0f} deals"
     smallest = (
-        f"With these numbers only a change beyond {points(won['smallest_reliable_change'], digits)} points would "
-        f"reliably show as large enough to matter (more than {points(won['margin'], 1)} points)."
+        f"With these numbers only a change beyond {in_points(won['smallest_reliable_change'], digits)} would "
+        f"reliably show as large enough to matter (more than {in_points(won['margin'], 1)})."
     )
     needed = smallest if won["std_error"] > 0 else ""
     detail = f"{_change(won, n)}, {sizes}, {view}. {needed} {_others(frame, first, view)}"
@@ -216,8 +217,8 @@ def _made_of(quarter: Quarter, answers: Answers) -> Finding:
     names = {part: words.format(segment=segment) for part, words in PART_NAMES.items() if part in parts}
     rounded = {part: points(float(parts[part]["estimate"]), digits, plus=True) for part in names}
     listed = [f"{rounded[part]} from {words}" for part, words in names.items() if rounded[part].strip("0.")]
-    change = points(float(total["estimate"]), digits, plus=True)
-    headline = f"Against {first} {change} points: {', '.join(listed) or 'no part of it stands out'}."
+    change = in_points(float(total["estimate"]), digits, plus=True)
+    headline = f"Against {first} {change}: {', '.join(listed) or 'no part of it stands out'}."
     figures = ", ".join(f"{words} {_change(parts[part], n)}" for part, words in names.items())
     uncertain = not (float(total["conf_low"]) > 0 or float(total["conf_high"]) < 0)
     tail = "The total is uncertain, so no share of it is given." if uncertain else ""
@@ -272,8 +273,8 @@ def _not_told(answers: Answers) -> Finding:
             headline = f"Whether more or fewer deals are {what} than in {widest['compared_to']} cannot be told."
             detail = f"{_change(widest, n)}."
             if _number(widest["smallest_reliable_change"]) > 0:
-                least = points(widest["smallest_reliable_change"], 0)
-                detail = f"{_change(widest, n)}; only a change beyond {least} points would reliably show."
+                least = in_points(widest["smallest_reliable_change"])
+                detail = f"{_change(widest, n)}; only a change beyond {least} would reliably show."
             detail += f" {count(len(open_), 'comparison')} of {len(frame[frame['view'] == THEN])} could not be told."
             keys = tuple((key, str(widest[key])) for key in ("compared_to", "view", "outcome"))
             return Finding("not_told", headline, detail, "cannot tell", "against", keys)

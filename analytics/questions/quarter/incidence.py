@@ -13,7 +13,15 @@ from analytics.estimators.counts import RiskTable
 from analytics.estimators.decomposition import level_of
 from analytics.estimators.incidence import cumulative_incidence, survival
 from analytics.estimators.result import Estimate, Finding, Meta
-from analytics.questions.quarter.pace import at_risk_in, counted, last_day, not_studied, reach, thin_ages
+from analytics.questions.quarter.pace import (
+    at_risk_in,
+    counted,
+    last_day,
+    late_start,
+    not_studied,
+    reach,
+    thin_ages,
+)
 from analytics.records.calendar import Quarter
 from analytics.records.period import restrict_to_period
 
@@ -224,7 +232,7 @@ def _ages(watched: pd.DataFrame, horizon_days: int, by: Sequence[str]) -> pd.Dat
     rows = []
     for values, group in groups:
         age = reach(group, horizon_days)
-        notes = [thin_ages(group, age)]
+        notes = [late_start(group), thin_ages(group, age)]
         if age < horizon_days:
             notes.insert(0, f"The pace is known up to {age} days, not to {horizon_days}.")
         note = " ".join(text for text in notes if text)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from analytics.estimators.contrasts import RELIABLY
 from analytics.estimators.result import Estimate, Finding
-from analytics.estimators.sentences import count, money, percent, points, share_with_interval, sized
+from analytics.estimators.sentences import count, in_points, money, percent, share_with_interval, sized
 from analytics.questions.quarter.amounts import RULE_WORDS
 from analytics.questions.quarter.change import THEN
 from analytics.questions.quarter.findings import Answers
@@ -87,11 +87,11 @@ def _more_deals(answers: Answers) -> Iterator[Finding]:
         times = (RELIABLY * error / margin) ** 2
         if times <= 1.5:
             continue
-        least, wanted = points(row["smallest_reliable_change"], 0), points(2 * margin, 0)
-        headline = f"Compare longer spans: a quarter is too short to show a change of {wanted} points."
+        least, wanted = in_points(row["smallest_reliable_change"]), in_points(2 * margin)
+        headline = f"Compare longer spans: a quarter is too short to show a change of {wanted}."
         sizes = f"{row['n_deals_now']:,.0f} and {row['n_deals_then']:,.0f} deals"
         detail = (
-            f"With {sizes}, only a change beyond {least} points would reliably show; for {wanted} points about "
+            f"With {sizes}, only a change beyond {least} would reliably show; for {wanted} about "
             f"{times:.0f} times as many deals are needed."
         )
         keys = (("compared_to", str(row["compared_to"])), ("view", THEN), ("outcome", "won"))

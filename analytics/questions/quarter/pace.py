@@ -64,10 +64,30 @@ def at_risk_in(
         return deals.iloc[:0].assign(opened_in_period=pd.Series(dtype=bool))
     watched = restrict_to_period(deals, start=quarter.start, end=end)
     if horizon_days is not None:
-        watched = watched[watched["entry"] < horizon_days].reset_index(drop=True)
-        outcome = watched["outcome"].astype(object).mask(watched["exit"] > horizon_days, "open")
-        watched = watched.assign(outcome=outcome, exit=watched["exit"].clip(upper=horizon_days))
+        watched = within(watched, horizon_days)
     return watched.assign(opened_in_period=pd.to_datetime(watched["opened_on"]) >= pd.Timestamp(quarter.start))
+
+
+def within(watched: pd.DataFrame, age: int) -> pd.DataFrame:
+    """Give the deals that were watched at some age up to `age`, watched no further.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"entry": [-1, 9], "exit": [12, 20], "outcome": ["won", "lost"]})
+    >>> within(deals, 5).values.tolist()
+    [[-1, 5, 'open']]
+    """
+    young = watched[watched["entry"] < age].reset_index(drop=True)
+    outcome = young["outcome"].astype(object).mask(young["exit"] > age, "open")
+    return young.assign(outcome=outcome, exit=young["exit"].clip(upper=age))
+
+
+def late_start(watched: pd.DataFrame) -> str:
+    """Say from which age on the pace is known where nobody was younger; empty where somebody was."""
+    first = int(watched["entry"].min()) + 1
+    if first <= 0:
+        return ""
+    return f"No deal was younger than {first} days: shares are of deals that reached that age."
 
 
 def has_accounts(deals: pd.DataFrame) -> bool:

@@ -17,7 +17,15 @@ from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import percent, points
 from analytics.estimators.shrinkage import FEWEST_GROUPS, effective_counts, shrink, spread_between
 from analytics.questions.quarter.incidence import at_horizon, nobody_at_risk
-from analytics.questions.quarter.pace import SMALLEST_CELL, at_risk_in, last_day, not_studied, reach
+from analytics.questions.quarter.pace import (
+    SMALLEST_CELL,
+    at_risk_in,
+    has_accounts,
+    last_day,
+    not_studied,
+    reach,
+    within,
+)
 from analytics.records.calendar import Quarter
 from analytics.records.errors import InputError, nearest
 
@@ -85,7 +93,7 @@ def segments(
             notes.append(f"{column}: read at {age} days, as far as the pace of its levels is known.")
         tables.append(_one_segment(watched, column, age, resampling))
     frame = pd.concat([table[COLUMNS] for table in tables], ignore_index=True)
-    n_accounts = at_horizon(watched, 0).meta.n_accounts
+    n_accounts = account_codes(watched["account_id"])[1] if has_accounts(watched) else None
     meta = Meta(
         kind="probability", estimand="share won by the horizon at this quarter's pace, by segment",
         keys=("segment", "level", "kind"), n_deals=len(watched),
@@ -125,10 +133,14 @@ def common_age(levels: pd.Series, watched: pd.DataFrame, horizon_days: int) -> i
 
 
 def _one_segment(watched: pd.DataFrame, column: str, age: int, resampling: Resampling) -> pd.DataFrame:
-    overall = at_horizon(watched, age).at(outcome="won").iloc[0]
-    raw = at_horizon(watched, age, (column,)).at(outcome="won").rename(columns={column: "level"})
+    levels = counted_levels(watched, column)
+    young = within(watched, age)
+    overall = at_horizon(young, age).at(outcome="won").iloc[0]
+    raw = at_horizon(young, age, (column,)).at(outcome="won").rename(columns={column: "level"})
+    gone = pd.DataFrame({"level": sorted(set(levels) - set(raw["level"])), "n_deals": 0, "n_event": 0, "n_risk": 0})
+    raw = pd.concat([raw, gone.assign(horizon_reached=0, note="")], ignore_index=True) if len(gone) else raw
     raw = raw.assign(segment=column, kind="raw", overall=float(overall["estimate"]))
-    raw = raw.merge(_against_the_rest(watched, column, age, resampling), on="level", how="left")
+    raw = raw.merge(_against_the_rest(young, column, age, resampling), on="level", how="left")
     # a level read at another age, or a gap in the records, is shown but not compared
     raw["comparable"] = (raw["horizon_reached"] == age) & (raw["level"] != NOT_RECORDED)
     return _with_shrunken(_blanked(raw))

@@ -1,0 +1,148 @@
+"""Data health: every row accounted for, shares by hand, traps counted, and absent tables said plainly."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pandas as pd
+import pytest
+
+from analytics.estimators.rates import clustered_proportion, wilson
+from analytics.estimators.result import Estimate, Finding
+from analytics.questions.data_health import (
+    activity_coverage,
+    completeness,
+    field_counts,
+    left_out,
+    recording_delay,
+    rejected,
+    rejected_rows,
+    settled,
+    traps,
+    what_came_in,
+)
+from analytics.records.contract import SourceFile
+
+AS_OF = dt.date(2026, 1, 31)
+
+
+def test_kept_and_rejected_add_up_to_what_was_read() -> None:
+    files = [SourceFile("a.csv", "", 10, 8, 2), SourceFile("b.csv", "", 5, 5, 0)]
+    frame = what_came_in(files).frame
+    assert frame["file"].tolist() == ["a.csv", "b.csv", "all files"]
+    assert frame.iloc[-1, 1:].tolist() == [15, 13, 2]
+    assert len(what_came_in(files[:1]).frame) == 1
+    with pytest.raises(ValueError, match="neither kept nor rejected"):
+        what_came_in([SourceFile("a.csv", "", 10, 8, 1)])
+    assert isinstance(what_came_in([]), Finding)
+
+
+def test_rejected_rows_are_grouped_by_reason_and_kept_private() -> None:
+    rejects = pd.DataFrame({
+        "file": ["a.csv", "a.csv", "b.csv"], "line": [9, 4, 2], "reason": ["no date", "no date", "deleted"],
+        "values": ['{"id": 9}', '{"id": 4}', "x" * 500],
+    })  # fmt: skip
+    found = rejected(rejects)
+    assert found.private
+    assert found.frame[["reason", "rows", "first_line"]].values.tolist() == [["no date", 2, 4], ["deleted", 1, 2]]
+    assert found.frame["example"].iloc[0] == '{"id": 4}'
+    assert len(found.frame["example"].iloc[1]) == 161
+    assert rejected_rows(rejects).private
+    assert len(rejected_rows(rejects).frame) == 3
+    none = rejected(rejects.iloc[:0])
+    assert none.headline == "No row was rejected."
+
+
+def test_left_out_needs_its_columns() -> None:
+    table = pd.DataFrame({"step": ["read"], "rule": ["rows"], "deals": [3], "remaining": [3]})
+    assert left_out(table).frame.equals(table)
+    with pytest.raises(ValueError, match="remaining"):
+        left_out(table.drop(columns="remaining"))
+
+
+@pytest.fixture(scope="module")
+def deals(make_deals) -> pd.DataFrame:
+    ended = {"opened": "2025-01-01", "closed": "2025-03-01"}
+    return make_deals([
+        {**ended, "outcome": "won", "amount": 10.0, "account_id": "x", "tier": "A"},
+        {**ended, "outcome": "won", "amount": 0.0, "account_id": "x", "tier": "A"},
+        {**ended, "outcome": "lost", "amount": None, "reason": "Price", "tier": " "},
+        {**ended, "outcome": "no_decision", "account_id": None, "tier": None},
+        {"opened": "2025-01-01", "expected_close_on": "2025-12-01", "tier": "B"},
+        {**ended, "closed": "2025-01-01", "outcome": "unknown", "born_closed": True, "tier": "B"},
+        {**ended, "outcome": "lost", "reopened": True, "amount": -5.0, "tier": "B"},
+    ])  # fmt: skip
+
+
+def test_completeness_by_hand(deals) -> None:
+    found = completeness(deals)
+    assert isinstance(found, Estimate)
+    amount = found.at(field="amount").set_index("outcome")
+    assert amount.loc["all", ["n_event", "n_risk"]].tolist() == [4, 7]  # 0, nothing and below 0 are not filled
+    assert amount.loc["won", ["n_event", "n_risk", "n_accounts"]].tolist() == [1, 2, 1]
+    tier = found.at(field="tier").set_index("outcome")  # a declared attribute; blanks are not filled
+    assert tier.loc["all", ["n_event", "n_risk"]].tolist() == [5, 7]
+    plain = clustered_proportion([1, 1, 0, 0, 1, 1, 1], cluster=deals["account_id"])
+    assert tier.loc["all", ["conf_low", "conf_high"]].tolist() == pytest.approx(plain[2:])
+    # whether the account is filled is not clustered by account
+    account = found.at(field="account_id", outcome="all").iloc[0]
+    assert (account["conf_low"], account["conf_high"]) == pytest.approx(wilson(6, 7))
+    assert isinstance(completeness(deals.iloc[:0]), Finding)
+
+
+def test_field_counts(deals) -> None:
+    rows = field_counts(deals, ["tier", "deal_id"]).frame.set_index("field")
+    assert rows.loc["tier", ["deals", "filled", "missing", "distinct", "most_common"]].tolist() == [7, 5, 2, 2, "B (3)"]
+    assert rows.at["deal_id", "most_common"] == ""
+
+
+def test_traps_count_and_name_their_denominators(deals) -> None:
+    attrition = pd.DataFrame({
+        "step": "left out", "rule": ["closed before it was opened", "no opening date"], "deals": [3, 0], "remaining": 7,
+    })  # fmt: skip
+    rows = traps(deals, attrition, as_of=AS_OF).frame.set_index("trap")
+    expected = {
+        "already closed when first recorded": (1, 7), "re-opened after closing": (1, 6),
+        "closed, outcome not recorded": (1, 6), "open past its expected close date": (1, 1),
+        "won, amount 0 or missing": (1, 2), "lost, amount 0 or missing": (2, 2),
+        "no decision, amount 0 or missing": (0, 1), "amount below 0": (1, 7), "no account": (1, 7),
+        "lost or no decision without a reason": (2, 3), "closed before it was opened (left out)": (3, 10),
+        "no opening date (left out)": (0, 7),
+    }  # fmt: skip
+    assert {name: tuple(rows.loc[name, ["deals", "of"]]) for name in expected} == expected
+    assert rows.at["won, amount 0 or missing", "words"] == "1 of 2 won deals"
+    assert rows.at["no opening date (left out)", "words"] == "none"
+    assert isinstance(traps(deals.iloc[:0], as_of=AS_OF), Finding)
+
+
+def test_recording_delay_and_the_settled_day() -> None:
+    delays = pd.DataFrame({
+        "outcome": ["lost"] * 4 + ["won"] * 3, "delay_days": [0, 2, 2, 30, 0, 0, 0], "window_days": [60] * 7,
+    })  # fmt: skip
+    found = recording_delay(delays, horizon_days=20)
+    assert found.frame["time"].max() <= 20
+    assert found.at(outcome="lost", time=2)["estimate"].iloc[0] == pytest.approx(3 / 4)
+    card = settled(found, as_of=AS_OF, settled_on=dt.date(2026, 1, 29))
+    assert card.headline == "Outcomes are settled up to 29 January 2026, 2 days before the as-of date."
+    assert "lost 75 % (" in card.detail
+    assert "won 100 % (" in card.detail
+    assert settled(found, as_of=AS_OF, settled_on=AS_OF).headline.endswith("31 January 2026, the as-of date itself.")
+    none = recording_delay(delays.iloc[:0])
+    assert isinstance(none, Finding)
+    assert "not known" in settled(none, as_of=AS_OF, settled_on=AS_OF).detail
+
+
+def test_activity_coverage_by_hand(make_deals) -> None:
+    deals = make_deals([
+        {"opened": "2025-01-01", "closed": "2025-06-30", "outcome": "won"},
+        {"opened": "2025-01-01", "closed": "2025-06-30", "outcome": "won"},
+        {"opened": "2025-01-01", "closed": "2025-06-30", "outcome": "lost"},
+        {"opened": "2025-01-01"},
+    ])  # fmt: skip
+    days = pd.to_datetime(["2025-05-31", "2025-05-30", "2025-07-01", "2025-06-30"])
+    activities = pd.DataFrame({"deal_id": ["d0", "d1", "d1", "d2"], "occurred_on": days})
+    found = activity_coverage(deals, activities, days=30).frame.set_index("outcome")
+    # d0 exactly 30 days before; d1 a day too early and a day after; d2 on the day itself
+    assert found["estimate"].to_dict() == {"won": 0.5, "lost": 1.0}
+    assert isinstance(activity_coverage(deals, None), Finding)
+    assert isinstance(activity_coverage(deals.iloc[3:], activities), Finding)
