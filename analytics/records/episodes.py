@@ -19,8 +19,8 @@ def episodes_known(history: History, *, as_of: dt.date, rules: OutcomeRules, def
 
     Columns: deal (its number), spell, revived, episode, begun_on (when a re-opened episode began), closed_recorded_on,
     fired_on, fired_kind, n_pushes, qualified_on, has_next, born_closed and the keys (`_on`, `_sequence`) of the states
-    that speak for it: opening (of the deal), closed, amount (the last one worth something while open), last (of the
-    episode), newest (of the deal).
+    that speak for it: opening (of the deal), amount (the last one worth something while open), end (the first closed
+    one, otherwise the last), last (of the episode), newest (of the deal).
     """
     import ibis
 
@@ -80,15 +80,18 @@ def _numbered(parts: Any) -> Any:
     own_or_before = {
         name: ibis.ifelse(lacks[name.split("_")[0]], parts[f"{name}_before"], parts[name]) for name in _CARRIED
     }
-    parts = parts.mutate(**own_or_before).drop(*(f"{name}_before" for name in _CARRIED))
+    parts = parts.mutate(**own_or_before)
+    closed = parts.closed_recorded_on.notnull()
     whole = deal.between(None, None)
     return parts.mutate(
         episode=(ibis.row_number().over(deal) + 1).cast("int64"),
         has_next=parts.spell.lead().over(deal).notnull(),
+        end_on=ibis.ifelse(closed, parts.closed_recorded_on, parts.last_on),
+        end_sequence=ibis.ifelse(closed, parts.closed_sequence, parts.last_sequence),
         newest_on=parts.last_on.last().over(whole),
         newest_sequence=parts.last_sequence.last().over(whole),
         opening_on=parts.opening_on.first().over(whole),
         # The last open row of the first day: what is filled in while closing must not choose a segment.
         opening_sequence=parts.opening_open.coalesce(parts.opening_first).first().over(whole),
         born_closed=parts.opening_open.isnull().first().over(whole),
-    ).drop("opening_open", "opening_first")
+    )

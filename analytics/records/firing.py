@@ -129,7 +129,9 @@ def _silent(events: Any, rules: OutcomeRules) -> Any | None:
 
     if rules.silent_days is None:
         return None
-    anybody = ibis.greatest(_plus(ibis.greatest(events.opened_then, events.heard), rules.silent_days), events.recorded_on)
+    anybody = ibis.greatest(
+        _plus(ibis.greatest(events.opened_then, events.heard), rules.silent_days), events.recorded_on
+    )
     heard_buyer = ibis.greatest(events.opened_then, events.heard_buyer)
     buyer = ibis.greatest(_plus(heard_buyer, rules.silent_days), events.recorded_on, events.buyer_since)
     # Until the buyer's side is recorded anybody's activity ends a silence; from then on the buyer's only.

@@ -17,7 +17,10 @@ SEGMENT_COLUMNS = ("pipeline", "owner_id", "source")
 _LAST_VALUES = (
     "account_id", "opened_on", "stage", "status", "closed_on", "expected_close_on", "reason", "amount", "currency",
 )  # fmt: skip
-_KEYS = {"opening": ("opening_on", "opening_sequence"), "as_of": ("newest_on", "newest_sequence")}
+_NEEDED = (
+    "episode", "has_next", "begun_on", "last_on", "closed_recorded_on", "fired_on", "fired_kind", "n_pushes",
+    "qualified_on", "born_closed", "opening_on",
+)  # fmt: skip
 
 
 def with_values(episodes: Any, states: Any, history: History, definitions: Definitions) -> Any:
@@ -28,8 +31,6 @@ def with_values(episodes: Any, states: Any, history: History, definitions: Defin
     InputError
         When `attributes_at` names a column that this history does not have.
     """
-    import ibis
-
     segments = (*SEGMENT_COLUMNS, *history.attributes)
     for column in definitions.attributes_at:
         if column not in segments:
@@ -37,33 +38,30 @@ def with_values(episodes: Any, states: Any, history: History, definitions: Defin
                 f"is not an attribute of this history; {nearest(column, segments)}", column="attributes_at",
                 value=column, action="Correct the name, or map the attribute in the source",
             )  # fmt: skip
-    closed = episodes.closed_recorded_on.notnull()
-    episodes = episodes.mutate(
-        end_on=ibis.ifelse(closed, episodes.closed_recorded_on, episodes.last_on),
-        end_sequence=ibis.ifelse(closed, episodes.closed_sequence, episodes.last_sequence),
-    )
-    last = ("deal_id", *_LAST_VALUES)
-    episodes = _looked_up(episodes, states, ("last_on", "last_sequence"), {name: name for name in last})
-    worth = {"open_amount": "amount", "open_currency": "currency"}
-    episodes = _looked_up(episodes, states, ("amount_on", "amount_sequence"), worth)
-    for moment, keys in (_KEYS | {"close": ("end_on", "end_sequence")}).items():
+    wanted = {
+        "last": {name: name for name in ("deal_id", *_LAST_VALUES)},
+        "amount": {"open_amount": "amount", "open_currency": "currency"},
+    }
+    for moment, key in (("opening", "opening"), ("as_of", "newest"), ("close", "end")):
         names = {name: name for name in segments if definitions.attributes_at.get(name, "opening") == moment}
         if names:
-            episodes = _looked_up(episodes, states, keys, names)
-    return episodes
-
-
-def _looked_up(episodes: Any, states: Any, keys: tuple[str, str], columns: dict[str, str]) -> Any:
-    found = states.select(key_deal="deal", key_on="recorded_on", key_sequence="sequence", **columns)
-    joined = episodes.left_join(
-        found,
-        [
-            episodes.deal == found.key_deal,
-            episodes[keys[0]] == found.key_on,
-            episodes[keys[1]] == found.key_sequence,
-        ],
-    )
-    return joined.drop("key_deal", "key_on", "key_sequence")
+            wanted[key] = names
+    joined = episodes
+    for key, columns in wanted.items():
+        found = states.select(
+            **{f"{key}_found_deal": "deal", f"{key}_found_on": "recorded_on", f"{key}_found_sequence": "sequence"},
+            **{f"found_{name}": column for name, column in columns.items()},
+        )
+        joined = joined.left_join(
+            found,
+            [
+                episodes.deal == found[f"{key}_found_deal"],
+                episodes[f"{key}_on"] == found[f"{key}_found_on"],
+                episodes[f"{key}_sequence"] == found[f"{key}_found_sequence"],
+            ],
+        )
+    looked_up = {name: joined[f"found_{name}"] for columns in wanted.values() for name in columns}
+    return joined.select(*_NEEDED, **looked_up)
 
 
 def with_outcome(episodes: Any, rules: OutcomeRules, definitions: Definitions, as_of: dt.date) -> Any:

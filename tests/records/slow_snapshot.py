@@ -77,9 +77,9 @@ def _firing(spell, until, number, mine, buyer_days, rules):
                 heard = [a["occurred_on"] for a in _counted(mine, buyer_days, day)]
                 if (day - max([opened, *heard])).days >= rules.silent_days:
                     return day, "silent"
-            if rules.pushed_times is not None and pushes >= rules.pushed_times and expected is not None:
-                if expected < day and opened <= day:
-                    return day, "pushed"
+            often = rules.pushed_times is not None and pushes >= rules.pushed_times
+            if often and expected is not None and expected < day and opened <= day:
+                return day, "pushed"
             if rules.older_than_days is not None and (day - opened).days > rules.older_than_days:
                 return day, "aged"
         day += DAY
@@ -218,9 +218,9 @@ def _left_out(deal, as_of, definitions):
     for column, values in scope.drop.items() if scope else ():
         if deal[column] in values:
             return f"scope: {column} is [{', '.join('(empty)' if v is None else v for v in values)}]"
-    if scope and scope.amount_at_least is not None:
-        if deal["amount"] is None or deal["amount"] < scope.amount_at_least:
-            return f"scope: amount is missing or below {scope.amount_at_least:,.15g}"
+    floor = scope.amount_at_least if scope else None
+    if floor is not None and (deal["amount"] is None or deal["amount"] < floor):
+        return f"scope: amount is missing or below {floor:,.15g}"
     return None
 
 

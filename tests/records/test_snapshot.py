@@ -2,7 +2,8 @@
 
 import pandas as pd
 import pytest
-from text_history import as_days, day, history
+from compiled_snapshot import compiled_deals
+from text_history import as_days, day, history, history_rows, side_rows
 
 from analytics.records.contract import DEALS_COLUMNS
 from analytics.records.definitions import CurrencyPolicy, Definitions, Scope
@@ -11,15 +12,17 @@ from analytics.records.rules import OutcomeRules
 from analytics.records.snapshot import deals_as_of, snapshot_frame
 
 NO_RULES = OutcomeRules()
+EVERYTHING = Definitions()
 
 
-def deals(text, *columns, as_of=100, rules=NO_RULES, episodes="all", definitions=None, **side):
+def deals(text, *columns, as_of=100, rules=NO_RULES, episodes="all", definitions=EVERYTHING, **side):
     """Deals of a text history as dicts of the named columns, days as numbers."""
-    records = text if not isinstance(text, str) else history(text, **side)
-    frame = snapshot_frame(
-        records, as_of=day(as_of), rules=rules, episodes=episodes, definitions=definitions or Definitions()
-    )
-    return as_days(frame, *columns)
+    how = {"as_of": day(as_of), "rules": rules, "episodes": episodes, "definitions": definitions}
+    if set(side) <= {"activities"} and definitions.currency.policy == "own":
+        rows, attributes = history_rows(text)
+        activities = side_rows("activities", side["activities"]) if side else None
+        return as_days(compiled_deals(rows, activities, attributes=tuple(attributes), **how), *columns)
+    return as_days(snapshot_frame(history(text, **side), **how).to_dict("records"), *columns)
 
 
 def test_an_open_and_a_closed_deal():
@@ -442,7 +445,8 @@ def test_current_state_only():
         B    20 open   20     -
     """
     records = history(text, kind="current_only")
-    assert deals(records, "outcome", "exit", rules=OutcomeRules(pushed_times=1)) == [
+    frame = snapshot_frame(records, as_of=day(100), rules=OutcomeRules(pushed_times=1))
+    assert as_days(frame.to_dict("records"), "outcome", "exit") == [
         {"outcome": "won", "exit": 30}, {"outcome": "open", "exit": 80},
     ]  # fmt: skip
 

@@ -1,22 +1,18 @@
 """The snapshot over random histories: equal to the slow reference, and blind to what was recorded later."""
 
-import functools
-
-import ibis
 import pytest
+from compiled_snapshot import compiled_deals
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from slow_snapshot import slow_deals, studied
-from text_history import arrow_table, day
+from text_history import day
 
-from analytics.records.contract import DEALS_COLUMNS, HISTORY_COLUMNS, SIDE_TABLES, History
+from analytics.records.contract import DEALS_COLUMNS
 from analytics.records.definitions import CurrencyPolicy, Definitions, Scope
-from analytics.records.engine import connect
 from analytics.records.rules import OutcomeRules
-from analytics.records.snapshot import deals_as_of
 
 AS_OF = 30
-EXAMPLES = 25  # of up to ten deals each: the engine plans longer than it computes
+EXAMPLES = 20  # of up to ten deals each: the engine plans longer than it computes
 REASONS = ("No decision", "timing")
 STAGES = ("discover", "qualify", "propose")
 
@@ -38,29 +34,14 @@ SETTINGS = {
     "scope, first": (SILENT, SCOPED, "first", True),
 }  # fmt: skip
 
-STATES = ibis.memtable(arrow_table([], HISTORY_COLUMNS, ["segment"]))
-ACTIVITIES = ibis.memtable(arrow_table([], SIDE_TABLES["activities"]))
-ENGINE = connect()
-
-
-@functools.cache
-def query(name):
-    """The snapshot as the engine's own language, compiled once: only the rows differ between examples."""
-    rules, definitions, episodes, with_activities = SETTINGS[name]
-    side = {"activities": ACTIVITIES} if with_activities else {}
-    records = History(table=STATES, side=side, attributes=("segment",))
-    deals = deals_as_of(records, as_of=day(AS_OF), rules=rules, episodes=episodes, definitions=definitions)
-    return ibis.to_sql(deals, dialect="duckdb")
-
 
 def fast_deals(name, rows, activities):
     """Run the snapshot on these rows and return plain dicts, days as dates."""
-    ENGINE.con.register(STATES.get_name(), arrow_table(rows, HISTORY_COLUMNS, ["segment"]))
-    ENGINE.con.register(ACTIVITIES.get_name(), arrow_table(activities, SIDE_TABLES["activities"]))
-    result = ENGINE.con.execute(query(name))
-    names = [column[0] for column in result.description]
-    deals = [dict(zip(names, deal, strict=True)) for deal in result.fetchall()]
-    return sorted(deals, key=lambda deal: (deal["deal_id"], deal["episode"]))
+    rules, definitions, episodes, with_activities = SETTINGS[name]
+    return compiled_deals(
+        rows, activities if with_activities else None, attributes=("segment",), as_of=day(AS_OF), rules=rules,
+        episodes=episodes, definitions=definitions,
+    )  # fmt: skip
 
 
 days = st.integers(0, AS_OF + 6).map(day)
@@ -131,12 +112,14 @@ def test_nothing_recorded_later_is_used(name, records):
 
 
 @given(histories(), st.integers(0, AS_OF))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=3 * EXAMPLES, deadline=None)
 def test_a_later_day_never_changes_a_rule_that_had_fired(records, earlier):
     """In the slow reference (to which the fast one is held): what a rule ended stays ended, on the same day."""
     rows, activities = records
     then, now = (
-        slow_deals(rows, activities, as_of=day(as_of), rules=INFERRED, definitions=Definitions(), attributes=("segment",))
+        slow_deals(
+            rows, activities, as_of=day(as_of), rules=INFERRED, definitions=Definitions(), attributes=("segment",)
+        )
         for as_of in (earlier, AS_OF)
     )
     stays = {"reopened"}
@@ -144,7 +127,9 @@ def test_a_later_day_never_changes_a_rule_that_had_fired(records, earlier):
     for deal in then:
         if deal["no_decision_kind"] in ("silent", "pushed", "aged"):
             again = later[deal["deal_id"], deal["episode"]]
-            assert {k: v for k, v in deal.items() if k not in stays} == {k: v for k, v in again.items() if k not in stays}
+            assert {k: v for k, v in deal.items() if k not in stays} == {
+                k: v for k, v in again.items() if k not in stays
+            }
 
 
 @given(histories())

@@ -41,9 +41,7 @@ def rows_of(text, contract, names=None):
 def arrow_table(rows, contract, attributes=()):
     """Rows as an Arrow table with every column of the contract."""
     columns = {**contract, **dict.fromkeys(attributes, "string")}
-    return pa.table(
-        {name: pa.array([row.get(name) for row in rows], ARROW[kind]) for name, kind in columns.items()}
-    )
+    return pa.table({name: pa.array([row.get(name) for row in rows], ARROW[kind]) for name, kind in columns.items()})
 
 
 def history_rows(text):
@@ -62,26 +60,25 @@ def history(text, *, kind="recorded", **side):
     """A History of a text table; side tables are given as text tables too."""
     rows, attributes = history_rows(text)
     tables = {
-        name: ibis.memtable(arrow_table(_side_rows(name, table), SIDE_TABLES[name])) for name, table in side.items()
+        name: ibis.memtable(arrow_table(side_rows(name, table), SIDE_TABLES[name])) for name, table in side.items()
     }
     table = ibis.memtable(arrow_table(rows, HISTORY_COLUMNS, attributes))
     return History(table=table, side=tables, kind=kind, attributes=tuple(attributes))
 
 
-def _side_rows(name, text):
+def side_rows(name, text):
+    """The rows of a side table."""
     names = {"deal": "deal_id", "at": "occurred_on", "on": "recorded_on", "from": "valid_from"}
     return rows_of(text, SIDE_TABLES[name], names)[0]
 
 
-def as_days(frame, *columns):
-    """Rows of a Deals frame as dicts, dates as day numbers."""
-    records = []
-    for record in frame[list(columns)].to_dict("records"):
-        records.append({name: _plain(value) for name, value in record.items()})
-    return records
+def as_days(records, *columns):
+    """The named columns of deals (dicts), dates as day numbers."""
+    return [{name: _plain(record[name]) for name in columns} for record in records]
 
 
 def _plain(value):
     if value is None or value != value or str(value) == "NaT":
         return None
-    return (value.date() - DAY_ZERO).days if hasattr(value, "date") else value
+    value = value.date() if hasattr(value, "date") else value
+    return (value - DAY_ZERO).days if isinstance(value, dt.date) else value

@@ -1,0 +1,111 @@
+"""Attrition: every row and every deal is accounted for, by name."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from slow_snapshot import slow_deals
+from test_snapshot_properties import INFERRED, SCOPED, SETTINGS, histories
+from text_history import arrow_table, day, history
+
+from analytics.records.attrition import attrition
+from analytics.records.contract import HISTORY_COLUMNS, SIDE_TABLES, History, SourceFile
+from analytics.records.definitions import Definitions, Scope
+from analytics.records.errors import InputError
+from analytics.records.rules import OutcomeRules
+from analytics.records.snapshot import snapshot_frame
+
+TEXT = """
+    deal on status opened closed segment reason
+    A    10 open   10     -      big     -
+    B    10 won    10     12     small   -
+    C    10 lost   10     12     big     timing
+    D    10 open   -      -      big     -
+    E    10 open   300    -      big     -
+    F    10 lost   11     9      big     -
+    G    10 open   10     -      -       -
+    H    200 open  10     -      big     -
+    I    10 unknown 10    12     big     -
+"""
+SCOPE = Definitions(scope=Scope(keep={"segment": ["big"]}))
+
+
+def lines(frame):
+    return list(frame[["step", "rule", "deals", "remaining"]].itertuples(index=False, name=None))
+
+
+def test_every_deal_has_its_line():
+    rules = OutcomeRules(no_decision_reasons=("timing",), silent_days=5, older_than_days=50)
+    assert lines(attrition(history(TEXT), as_of=day(100), rules=rules, definitions=SCOPE)) == [
+        ("in the history", "deals in the history", 9, 9),
+        ("not yet known", "first recorded after 2024-04-10", 1, 8),
+        ("known", "known on or before 2024-04-10", 8, 8),
+        ("left out", "no opening date", 1, 7),
+        ("left out", "opened after the as-of date", 1, 6),
+        ("left out", "closed before it was opened", 1, 5),
+        ("left out", "ended before observation began", 0, 5),
+        ("left out", "scope: segment is not [big]", 2, 3),
+        ("studied", "deals studied", 3, 3),
+        ("ended as", "won", 0, 3),
+        ("ended as", "lost", 0, 3),
+        ("ended as", "no decision: declared by reason", 1, 2),
+        ("ended as", "no decision: silent for 5 days (not applied: the source does not record it)", 0, 2),
+        ("ended as", "no decision: older than 50 days", 1, 1),
+        ("ended as", "closed, outcome unknown", 1, 0),
+        ("ended as", "still open", 0, 0),
+    ]
+
+
+def test_rows_read_are_kept_or_rejected():
+    rejects = pd.DataFrame(
+        {"file": ["f", "f", "g"], "line": [2, 3, 9], "reason": ["no date", "no date", "ragged"], "values": ["{}"] * 3}
+    )
+    files = (SourceFile("f", "", 10, 8, 2), SourceFile("g", "", 2, 1, 1))
+    records = dataclasses.replace(history(TEXT), rejects=rejects, files=files)
+    found = attrition(records, as_of=day(100), rules=OutcomeRules())
+    assert lines(found)[:5] == [
+        ("read", "rows read", 12, 12),
+        ("rejected", "no date", 2, 10),
+        ("rejected", "ragged", 1, 9),
+        ("kept", "rows kept", 9, 9),
+        ("in the history", "deals in the history", 9, 9),
+    ]
+    assert found["unit"].tolist() == ["rows"] * 4 + ["deals"] * (len(found) - 4)
+    with pytest.raises(ValueError, match="read 13 rows, kept 8 and rejected 3"):
+        attrition(
+            dataclasses.replace(records, files=(SourceFile("f", "", 13, 8, 5),)), as_of=day(100), rules=OutcomeRules()
+        )
+
+
+def test_a_scope_column_that_does_not_exist():
+    definitions = Definitions(scope=Scope(drop={"segmet": ["x"]}))
+    with pytest.raises(InputError, match="did you mean 'segment'"):
+        attrition(history(TEXT), as_of=day(100), rules=OutcomeRules(), definitions=definitions)
+
+
+def test_nothing_known():
+    found = attrition(history(TEXT), as_of=day(5), rules=OutcomeRules())
+    assert found.loc[found["step"].isin(["known", "studied"]), "deals"].tolist() == [0, 0]
+
+
+@given(histories())
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+def test_attrition_adds_up_and_agrees_with_the_snapshot(records):
+    import ibis
+
+    rows, activities = records
+    definitions = SCOPED.model_copy(update={"currency": SETTINGS["declared"][1].currency})
+    made = History(
+        table=ibis.memtable(arrow_table(rows, HISTORY_COLUMNS, ["segment"])),
+        side={"activities": ibis.memtable(arrow_table(activities, SIDE_TABLES["activities"]))},
+        attributes=("segment",),
+    )
+    how = {"as_of": day(30), "rules": INFERRED, "definitions": definitions}
+    found = attrition(made, **how)
+    count = found.set_index("rule")["deals"]
+    assert count["deals studied"] == len(snapshot_frame(made, **how))
+    assert found["remaining"].iloc[-1] == 0
+    slow = [deal for deal in slow_deals(rows, activities, attributes=("segment",), **how) if deal["episode"] == 1]
+    for rule in found.loc[found["step"] == "left out", "rule"]:
+        assert count[rule] == sum(deal["excluded"] == rule for deal in slow), rule

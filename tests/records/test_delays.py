@@ -1,0 +1,46 @@
+"""Reporting delay: how late closings were recorded, from what was known on the day."""
+
+from text_history import as_days, day, history
+
+from analytics.records.delays import reporting_delays
+
+TEXT = """
+    deal on status opened closed reason
+    A    10 open   10     -      -
+    A    40 lost   10     30     timing
+    B    20 won    10     20     -
+    B    50 open   10     -      -
+    B    60 unknown 10    55     -
+    C    15 open   15     -      -
+    C    90 won    15     95     -
+    D    30 won    2      5      -
+    E    30 lost   25     20     -
+    F    12 open   12     -      -
+"""
+COLUMNS = ("outcome", "closed_on", "recorded_on", "delay_days", "window_days")
+
+
+def rows(as_of):
+    frame = reporting_delays(history(TEXT), as_of=day(as_of))
+    assert (frame["delay_days"] >= 0).all()
+    assert (frame["delay_days"] <= frame["window_days"]).all()
+    return [tuple(row.values()) for row in as_days(frame.to_dict("records"), *COLUMNS)]
+
+
+def test_delays():
+    # D closed before anything was recorded, E before it was opened; F is open. A's loss counts whatever its reason.
+    a, b, again, c = (
+        ("lost", 30, 40, 10, 70), ("won", 20, 20, 0, 80), ("unknown", 55, 60, 5, 45), ("won", 90, 90, 0, 10),
+    )  # fmt: skip
+    assert rows(100) == [a, b, again, c]
+    assert rows(39) == [("won", 20, 20, 0, 19)]
+
+
+def test_current_state_cannot_tell():
+    frame = reporting_delays(history(TEXT, kind="current_only"), as_of=day(100))
+    assert frame.empty
+    assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
+        "outcome": "object", "closed_on": "datetime64[ns]", "recorded_on": "datetime64[ns]", "delay_days": "int64",
+        "window_days": "int64",
+    }  # fmt: skip
+    assert reporting_delays(history(TEXT), as_of=day(100)).dtypes.equals(frame.dtypes)
