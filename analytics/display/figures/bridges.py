@@ -205,7 +205,7 @@ def _draw(steps: Sequence[Step], words: Words, *, zero: bool) -> go.Figure:
 
 
 def _text(step: Step) -> Text:
-    lines = wording.wrapped(step.label, CHARACTERS, 3)
+    lines = wording.wrapped(step.label, CHARACTERS, 5)
     level = step.start is None
     value = wording.bold(step.text) if level else step.text
     value += f"<br>{wording.quiet(step.size)}" if step.size else ""

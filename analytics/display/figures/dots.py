@@ -85,7 +85,7 @@ def dot_rows(
 def _text(row: Row, characters: int) -> Text:
     lines = wording.wrapped(row.label, characters, 2)
     if row.under:
-        lines += [wording.quiet(line) for line in wording.wrapped(row.under, characters + 6, 4)]
+        lines += [wording.quiet(line) for line in wording.wrapped(row.under, characters + 6, 7)]
     return Text(lines, row.value + (f"<br>{wording.quiet(row.size)}" if row.size else ""), row.head)
 
 

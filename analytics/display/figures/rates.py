@@ -75,7 +75,7 @@ def plot_win_rates(
         dot = _dot(record, label, n, hollow=hollow)
         value, size = _figure(record, n), _size(record, "n_risk")
         if hollow:
-            value, size = "not meaningful", f"{wording.percent(dot.value, n)}, {size}"
+            value, size = "not meaningful", f"{wording.percent(dot.value, n)}, n {wording.count(n)}"
         rows.append(Row(label, (dot,), value, size, under))
         said.append(f"{label}: {value}, {size}")
     caption = wording.provenance(rates.meta)
