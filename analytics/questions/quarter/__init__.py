@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analytics.questions.quarter.amounts import no_decision_range, value_weighted
+from analytics.questions.quarter.before import incidence_before
 from analytics.questions.quarter.change import against, mix_and_rate
 from analytics.questions.quarter.effort import open_effort
 from analytics.questions.quarter.findings import Answers, findings
@@ -13,7 +14,23 @@ from analytics.questions.quarter.segments import segment_spread, segments
 from analytics.questions.quarter.win_rates import bridge, win_rates
 
 __all__ = [
-    "Answers", "against", "bridge", "findings", "look_next", "mix_and_rate", "money_strip", "no_decision_range",
-    "open_effort", "opening_cohorts", "period_at_horizon", "period_incidence", "plan_of", "segment_spread", "segments",
-    "value_weighted", "what_closed", "win_rates",
-]  # fmt: skip
+    "Answers",
+    "against",
+    "bridge",
+    "findings",
+    "incidence_before",
+    "look_next",
+    "mix_and_rate",
+    "money_strip",
+    "no_decision_range",
+    "open_effort",
+    "opening_cohorts",
+    "period_at_horizon",
+    "period_incidence",
+    "plan_of",
+    "segment_spread",
+    "segments",
+    "value_weighted",
+    "what_closed",
+    "win_rates",
+]
