@@ -19,6 +19,5 @@ delays       how late closings were recorded
 scope        stops a study that does not say which deals it is about
 period       the view of somebody who watched only between two days
 
-Everything up to Deals is an ibis expression and stays in the engine; nothing here is imported by the floors above
-except by these names.
+Everything up to Deals is an ibis expression and stays in the engine.
 """

@@ -6,10 +6,10 @@ import datetime as dt
 from typing import Any
 
 from analytics.records.contract import History
-from analytics.records.rules import INFERRED_KINDS, InferredKind, OutcomeRules
+from analytics.records.rules import InferredKind, OutcomeRules
 from analytics.records.states import known_side
 
-_NEVER = dt.date(9999, 12, 31)
+_PACK = 2**32
 
 
 def applicable_kinds(history: History, rules: OutcomeRules) -> tuple[InferredKind, ...]:
@@ -52,60 +52,66 @@ def events_with_firing(rows: Any, activities: Any | None, rules: OutcomeRules, a
     """Say of every row, and of every activity among them, whether a rule had fired in its spell before it.
 
     Between two things that were recorded nothing new is known, so within each such stretch of days the first day on
-    which a rule holds is arithmetic; the earliest one over the open stretches of a spell is the firing day.
+    which a rule holds is arithmetic (on day numbers); the earliest over the open stretches of a spell is the firing
+    day.
 
     Columns: those of `rows`, is_row (0: an activity), speaks (a row, or an activity that ends a silence), fired_on,
     fired_kind (of the spell; ties in rule order), revived (1: after the firing).
     """
     import ibis
 
-    events = _stretches(rows, activities)
+    events = _stretches(rows, activities, rules)
     candidates = {"silent": _silent(events, rules), "pushed": _pushed(events, rules), "aged": _aged(events, rules)}
     spell = ibis.window(group_by=["deal", "spell"])
-    can_fire = events.open_then & events.opened_then.notnull()
+    can_fire = (events.open_then == 1) & (events.opened_then > 0)
     first: dict[str, Any] = {}
-    for kind in (kind for kind in INFERRED_KINDS if candidates[kind] is not None):
-        day = candidates[kind]
-        in_time = can_fire & (day < events.until) & (day <= as_of)
-        first[kind] = day.min(where=in_time).over(spell)
-    events = events.mutate(**{f"{kind}_on": day for kind, day in first.items()})
-    days = {kind: events[f"{kind}_on"] for kind in first}
-    events = events.mutate(fired_on=ibis.least(*days.values()))
-    kind = ibis.cases(*((events[f"{kind}_on"] == events.fired_on, kind) for kind in days))
-    return events.mutate(fired_kind=kind, revived=(events.recorded_on > events.fired_on).fill_null(False).cast("int8"))
+    for kind, day in candidates.items():
+        if day is not None:
+            in_time = (day < events.until).fill_null(True) & (day <= _number(ibis.date(as_of)))
+            first[kind] = day.min(where=can_fire & in_time).over(spell)
+    events = events.mutate(**{f"{kind}_day": day for kind, day in first.items()})
+    days = {kind: events[f"{kind}_day"] for kind in first}
+    events = events.mutate(fired_day=ibis.least(*days.values()))
+    return events.mutate(
+        fired_on=(ibis.timestamp("0001-01-01") + events.fired_day.as_interval("D")).cast("date"),
+        fired_kind=ibis.cases(*((day == events.fired_day, kind) for kind, day in days.items())),
+        revived=(events.since > events.fired_day).fill_null(False).cast("int8"),
+    )
 
 
-def _stretches(rows: Any, activities: Any | None) -> Any:
-    """Give everything recorded what was known from that day (`recorded_on`) until the next record (`until`)."""
+def _stretches(rows: Any, activities: Any | None, rules: OutcomeRules) -> Any:
+    """Give everything recorded what was known from its day (`since`) until the next record (`until`)."""
     import ibis
 
-    order = ibis.window(group_by=["deal", "spell"], order_by="row")
+    order = ibis.window(group_by=["deal", "spell"], order_by="row", preceding=None, following=0)
+    pushes = rows.pushed.count().over(order) if rules.pushed_times is not None else ibis.literal(0)
     rows = rows.mutate(
-        pushes=rows.pushed.count().over(order.between(None, 0)),
-        spell_day=rows.recorded_on.first().over(order),
         is_row=ibis.literal(1, type="int8"),
+        pushes=pushes,
+        # A re-opened deal counts from its re-opening.
+        opened=ibis.ifelse(rows.spell == 1, rows.opened_on, rows.reopened_on),
     )
-    # A re-opened deal counts from its re-opening.
-    opened = ibis.ifelse(rows.spell == 1, rows.opened_on, rows.spell_day)
-    events = _with_activities(rows.mutate(opened=opened).drop("spell_day", "opened_on"), activities)
+    events = _with_activities(rows.drop("opened_on", "reopened_on"), activities)
+    events = events.mutate(since=_number(events.recorded_on))
     deal = ibis.window(group_by="deal", order_by=["recorded_on", "is_row", "row"])
     so_far = deal.between(None, 0)
+
+    def carried(value: Any) -> Any:
+        """Return the newest row's value: the largest of (row, value) packed into one number; 0 where it is missing."""
+        return (events.row * _PACK + value.fill_null(0)).max().over(so_far) % _PACK
+
     events = events.mutate(
-        until=events.recorded_on.lead().over(deal).fill_null(_NEVER),
-        state=events.is_row.nullif(0).count().over(so_far),
+        until=events.since.lead().over(deal),
         spell=events.spell.max().over(so_far),
-        heard=events.latest.max().over(so_far),
-        heard_buyer=events.latest_buyer.max().over(so_far),
+        heard=_number(events.latest).max().over(so_far),
+        heard_buyer=_number(events.latest_buyer).max().over(so_far),
+        open_then=carried(events.is_open.cast("int64")),
+        expected_then=carried(_number(events.expected)),
+        pushes_then=carried(events.pushes),
+        opened_then=carried(_number(events.opened)),
     )
-    # Carry each state forward over the activities that follow it; before the first state there is nothing to fire.
-    carried = ibis.window(group_by=["deal", "state"])
-    events = events.mutate(
-        open_then=events.is_open.max().over(carried),
-        expected_then=events.expected.max().over(carried),
-        pushes_then=events.pushes.max().over(carried),
-        opened_then=events.opened.max().over(carried),
-    )
-    return events.filter(events.state > 0)
+    # Before a deal's first state there is nothing to fire.
+    return events.filter(events.spell.notnull())
 
 
 def _with_activities(rows: Any, activities: Any | None) -> Any:
@@ -129,13 +135,13 @@ def _silent(events: Any, rules: OutcomeRules) -> Any | None:
 
     if rules.silent_days is None:
         return None
-    anybody = ibis.greatest(
-        _plus(ibis.greatest(events.opened_then, events.heard), rules.silent_days), events.recorded_on
+    anybody = ibis.greatest(ibis.greatest(events.opened_then, events.heard) + rules.silent_days, events.since)
+    buyer_since = _number(events.buyer_since)
+    buyer = ibis.greatest(
+        ibis.greatest(events.opened_then, events.heard_buyer) + rules.silent_days, events.since, buyer_since
     )
-    heard_buyer = ibis.greatest(events.opened_then, events.heard_buyer)
-    buyer = ibis.greatest(_plus(heard_buyer, rules.silent_days), events.recorded_on, events.buyer_since)
     # Until the buyer's side is recorded anybody's activity ends a silence; from then on the buyer's only.
-    return ibis.ifelse((anybody >= events.buyer_since).fill_null(False), buyer, anybody)
+    return ibis.ifelse((anybody >= buyer_since).fill_null(False), buyer, anybody)
 
 
 def _pushed(events: Any, rules: OutcomeRules) -> Any | None:
@@ -144,9 +150,9 @@ def _pushed(events: Any, rules: OutcomeRules) -> Any | None:
 
     if rules.pushed_times is None:
         return None
-    overdue = ibis.greatest(_plus(events.expected_then, 1), events.recorded_on, events.opened_then)
-    often = (events.pushes_then >= rules.pushed_times) & events.expected_then.notnull()
-    return ibis.ifelse(often, overdue, ibis.null("date"))
+    overdue = ibis.greatest(events.expected_then + 1, events.since, events.opened_then)
+    often = (events.pushes_then >= rules.pushed_times) & (events.expected_then > 0)
+    return ibis.ifelse(often, overdue, ibis.null("int64"))
 
 
 def _aged(events: Any, rules: OutcomeRules) -> Any | None:
@@ -155,11 +161,11 @@ def _aged(events: Any, rules: OutcomeRules) -> Any | None:
 
     if rules.older_than_days is None:
         return None
-    return ibis.greatest(_plus(events.opened_then, rules.older_than_days + 1), events.recorded_on)
+    return ibis.greatest(events.opened_then + rules.older_than_days + 1, events.since)
 
 
-def _plus(day: Any, days: int) -> Any:
+def _number(day: Any) -> Any:
+    """Days since 1 January of the year 1, which every date exceeds: missing can be 0."""
     import ibis
 
-    # The engine's sum of a date and an interval is a timestamp, though ibis takes it for a date.
-    return (day.cast("timestamp") + ibis.interval(days=days)).cast("date")
+    return day.delta(ibis.date(1, 1, 1), unit="day")
