@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from analytics.estimators.bootstrap import Resampling
 from analytics.estimators.counts import count_events
-from analytics.estimators.decomposition import Pace, incidence_change, kitagawa, mix_and_rate
+from analytics.estimators.decomposition import Pace, incidence_change, mix_and_rate
 from analytics.estimators.incidence import cumulative_incidence
+from analytics.estimators.kitagawa import kitagawa
 from analytics.records.period import restrict_to_period
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"

@@ -20,10 +20,9 @@ from analytics.estimators.shrinkage import (
     _derivatives,
     _posterior,
     beta_binomial,
-    effective_counts,
     shrink,
-    spread_between,
 )
+from analytics.estimators.spread import effective_counts, spread_between
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 

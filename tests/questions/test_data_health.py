@@ -144,5 +144,8 @@ def test_activity_coverage_by_hand(make_deals) -> None:
     found = activity_coverage(deals, activities, days=30).frame.set_index("outcome")
     # d0 exactly 30 days before; d1 a day too early and a day after; d2 on the day itself
     assert found["estimate"].to_dict() == {"won": 0.5, "lost": 1.0}
+    late = activities.assign(recorded_on=pd.to_datetime(["2025-06-01", "2025-06-01", "2025-07-01", "2026-03-01"]))
+    known = activity_coverage(deals, late, days=30, as_of=AS_OF).frame.set_index("outcome")
+    assert known["estimate"].to_dict() == {"won": 0.5, "lost": 0.0}
     assert isinstance(activity_coverage(deals, None), Finding)
     assert isinstance(activity_coverage(deals.iloc[3:], activities), Finding)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from analytics.estimators.result import Estimate, Finding
-from analytics.questions.quarter import opening_cohorts, period_at_horizon, period_incidence
+from analytics.questions.quarter import incidence_before, opening_cohorts, period_at_horizon, period_incidence
 from analytics.questions.quarter.pace import reach
 from analytics.records.errors import InputError
 
@@ -151,3 +151,13 @@ def test_accounts_widen_the_interval(make_deals, q4) -> None:
     # six deals of an account share their fate: the standard error is that of 15 accounts, not of 90 deals
     assert clustered["std_error"] / plain["std_error"] == pytest.approx(np.sqrt(6 * (15 / 14) / (90 / 89)), rel=1e-6)
     assert (clustered["n_deals"], clustered["n_accounts"]) == (90, 15)
+
+
+def test_the_curve_before_is_cut_at_the_same_lag(company, q3, q4) -> None:
+    settled = dt.date(2025, 12, 20)
+    found = incidence_before(q4, as_known={q3: company}, settled_on=settled, horizon_days=120)
+    expected = slow_period_incidence(company, q3.start, dt.date(2025, 9, 19), 120)
+    assert found.at(outcome="lost", time=120)["estimate"].iloc[0] == pytest.approx(expected["lost"], abs=1e-12)
+    early = incidence_before(q4, as_known={q3: company}, settled_on=dt.date(2025, 9, 1), horizon_days=120)
+    assert isinstance(early, Finding)
+    assert "nothing in it is settled yet" in early.headline

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analytics.estimators.rates import clustered_proportion
 from analytics.estimators.result import Estimate, Finding, Listing
-from analytics.questions.quarter import bridge, money_strip, what_closed, win_rates
+from analytics.questions.quarter import bridge, money_strip, plan_of, what_closed, win_rates
 from analytics.records.calendar import Quarter
 
 Q4 = Quarter("2025Q4", dt.date(2025, 10, 1), dt.date(2025, 12, 31))
@@ -194,3 +194,12 @@ def test_no_closed_deals_leave_the_cohorts(make_deals) -> None:
     assert (found.frame["estimate"] == 0).all()
     assert found.frame["conf_high"].between(0.2, 0.6).all()
     assert "no deals to count" in found.meta.note
+
+
+def test_a_plan_is_the_sum_of_its_quarter_and_never_zero_by_absence() -> None:
+    quotas = pd.DataFrame(
+        {"owner_id": ["a", "b", "c"], "period": ["2025Q4", "2025Q4", "2025Q3"], "quota": [5.0, 7.0, 9.0]}
+    )
+    assert plan_of(quotas, Q4) == 12.0
+    assert plan_of(quotas[quotas["period"] == "2025Q3"], Q4) is None
+    assert plan_of(None, Q4) is None

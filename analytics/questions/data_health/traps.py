@@ -58,7 +58,7 @@ def traps(ledger_deals: pd.DataFrame, attrition: pd.DataFrame | None = None, *, 
 
 
 def activity_coverage(
-    ledger_deals: pd.DataFrame, activities: pd.DataFrame | None, *, days: int = 30
+    ledger_deals: pd.DataFrame, activities: pd.DataFrame | None, *, days: int = 30, as_of: dt.date | None = None
 ) -> Estimate | Finding:
     """Is silence worth reading: what share of closed deals has an activity on record shortly before closing?
 
@@ -70,6 +70,8 @@ def activity_coverage(
         deal_id, occurred_on (the side table as known at as-of).
     days : int
         How long before closing counts.
+    as_of : datetime.date, optional
+        Leave out activities recorded later (`recorded_on`); give it wherever the table holds more than was known.
 
     Returns
     -------
@@ -93,6 +95,9 @@ def activity_coverage(
     if activities is None or not len(activities):
         action = "Add the activities table (Task in Salesforce) to use silence."
         return Finding(name, "Whether silence means anything is not known.", action, "not studied")
+    if as_of is not None and "recorded_on" in activities:
+        known_on = pd.to_datetime(activities["recorded_on"]).fillna(pd.to_datetime(activities["occurred_on"]))
+        activities = activities[known_on <= pd.Timestamp(as_of)]
     closed = ledger_deals[ledger_deals["outcome"].isin(["won", "lost", "no_decision"])].reset_index(drop=True)
     if not len(closed):
         return Finding(name, "No deal has closed, so coverage by activities is not known.", "", "not studied")

@@ -15,7 +15,8 @@ from analytics.estimators.decomposition import NOT_RECORDED, OTHERWISE, level_of
 from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import percent, points
-from analytics.estimators.shrinkage import FEWEST_GROUPS, effective_counts, shrink, spread_between
+from analytics.estimators.shrinkage import FEWEST_GROUPS, shrink
+from analytics.estimators.spread import effective_counts, spread_between
 from analytics.questions.quarter.incidence import at_horizon, nobody_at_risk
 from analytics.questions.quarter.pace import (
     SMALLEST_CELL,
