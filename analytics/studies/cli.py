@@ -35,8 +35,8 @@ Then your own export:
      and as_of, the last day whose records are used.
   4. winloss run params/acme-2025Q4.yaml
 
-What is wrong with the input is said in one sentence, and nothing is
-half-written. `winloss run --help` lists the exit codes.
+What is wrong with the input is said in one sentence, and an earlier report
+stays as it was. `winloss run --help` lists the exit codes.
 """
 
 RUN_HELP = """Run a quarter's notebooks and print where the report is.
@@ -71,7 +71,13 @@ def main() -> None:
 @click.option("--only", multiple=True, metavar="NAME", help="Run just this notebook (quarter); may be repeated.")
 @click.option("--notebooks", type=click.Path(path_type=Path), help="Where the notebooks are.")
 @click.option(
-    "--timeout", "seconds", default=1800, show_default=True, type=click.IntRange(1), help="Seconds per notebook."
+    "--timeout",
+    "seconds",
+    default=1800,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="SECONDS",
+    help="How long one notebook may take.",
 )
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def run(
@@ -92,7 +98,7 @@ def run(
         sys.exit(result.exit_code)
 
 
-@main.command()
+@main.command(short_help="Write an invented company's Salesforce export, to practise on.")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("demo-export"))
 @click.option("--deals", default=2600, show_default=True, type=click.IntRange(1), help="How many deals.")
 @click.option("--seed", default=2025, show_default=True, help="The same seed writes the same files.")

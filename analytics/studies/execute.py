@@ -45,7 +45,7 @@ def execute(job: Job, cell_done: Callable[[], None]) -> Outcome:
             _publish(partial, folder / f"{job.name}.ipynb", job)
             partial.unlink()
             notebook = _read(folder / f"{job.name}.ipynb")
-            text = page(notebook, title=job.title, subtitle=job.subtitle, facts=job.facts)
+            text = page(notebook, title=job.title, facts=job.facts)
             write_text(folder / f"{job.name}.html", text)
     finally:
         if partial.exists():

@@ -17,7 +17,6 @@ class Job:
     parameters: dict[str, Any]
     cell_seconds: int
     title: str
-    subtitle: str = ""
     facts: Sequence[tuple[str, str]] = ()
     secrets: Sequence[str] = ()
 

@@ -11,15 +11,15 @@ HOME = "../../index.html"
 """From a page in `runs/<run id>/` to the index."""
 
 
-def page(notebook: Mapping[str, Any], *, title: str, subtitle: str = "", facts: Sequence[tuple[str, str]] = ()) -> str:
+def page(notebook: Mapping[str, Any], *, title: str, facts: Sequence[tuple[str, str]] = ()) -> str:
     """Return an executed notebook as one offline HTML page, its figures drawn and its code left out.
 
     Parameters
     ----------
     notebook : mapping
         The executed notebook (nbformat 4).
-    title, subtitle : str
-        Heading of the page, which replaces the notebook's own, and the line under it.
+    title : str
+        Heading of the page; it replaces the notebook's own.
     facts : sequence of (name, value)
         Parameters and definitions, shown at the foot.
 
@@ -40,6 +40,4 @@ def page(notebook: Mapping[str, Any], *, title: str, subtitle: str = "", facts: 
             if lines and lines[0].startswith("# "):
                 cells[place] = {**cell, "source": "\n".join(lines[1:]).strip()}
             break
-    return notebook_page(
-        {"cells": cells}, title=title, markdown=markdown2html, subtitle=subtitle, facts=facts, home=HOME
-    )
+    return notebook_page({"cells": cells}, title=title, markdown=markdown2html, facts=facts, home=HOME)

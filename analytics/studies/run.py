@@ -15,7 +15,7 @@ from typing import Any
 from analytics.estimators.result import SCHEMA_VERSION
 from analytics.records.errors import InputError, nearest
 from analytics.studies.exits import DONE, FAILED, INPUT, STATUS, STOPPED
-from analytics.studies.index import facts, index_of, subtitle
+from analytics.studies.index import facts, index_of
 from analytics.studies.inputs import INPUT_VARIABLE
 from analytics.studies.job import Job, Outcome
 from analytics.studies.lock import locked
@@ -181,7 +181,7 @@ def _executed(run: _Run, study: Study, pool: Workers, progress: Progress) -> lis
         CACHE_VARIABLE: str(cache_folder(run.company.folder)),
         INPUT_VARIABLE: study.input_hash,
     }
-    said: dict[str, Any] = {"subtitle": subtitle(study), "facts": facts(study), "secrets": run.secrets}
+    said: dict[str, Any] = {"facts": facts(study), "secrets": run.secrets}
     jobs: list[tuple[Job, Mapping[str, str]]] = []
     for notebook in run.notebooks:
         job = Job(
