@@ -53,12 +53,17 @@ class InputError(ValueError):
             if known
         ]
         place = ", ".join(str(text) for text in where)
-        sentence = f"{place}: {self.problem}." if place else f"{self.problem}."
-        return f"{sentence} {self.action.rstrip('.')}." if self.action else sentence
+        sentence = _ended(f"{place}: {self.problem}" if place else self.problem)
+        return f"{sentence} {_ended(self.action[:1].upper() + self.action[1:])}" if self.action else sentence
 
     def _render_traceback_(self) -> list[str]:
         """Let a Jupyter kernel show the sentence instead of a traceback."""
         return [f"{type(self).__name__}: {self}"]
+
+
+def _ended(text: str) -> str:
+    """End a sentence once: a question mark is an end, too."""
+    return text if text.endswith("?") else f"{text.rstrip('.')}."
 
 
 def nearest(name: str, options: Iterable[str]) -> str:
