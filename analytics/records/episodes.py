@@ -7,7 +7,7 @@ from typing import Any
 
 from analytics.records.contract import History
 from analytics.records.definitions import Definitions
-from analytics.records.firing import applicable_kinds, counted_activities, events_with_firing
+from analytics.records.firing import applicable_kinds, counted_activities, rows_with_firing
 from analytics.records.rules import OutcomeRules
 from analytics.records.states import numbered_states, qualifying_states, rows_in_spells
 
@@ -29,10 +29,10 @@ def episodes_known(history: History, *, as_of: dt.date, rules: OutcomeRules, def
     kinds = applicable_kinds(history, rules)
     if not kinds:
         unfired = {"fired_on": ibis.null("date"), "fired_kind": ibis.null("string"), "revived": 0}
-        return _numbered(_parts(rows.mutate(**unfired, is_row=1, speaks=True)))
+        return _numbered(_parts(rows.mutate(**unfired, is_row=1)))
     usable = rules if "silent" in kinds else rules.model_copy(update={"silent_days": None})
     activities = counted_activities(history, states, as_of)
-    return _numbered(_parts(events_with_firing(rows, activities, usable, as_of)))
+    return _numbered(_parts(rows_with_firing(rows, activities, usable, as_of)))
 
 
 def _parts(events: Any) -> Any:
@@ -44,7 +44,7 @@ def _parts(events: Any) -> Any:
     worth = is_row & events.has_amount
     first_day = is_row & (events.recorded_on == events.first_day)
     parts = events.group_by("deal", "spell", "revived").aggregate(
-        begun_on=events.recorded_on.min(where=events.speaks),
+        begun_on=events.recorded_on.min(),
         last_on=events.recorded_on.max(where=is_row),
         last_sequence=events.sequence.argmax(events.row, where=is_row),
         closed_recorded_on=events.recorded_on.min(where=closed),
@@ -59,8 +59,7 @@ def _parts(events: Any) -> Any:
         fired_on=events.fired_on.min(),
         fired_kind=events.fired_kind.min(),
     )
-    # What only a seller's activity follows has not been revived; and a firing belongs to the part that it ended.
-    parts = parts.filter(parts.begun_on.notnull())
+    # A firing belongs to the part that it ended.
     before = parts.revived == 0
     return parts.mutate(
         fired_on=ibis.ifelse(before, parts.fired_on, ibis.null("date")),

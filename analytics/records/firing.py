@@ -9,8 +9,6 @@ from analytics.records.contract import History
 from analytics.records.rules import InferredKind, OutcomeRules
 from analytics.records.states import known_side
 
-_PACK = 2**32
-
 
 def applicable_kinds(history: History, rules: OutcomeRules) -> tuple[InferredKind, ...]:
     """Which of the inferred rules that are switched on can this history answer?
@@ -48,124 +46,148 @@ def counted_activities(history: History, states: Any, as_of: dt.date) -> Any | N
     return daily.inner_join(deals, "deal_id").cross_join(since).drop("deal_id")
 
 
-def events_with_firing(rows: Any, activities: Any | None, rules: OutcomeRules, as_of: dt.date) -> Any:
-    """Say of every row, and of every activity among them, whether a rule had fired in its spell before it.
+def rows_with_firing(rows: Any, activities: Any | None, rules: OutcomeRules, as_of: dt.date) -> Any:
+    """Say of every row whether a rule had fired in its spell before it was recorded.
 
-    Between two things that were recorded nothing new is known, so within each such stretch of days the first day on
-    which a rule holds is arithmetic (on day numbers); the earliest over the open stretches of a spell is the firing
-    day.
+    A deal can also be woken by an activity that would end its silence: the first one after the firing joins the rows.
 
-    Columns: those of `rows`, is_row (0: an activity), speaks (a row, or an activity that ends a silence), fired_on,
-    fired_kind (of the spell; ties in rule order), revived (1: after the firing).
+    Columns: those of `rows`, is_row (0: an activity), fired_on, fired_kind (of the spell), revived (1: after it).
     """
     import ibis
 
-    events = _stretches(rows, activities, rules)
-    candidates = {"silent": _silent(events, rules), "pushed": _pushed(events, rules), "aged": _aged(events, rules)}
-    spell = ibis.window(group_by=["deal", "spell"])
-    can_fire = (events.open_then == 1) & (events.opened_then > 0)
-    first: dict[str, Any] = {}
-    for kind, day in candidates.items():
-        if day is not None:
-            in_time = (day < events.until).fill_null(True) & (day <= _number(ibis.date(as_of)))
-            first[kind] = day.min(where=can_fire & in_time).over(spell)
-    events = events.mutate(**{f"{kind}_day": day for kind, day in first.items()})
-    days = {kind: events[f"{kind}_day"] for kind in first}
-    events = events.mutate(fired_day=ibis.least(*days.values()))
-    return events.mutate(
-        fired_on=(ibis.timestamp("0001-01-01") + events.fired_day.as_interval("D")).cast("date"),
-        fired_kind=ibis.cases(*((day == events.fired_day, kind) for kind, day in days.items())),
-        revived=(events.since > events.fired_day).fill_null(False).cast("int8"),
+    fired = _fired_spells(rows, activities, rules, as_of)
+    found = fired.rename(fired_deal="deal", fired_spell="spell")
+    rows = rows.left_join(found, [rows.deal == found.fired_deal, rows.spell == found.fired_spell])
+    rows = rows.drop("fired_deal", "fired_spell").mutate(is_row=ibis.literal(1, type="int8"))
+    if activities is not None:
+        woken = _woken(fired, activities)
+        missing = {name: ibis.null(kind) for name, kind in rows.schema().items() if name not in woken.columns}
+        rows = rows.union(woken.mutate(**missing).select(*rows.columns).cast(rows.schema()))
+    return rows.mutate(revived=(rows.recorded_on > rows.fired_on).fill_null(False).cast("int8"))
+
+
+def _woken(fired: Any, activities: Any) -> Any:
+    """Return the first activity after each firing that the silence rule would count on its day."""
+    import ibis
+
+    counts = activities.latest_buyer.notnull() | (activities.known_on < activities.buyer_since).fill_null(True)
+    heard = activities.filter(counts).select(heard_deal="deal", recorded_on="known_on")
+    after = fired.inner_join(heard, [fired.deal == heard.heard_deal, fired.fired_on < heard.recorded_on])
+    woken = after.group_by("deal", "spell", "fired_on", "fired_kind").aggregate(recorded_on=after.recorded_on.min())
+    return woken.mutate(is_row=ibis.literal(0, type="int8"))
+
+
+def _fired_spells(rows: Any, activities: Any | None, rules: OutcomeRules, as_of: dt.date) -> Any:
+    """Return the spells in which a rule fired: deal, spell, fired_on, fired_kind (the earliest; ties in rule order).
+
+    A spell is open from its first day until the day on which it was recorded as closed, and between two things that
+    were recorded nothing new is known: the first day on which a rule holds is arithmetic.
+    """
+    import ibis
+
+    spells = _open_spells(rows, as_of)
+    days = {}
+    if rules.silent_days is not None and activities is not None:
+        days["silent"] = _silent(spells, activities, rules.silent_days)
+    if rules.pushed_times is not None:
+        days["pushed"] = _pushed(spells, rows, rules.pushed_times)
+    if rules.older_than_days is not None:
+        day = _later(_plus(spells.opened, rules.older_than_days + 1), spells.since)
+        days["aged"] = spells.filter(day < spells.until).select("deal", "spell", day=day)
+    firsts = [table.mutate(kind=ibis.literal(kind)) for kind, table in days.items()]
+    found = firsts[0].union(*firsts[1:]) if len(firsts) > 1 else firsts[0]
+    fired = found.group_by("deal", "spell").aggregate(
+        fired_on=found.day.min(), **{kind: found.day.min(where=found.kind == kind) for kind in days}
     )
+    kind = ibis.cases(*((fired[kind] == fired.fired_on, kind) for kind in days))
+    return fired.select("deal", "spell", "fired_on", fired_kind=kind)
 
 
-def _stretches(rows: Any, activities: Any | None, rules: OutcomeRules) -> Any:
-    """Give everything recorded what was known from its day (`since`) until the next record (`until`)."""
+def _open_spells(rows: Any, as_of: dt.date) -> Any:
+    """One row per spell: when it was `opened`, known from `since`, and `until` when it was open as far as is known.
+
+    The opening is the one that was recorded first: a later correction changes a deal's age, but not what would have
+    been done about it. Where none was recorded no rule fires.
+    """
+    import ibis
+
+    tomorrow = ibis.date(as_of + dt.timedelta(days=1))
+    named = rows.opened_on.notnull()
+    spells = rows.group_by("deal", "spell").aggregate(
+        first_on=rows.recorded_on.min(),
+        first_opened=rows.opened_on.argmin(rows.row, where=named),
+        first_named=rows.recorded_on.min(where=named),
+        until=rows.recorded_on.min(where=~rows.day_open).coalesce(tomorrow),
+    )
+    # A re-opened deal counts from its re-opening.
+    first = spells.spell == 1
+    spells = spells.select(
+        "deal",
+        "spell",
+        "until",
+        opened=ibis.ifelse(first, spells.first_opened, spells.first_on),
+        since=ibis.ifelse(first, spells.first_named, spells.first_on),
+    )
+    return spells.filter(spells.since < spells.until)
+
+
+def _silent(spells: Any, activities: Any, silent_days: int) -> Any:
+    """First day of each spell on which nothing had been heard for `silent_days`."""
+    import ibis
+
+    # A stretch before the first activity, and one from each activity to the next.
+    start = spells.select("deal").distinct().mutate(
+        known_on=ibis.date(1, 1, 1), latest=ibis.null("date"), latest_buyer=ibis.null("date")
+    )  # fmt: skip
+    buyer_since = activities.aggregate(buyer_since=activities.buyer_since.min())
+    heard = start.union(activities.select(*start.columns))
+    order = ibis.window(group_by="deal", order_by="known_on")
+    so_far = order.between(None, 0)
+    heard = heard.select(
+        heard_deal="deal",
+        known_on="known_on",
+        next_known=heard.known_on.lead().over(order),
+        latest=heard.latest.max().over(so_far),
+        latest_buyer=heard.latest_buyer.max().over(so_far),
+    )
+    # Nearly every deal has one spell, so this pairs each activity with one row.
+    pairs = spells.inner_join(heard, spells.deal == heard.heard_deal).cross_join(buyer_since)
+    anybody = _plus(_later(pairs.opened, pairs.latest), silent_days)
+    anybody = _later(_later(anybody, pairs.since), pairs.known_on)
+    buyer = _plus(_later(pairs.opened, pairs.latest_buyer), silent_days)
+    buyer = _later(_later(_later(buyer, pairs.since), pairs.known_on), pairs.buyer_since)
+    # Until the buyer's side is recorded anybody's activity ends a silence; from then on the buyer's only.
+    pairs = pairs.mutate(day=ibis.ifelse((anybody >= pairs.buyer_since).fill_null(False), buyer, anybody))
+    in_time = (pairs.day < pairs.until) & (pairs.day < pairs.next_known).fill_null(True)
+    pairs = pairs.filter(in_time)
+    return pairs.group_by("deal", "spell").aggregate(day=pairs.day.min())
+
+
+def _pushed(spells: Any, rows: Any, pushed_times: int) -> Any:
+    """First day of each spell that is past the expected close date of a deal pushed `pushed_times` times."""
     import ibis
 
     order = ibis.window(group_by=["deal", "spell"], order_by="row", preceding=None, following=0)
-    pushes = rows.pushed.count().over(order) if rules.pushed_times is not None else ibis.literal(0)
-    rows = rows.mutate(
-        is_row=ibis.literal(1, type="int8"),
-        pushes=pushes,
-        # A re-opened deal counts from its re-opening.
-        opened=ibis.ifelse(rows.spell == 1, rows.opened_on, rows.reopened_on),
-    )
-    events = _with_activities(rows.drop("opened_on", "reopened_on"), activities)
-    events = events.mutate(since=_number(events.recorded_on))
-    deal = ibis.window(group_by="deal", order_by=["recorded_on", "is_row", "row"])
-    so_far = deal.between(None, 0)
-
-    def carried(value: Any) -> Any:
-        """Return the newest row's value: the largest of (row, value) packed into one number; 0 where it is missing."""
-        return (events.row * _PACK + value.fill_null(0)).max().over(so_far) % _PACK
-
-    events = events.mutate(
-        until=events.since.lead().over(deal),
-        spell=events.spell.max().over(so_far),
-        heard=_number(events.latest).max().over(so_far),
-        heard_buyer=_number(events.latest_buyer).max().over(so_far),
-        open_then=carried(events.is_open.cast("int64")),
-        expected_then=carried(_number(events.expected)),
-        pushes_then=carried(events.pushes),
-        opened_then=carried(_number(events.opened)),
-    )
-    # Before a deal's first state there is nothing to fire.
-    return events.filter(events.spell.notnull())
+    states = rows.mutate(pushes=rows.pushed.count().over(order))
+    often = states.filter(
+        states.pushes >= pushed_times, states.last_of_day, states.is_open, states.expected.notnull()
+    ).select("expected", "recorded_on", "next_day", state_deal="deal", state_spell="spell")
+    pairs = spells.inner_join(often, [spells.deal == often.state_deal, spells.spell == often.state_spell])
+    day = _later(_later(_later(_plus(pairs.expected, 1), pairs.recorded_on), pairs.opened), pairs.since)
+    pairs = pairs.mutate(day=day)
+    pairs = pairs.filter((pairs.day < pairs.until) & (pairs.day < pairs.next_day).fill_null(True))
+    return pairs.group_by("deal", "spell").aggregate(day=pairs.day.min())
 
 
-def _with_activities(rows: Any, activities: Any | None) -> Any:
-    """Put the activities among the rows; `speaks` says of each whether it can revive a deal on which a rule fired."""
+def _plus(day: Any, days: int) -> Any:
     import ibis
 
-    missing = {name: ibis.null("date") for name in ("latest", "latest_buyer", "buyer_since")}
-    if activities is None:
-        return rows.mutate(**missing, speaks=ibis.literal(True))
-    since = activities.aggregate(buyer_since=activities.buyer_since.min())
-    rows = rows.mutate(latest=missing["latest"], latest_buyer=missing["latest_buyer"], speaks=True).cross_join(since)
-    speaks = activities.latest_buyer.notnull() | (activities.known_on < activities.buyer_since).fill_null(True)
-    own = {"recorded_on": activities.known_on, "is_row": ibis.literal(0, type="int8"), "speaks": speaks}
-    empty = {name: ibis.null(kind) for name, kind in rows.schema().items() if name not in activities.columns}
-    return rows.union(activities.mutate(**(empty | own)).select(*rows.columns).cast(rows.schema()))
+    # The engine's sum of a date and an interval is a timestamp, though ibis takes it for a date.
+    return (day.cast("timestamp") + ibis.interval(days=days)).cast("date")
 
 
-def _silent(events: Any, rules: OutcomeRules) -> Any | None:
-    """First day of the stretch on which nothing had been heard for `silent_days`."""
+def _later(day: Any, other: Any) -> Any:
+    """The later of two days; the other one may be missing."""
     import ibis
 
-    if rules.silent_days is None:
-        return None
-    anybody = ibis.greatest(ibis.greatest(events.opened_then, events.heard) + rules.silent_days, events.since)
-    buyer_since = _number(events.buyer_since)
-    buyer = ibis.greatest(
-        ibis.greatest(events.opened_then, events.heard_buyer) + rules.silent_days, events.since, buyer_since
-    )
-    # Until the buyer's side is recorded anybody's activity ends a silence; from then on the buyer's only.
-    return ibis.ifelse((anybody >= buyer_since).fill_null(False), buyer, anybody)
-
-
-def _pushed(events: Any, rules: OutcomeRules) -> Any | None:
-    """First day of the stretch that is past the expected close date of a deal pushed `pushed_times` times."""
-    import ibis
-
-    if rules.pushed_times is None:
-        return None
-    overdue = ibis.greatest(events.expected_then + 1, events.since, events.opened_then)
-    often = (events.pushes_then >= rules.pushed_times) & (events.expected_then > 0)
-    return ibis.ifelse(often, overdue, ibis.null("int64"))
-
-
-def _aged(events: Any, rules: OutcomeRules) -> Any | None:
-    """First day of the stretch on which the deal is older than `older_than_days`."""
-    import ibis
-
-    if rules.older_than_days is None:
-        return None
-    return ibis.greatest(events.opened_then + rules.older_than_days + 1, events.since)
-
-
-def _number(day: Any) -> Any:
-    """Days since 1 January of the year 1, which every date exceeds: missing can be 0."""
-    import ibis
-
-    return day.delta(ibis.date(1, 1, 1), unit="day")
+    return ibis.greatest(day, other)

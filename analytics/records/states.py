@@ -57,7 +57,7 @@ def rows_in_spells(states: Any, qualifying: Any) -> Any:
     no closing. Still, every row keeps its pushes. Keeping this table narrow is what makes millions of rows cheap.
 
     Columns: deal, recorded_on, sequence, row, is_open, day_open (the state at the end of the day), last_of_day,
-    first_day (of the deal), spell, reopened_on (of the spell), pushed (True or nothing), opened_on, expected,
+    next_day (the deal's next row's), first_day (of the deal), spell, pushed (True or nothing), opened_on, expected,
     has_amount, qualifies.
     """
     import ibis
@@ -81,17 +81,16 @@ def rows_in_spells(states: Any, qualifying: Any) -> Any:
         day_open=rows.is_open.last().over(day),
     )
     # The row before the first row of a day is the last one of the previous day: the state that was left.
-    reopens = ((rows.day_before < rows.recorded_on) & ~rows.open_before & rows.day_open).nullif(False)
+    reopens = (rows.day_before < rows.recorded_on) & ~rows.open_before & rows.day_open
     so_far = ibis.window(group_by="deal", order_by="row", preceding=None, following=0)
     rows = rows.mutate(
         last_of_day=rows.next_day.isnull() | (rows.next_day > rows.recorded_on),
-        spell=reopens.count().over(so_far) + 1,
-        reopened_on=rows.recorded_on.max(where=reopens.fill_null(False)).over(so_far),
+        spell=reopens.nullif(False).count().over(so_far) + 1,
         has_expected=rows.expected.notnull(),
     )
     promises = ibis.window(group_by=["deal", "spell", "has_expected"], order_by="row")
     later = rows.expected > rows.expected.lag().over(promises)
-    return rows.mutate(pushed=later.nullif(False)).drop("day_before", "open_before", "next_day", "has_expected")
+    return rows.mutate(pushed=later.nullif(False))
 
 
 def qualifying_states(history: History, states: Any, definitions: Definitions) -> Any:

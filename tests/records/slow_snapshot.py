@@ -69,7 +69,8 @@ def _firing(spell, until, number, mine, buyer_days, rules):
         state = _state_on(spell, day)
         if not _is_open(state):
             return None
-        opened = state["opened_on"] if number == 1 else spell[0]["recorded_on"]
+        named = [row["opened_on"] for row in spell if row["recorded_on"] <= day and row["opened_on"] is not None]
+        opened = (named[0] if named else None) if number == 1 else spell[0]["recorded_on"]
         if opened is not None:
             pushes = sum(p for p, row in zip(pushed, spell, strict=True) if row["recorded_on"] <= day)
             expected = state["expected_close_on"]
