@@ -13,6 +13,7 @@ from analytics.records.firing import applicable_kinds
 from analytics.records.leaving_out import exclusions
 from analytics.records.rules import OutcomeRules
 from analytics.records.snapshot import episodes_with_exclusion
+from analytics.records.states import all_states
 
 _EVERYTHING = Definitions()
 
@@ -40,16 +41,13 @@ def attrition(
     InputError
         As `deals_as_of`.
     ValueError
-        When a source did not account for a row: read is not kept + rejected.
+        When a source did not account for a row (read is not kept + rejected), or gave one without id or day.
 
     Examples
     --------
-    >>> from analytics.records.contract import HISTORY_COLUMNS
-    >>> import ibis
     >>> rows = {"deal_id": ["A", "B"], "recorded_on": [dt.date(2025, 1, 10)] * 2, "sequence": [1, 1],
     ...         "status": ["open", "open"], "opened_on": [dt.date(2025, 1, 10), None]}
-    >>> table = ibis.memtable(rows).mutate(**{c: ibis.null(k) for c, k in HISTORY_COLUMNS.items() if c not in rows})
-    >>> lines = attrition(History(table=table), as_of=dt.date(2025, 3, 1), rules=OutcomeRules())
+    >>> lines = attrition(History(table=pd.DataFrame(rows)), as_of=dt.date(2025, 3, 1), rules=OutcomeRules())
     >>> lines.loc[lines["deals"] > 0, ["rule", "deals", "remaining"]]
                                  rule  deals  remaining
     0            deals in the history      2          2
@@ -59,7 +57,7 @@ def attrition(
     12                     still open      1          0
     """
     ended = _ended(history, as_of, rules, definitions)
-    everything = int(history.table.deal_id.nunique().to_pyarrow().as_py())
+    everything = _deals_in(history)
     known = int(ended["deals"].sum())
     studied = ended.loc[ended["excluded"] == 0]
     left = ended.groupby("excluded")["deals"].sum()
@@ -82,6 +80,18 @@ def _ended(history: History, as_of: dt.date, rules: OutcomeRules, definitions: D
     counted = first.group_by("excluded", "outcome", "no_decision_kind").aggregate(deals=first.count())
     frame: pd.DataFrame = counted.to_pyarrow().to_pandas()
     return frame
+
+
+def _deals_in(history: History) -> int:
+    """Count all deals, whenever they were recorded; a row that says neither whose nor when is the source's mistake."""
+    states = all_states(history)
+    broken = states.deal_id.isnull() | states.recorded_on.isnull()
+    counts = (
+        states.aggregate(deals=states.deal_id.nunique(), broken=broken.sum().fill_null(0)).to_pyarrow().to_pylist()[0]
+    )
+    if counts["broken"]:
+        raise ValueError(f"the source gave {counts['broken']} rows without a deal id or a recording day")
+    return int(counts["deals"])
 
 
 def _row_lines(history: History) -> list[_Line]:

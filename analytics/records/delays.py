@@ -46,13 +46,11 @@ def reporting_delays(history: History, *, as_of: dt.date) -> pd.DataFrame:
 
     Examples
     --------
-    >>> import ibis
-    >>> from analytics.records.contract import HISTORY_COLUMNS
     >>> rows = {"deal_id": ["A", "A"], "recorded_on": [dt.date(2025, 1, 10), dt.date(2025, 2, 3)], "sequence": [1, 1],
     ...         "status": ["open", "closed_lost"], "opened_on": [dt.date(2025, 1, 10)] * 2,
     ...         "closed_on": [None, dt.date(2025, 2, 1)]}
-    >>> table = ibis.memtable(rows).mutate(**{c: ibis.null(k) for c, k in HISTORY_COLUMNS.items() if c not in rows})
-    >>> reporting_delays(History(table=table), as_of=dt.date(2025, 3, 1))[["outcome", "delay_days", "window_days"]]
+    >>> delays = reporting_delays(History(table=pd.DataFrame(rows)), as_of=dt.date(2025, 3, 1))
+    >>> delays[["outcome", "delay_days", "window_days"]]
       outcome  delay_days  window_days
     0    lost           2           28
     """

@@ -33,12 +33,9 @@ def scope_values(history: History) -> dict[str, pd.DataFrame]:
 
     Examples
     --------
-    >>> import ibis
-    >>> from analytics.records.contract import HISTORY_COLUMNS
     >>> rows = {"deal_id": ["A", "B"], "recorded_on": [dt.date(2025, 1, 10)] * 2, "sequence": [1, 1],
     ...         "status": ["open", "open"], "pipeline": ["new", "renewal"]}
-    >>> table = ibis.memtable(rows).mutate(**{c: ibis.null(k) for c, k in HISTORY_COLUMNS.items() if c not in rows})
-    >>> scope_values(History(table=table))["pipeline"]["value"].tolist()
+    >>> scope_values(History(table=pd.DataFrame(rows)))["pipeline"]["value"].tolist()
     ['new', 'renewal']
     """
     known = episodes_with_exclusion(history, as_of=_END_OF_TIME, rules=OutcomeRules(), definitions=Definitions())

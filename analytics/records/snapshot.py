@@ -88,13 +88,10 @@ def deals_as_of(
 
     Examples
     --------
-    >>> import ibis
     >>> rows = {"deal_id": ["A", "A"], "recorded_on": [dt.date(2025, 1, 10), dt.date(2025, 2, 3)], "sequence": [1, 1],
     ...         "status": ["open", "closed_won"], "opened_on": [dt.date(2025, 1, 10)] * 2,
     ...         "closed_on": [None, dt.date(2025, 2, 1)]}
-    >>> from analytics.records.contract import HISTORY_COLUMNS
-    >>> table = ibis.memtable(rows).mutate(**{c: ibis.null(k) for c, k in HISTORY_COLUMNS.items() if c not in rows})
-    >>> deals = deals_as_of(History(table=table), as_of=dt.date(2025, 3, 1), rules=OutcomeRules())
+    >>> deals = deals_as_of(History(table=pd.DataFrame(rows)), as_of=dt.date(2025, 3, 1), rules=OutcomeRules())
     >>> deals.select("deal_id", "entry", "exit", "outcome").execute().to_dict("records")
     [{'deal_id': 'A', 'entry': -1, 'exit': 22, 'outcome': 'won'}]
     """

@@ -6,18 +6,22 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
+
 from analytics.records.contract import HISTORY_COLUMNS, SIDE_TABLES, History
 from analytics.records.definitions import Definitions
 from analytics.records.errors import InputError, nearest
 
-_DATE_COLUMNS = tuple(name for name, kind in HISTORY_COLUMNS.items() if kind == "date")
+
+def all_states(history: History) -> Any:
+    """Return all recorded states, in the types of the contract."""
+    return _as_table(history.table, HISTORY_COLUMNS | dict.fromkeys(history.attributes, "string"))
 
 
 def known_states(history: History, as_of: dt.date) -> Any:
-    """Return the recorded states that existed at the end of the as-of day, dates as dates."""
-    table = history.table
-    table = table.mutate(**{name: table[name].cast("date") for name in _DATE_COLUMNS if name in table.columns})
-    return table.filter(table.recorded_on <= as_of)
+    """Return the recorded states that existed at the end of the as-of day."""
+    states = all_states(history)
+    return states.filter(states.recorded_on <= as_of)
 
 
 def known_side(history: History, name: str, as_of: dt.date, *, event: str) -> Any | None:
@@ -27,14 +31,21 @@ def known_side(history: History, name: str, as_of: dt.date, *, event: str) -> An
     """
     import ibis
 
-    table = history.side.get(name)
-    if table is None:
+    if name not in history.side:
         return None
-    dates = [column for column, kind in SIDE_TABLES[name].items() if kind == "date" and column in table.columns]
-    table = table.mutate(**{column: table[column].cast("date") for column in dates})
-    recorded = ibis.coalesce(table.recorded_on, table[event]) if "recorded_on" in table.columns else table[event]
-    table = table.mutate(known_on=ibis.ifelse(recorded > table[event], recorded, table[event]))
+    table = _as_table(history.side[name], SIDE_TABLES[name])
+    table = table.mutate(known_on=ibis.greatest(table.recorded_on.coalesce(table[event]), table[event]))
     return table.filter(table.known_on <= as_of)
+
+
+def _as_table(records: Any, contract: dict[str, str]) -> Any:
+    """Return a frame or an ibis table as an ibis table with the columns and types of the contract."""
+    import ibis
+
+    table = ibis.memtable(records) if isinstance(records, pd.DataFrame) else records
+    # A column that a source does not have is empty, and so is one that holds nothing but missing values.
+    empty = {name: ibis.null(kind) for name, kind in contract.items() if name not in table.columns}
+    return table.mutate(**empty).cast(contract)
 
 
 def numbered_states(history: History, as_of: dt.date) -> Any:

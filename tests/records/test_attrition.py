@@ -80,8 +80,13 @@ def test_rows_read_are_kept_or_rejected():
 
 def test_a_scope_column_that_does_not_exist():
     definitions = Definitions(scope=Scope(drop={"segmet": ["x"]}))
-    with pytest.raises(InputError, match="did you mean 'segment'"):
+    with pytest.raises(InputError, match=r"(?i)did you mean 'segment'"):
         attrition(history(TEXT), as_of=day(100), rules=OutcomeRules(), definitions=definitions)
+
+
+def test_a_row_without_its_day_is_not_lost_in_silence():
+    with pytest.raises(ValueError, match="1 rows without a deal id or a recording day"):
+        attrition(history("deal on status opened\nA 1 open 1\nB - open 1"), as_of=day(5), rules=OutcomeRules())
 
 
 def test_nothing_known():

@@ -34,7 +34,7 @@ def test_a_missing_file_is_not_created(tmp_path, scheme):
 
 
 def test_unknown_scheme_names_the_nearest():
-    with pytest.raises(InputError, match="did you mean 'postgres'"):
+    with pytest.raises(InputError, match=r"(?i)did you mean 'postgres'"):
         connect("postgre://ana:s3cret@db/crm")
     with pytest.raises(InputError) as caught:
         connect("deals.csv")

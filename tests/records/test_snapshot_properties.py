@@ -92,7 +92,18 @@ def columns_of(deals):
 @given(histories())
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_snapshot_is_the_slow_one(name, records):
-    rows, activities = records
+    fast_is_slow(name, *records)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(SETTINGS))
+@given(histories())
+@settings(max_examples=20 * EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+def test_snapshot_is_the_slow_one_for_long(name, records):
+    fast_is_slow(name, *records)
+
+
+def fast_is_slow(name, rows, activities):
     rules, definitions, episodes, with_activities = SETTINGS[name]
     slow = slow_deals(
         rows, activities if with_activities else None, as_of=day(AS_OF), rules=rules, definitions=definitions,
