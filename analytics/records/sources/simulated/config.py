@@ -112,8 +112,8 @@ class Recording(BaseModel):
 
     model_config = _CLOSED
     won: Delay = Delay(prompt=0.92, mean_days=2)
-    lost: Delay = Delay(prompt=0.4, mean_days=8)
-    no_decision: Delay = Delay(prompt=0.35, mean_days=10)
+    lost: Delay = Delay(prompt=0.4, mean_days=14)
+    no_decision: Delay = Delay(prompt=0.35, mean_days=14)
     typed_right: float = Field(default=0.9, ge=0, le=1)
     zeroed_at_loss: float = Field(default=0.3, ge=0, le=1)
     reopened: float = Field(default=0.04, ge=0, le=1)
