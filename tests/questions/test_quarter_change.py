@@ -182,7 +182,7 @@ def test_one_segment_is_a_sentence(company, q4) -> None:
     assert isinstance(one, Estimate)
     assert isinstance(segment_spread(one), Finding)
     assert isinstance(segments(company, q4, by=[], settled_on=q4.end, horizon_days=200), Finding)
-    with pytest.raises(InputError, match="did you mean 'region'"):
+    with pytest.raises(InputError, match="(?i)did you mean 'region'"):
         segments(company, q4, by=["regoin"], settled_on=q4.end, horizon_days=200)
 
 

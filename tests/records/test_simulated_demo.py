@@ -113,7 +113,7 @@ def test_simulated_source_reads_a_company_with_changed_settings() -> None:
 
 
 def test_simulated_source_names_what_is_wrong() -> None:
-    with pytest.raises(InputError, match="did you mean 'accounts'"):
+    with pytest.raises(InputError, match=r"(?i)did you mean 'accounts'"):
         read_simulated(SimulatedSource(kind="simulated", seed=1, settings={"acounts": 5}), base=Path())
     with pytest.raises(InputError, match=r"source\.settings\.deals"):
         read_simulated(SimulatedSource(kind="simulated", seed=1, settings={"deals": 0}), base=Path())

@@ -148,7 +148,7 @@ def test_latent_truth_refuses_what_it_cannot_answer() -> None:
         latent_truth(SMALL, opened_in="2031Q1")
     with pytest.raises(InputError, match="no deal at risk at age"):
         latent_truth(SMALL, at_pace_of="2022Q4")
-    with pytest.raises(InputError, match="did you mean 'Inbound'"):
+    with pytest.raises(InputError, match="Did you mean 'Inbound'"):
         latent_truth(SMALL, only={"source": "Inbond"})
 
 

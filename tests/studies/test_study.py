@@ -83,7 +83,7 @@ def test_settle_days_of_the_params_decide(inside: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"company": "acmee"}, "there is no params file acmee.yaml for the company 'acmee'. did you mean 'acme'"),
+        ({"company": "acmee"}, "there is no params file acmee.yaml for the company 'acmee'. Did you mean 'acme'"),
         ({"quarter": "2025Q7"}, "is not the name of a quarter"),
         ({"quarter": "2025Q4"}, "the quarter begins on 2025-10-01, after the as-of date 2025-06-30"),
         (
@@ -96,7 +96,7 @@ def test_settle_days_of_the_params_decide(inside: Path) -> None:
         ({"compare_to": "2025Q1"}, "the key 'compare_to' must be a list"),
         ({"compare_to": ["2025Q3"]}, "2025Q2 can only be compared with an earlier quarter"),
         ({"compare_to": ["2025Q1", "FY25Q1"]}, "compare_to names a quarter twice"),
-        ({"segments": ["regoin"]}, "there is no column 'regoin' to split deals by. did you mean 'region'"),
+        ({"segments": ["regoin"]}, "there is no column 'regoin' to split deals by. Did you mean 'region'"),
         ({"segments": [False]}, "the key 'segments.0' must be text"),
     ],
 )
