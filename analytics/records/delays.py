@@ -41,8 +41,9 @@ def reporting_delays(history: History, *, as_of: dt.date) -> pd.DataFrame:
     Notes
     -----
     Only closings dated on or after the first day on which anything was recorded: what closed before the CRM (or the
-    first dated extract) existed could not have been recorded in time. Deals whose dates contradict each other
-    (closed before they were opened) are left out here as they are from the study.
+    first dated extract) existed could not have been recorded in time. A closing without a typed date says nothing
+    about its delay. Deals whose dates contradict each other (closed before they were opened) are left out here as they
+    are from the study.
 
     Examples
     --------
@@ -58,7 +59,9 @@ def reporting_delays(history: History, *, as_of: dt.date) -> pd.DataFrame:
         return pd.DataFrame(columns=list(_COLUMNS)).astype(_COLUMNS)
     known = episodes_with_exclusion(history, as_of=as_of, rules=OutcomeRules(), definitions=Definitions())
     since = known.aggregate(since=known.opening_on.min())
-    closed = known.filter(known.closed_recorded_on.notnull(), known.excluded == 0).cross_join(since)
+    closed = known.filter(known.closed_recorded_on.notnull(), known.typed_on.notnull(), known.excluded == 0).cross_join(
+        since
+    )
     closed = closed.filter(closed.closed_on >= closed.since).order_by("deal_id", "episode")
     closed = closed.select("outcome", "closed_on", "recorded_on")
     frame: pd.DataFrame = closed.to_pyarrow().to_pandas(date_as_object=False)

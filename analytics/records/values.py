@@ -86,7 +86,7 @@ def with_outcome(episodes: Any, rules: OutcomeRules, definitions: Definitions, a
     begun = ibis.ifelse(episodes.last_on > episodes.begun_on, episodes.last_on, episodes.begun_on)
     episodes = episodes.mutate(
         outcome=outcome, no_decision_kind=kind, opened_on=opened_on, closed_on=closed_on,
-        recorded_on=recorded.coalesce(begun),
+        recorded_on=recorded.coalesce(begun), typed_on=episodes.closed_on,
     )  # fmt: skip
     end = episodes.closed_on.coalesce(ibis.date(as_of))
     episodes = episodes.mutate(exit=_days(end, episodes.opened_on), entry=_entry(episodes.opened_on, definitions))

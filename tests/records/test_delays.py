@@ -16,6 +16,8 @@ TEXT = """
     D    30 won    2      5      -
     E    30 lost   25     20     -
     F    12 open   12     -      -
+    G    12 open   12     -      -
+    G    50 lost   12     -      -
 """
 COLUMNS = ("outcome", "closed_on", "recorded_on", "delay_days", "window_days")
 
@@ -28,7 +30,8 @@ def rows(as_of):
 
 
 def test_delays():
-    # D closed before anything was recorded, E before it was opened; F is open. A's loss counts whatever its reason.
+    # D closed before anything was recorded, E before it was opened; F is open, and G's close date
+    # is not known. A's loss counts whatever its reason.
     a, b, again, c = (
         ("lost", 30, 40, 10, 70), ("won", 20, 20, 0, 80), ("unknown", 55, 60, 5, 45), ("won", 90, 90, 0, 10),
     )  # fmt: skip
