@@ -126,7 +126,23 @@ def snapshot_frame(
 
 
 def as_frame(deals: Any) -> pd.DataFrame:
-    """Turn Deals in Arrow into the pandas frame that the rest of the library reads."""
+    """Turn Deals in Arrow into the pandas frame that the rest of the library reads.
+
+    Raises
+    ------
+    InputError
+        When a date lies outside the years 1678 to 2262, such as the 9999-12-31 that stands for "never" in some CRMs.
+    """
+    import pyarrow.compute as pc
+
+    for column in _DATES:
+        bounds = pc.min_max(deals[column]).as_py()
+        for day in (bounds["min"], bounds["max"]):
+            if day is not None and not pd.Timestamp.min.date() < day < pd.Timestamp.max.date():
+                raise InputError(
+                    "is a date that cannot be studied", column=column, value=day,
+                    action="Correct it in the CRM, or leave it empty in the export",
+                )  # fmt: skip
     frame: pd.DataFrame = deals.to_pandas(date_as_object=False)
     for column in _DATES:
         frame[column] = frame[column].astype("datetime64[ns]")

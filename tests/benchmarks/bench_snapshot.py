@@ -34,7 +34,8 @@ def company(deals, seed=1):
     ids = pd.Series(np.char.add("DEAL", np.char.zfill(np.arange(deals).astype(str), 14)))
     table = pd.DataFrame({
         "deal_id": ids.take(number).to_numpy(), "account_id": (number % 50_000).astype(str), "pipeline": "all",
-        "recorded_on": recorded, "sequence": step, "opened_on": opened, "stage": np.char.add("Stage ", (step % 6).astype(str)),
+        "recorded_on": recorded, "sequence": step, "opened_on": opened,
+        "stage": np.char.add("Stage ", (step % 6).astype(str)),
         "status": np.where(ends, outcome, "open"), "closed_on": np.where(ends, recorded - 1, np.datetime64("NaT")),
         "expected_close_on": opened + 60 + 15 * (step // 3), "reason": np.where(ends, "price", None),
         "amount": 1000.0 + number % 1000, "currency": "USD", "owner_id": (number % 300).astype(str), "source": "web",

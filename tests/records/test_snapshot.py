@@ -481,6 +481,12 @@ def test_a_frame_will_do():
     ]
 
 
+def test_a_date_that_stands_for_never_is_named():
+    text = "deal on status expected\nA 10 open 2000000"
+    with pytest.raises(InputError, match="column 'expected_close_on', value '7499-10-25'"):
+        snapshot_frame(history(text), as_of=day(20), rules=NO_RULES)
+
+
 def test_nothing_known_yet():
     frame = snapshot_frame(history("deal on status\nA 10 open"), as_of=day(9), rules=NO_RULES)
     assert frame.empty
