@@ -9,8 +9,15 @@ import pandas as pd
 import pytest
 
 from analytics.estimators.result import Estimate, Finding
-from analytics.questions.quarter import incidence_before, opening_cohorts, period_at_horizon, period_incidence
-from analytics.questions.quarter.pace import reach
+from analytics.questions.quarter import (
+    Answers,
+    findings,
+    incidence_before,
+    opening_cohorts,
+    period_at_horizon,
+    period_incidence,
+)
+from analytics.questions.quarter.pace import first_gap, reach, thin_start
 from analytics.records.errors import InputError
 
 
@@ -84,6 +91,34 @@ def test_the_pace_is_not_stretched_to_a_horizon_nobody_reached(make_deals, q4) -
 def test_reach_is_the_horizon_where_nobody_stayed_open() -> None:
     deals = pd.DataFrame({"entry": -1, "exit": [3, 5], "outcome": ["won", "lost"]})
     assert reach(deals, 365) == 365
+
+
+def test_the_pace_stops_where_nobody_was_at_risk(make_deals, q4) -> None:
+    """Six deals of November are watched to age 51; ten deals of January only from age 264 on: nobody is in between."""
+    young = [{"opened": "2025-11-10", "closed": "2025-11-20", "outcome": "won"}] * 2 + [{"opened": "2025-11-10"}] * 4
+    old = [{"opened": "2025-01-10", "closed": "2025-12-01", "outcome": "lost"}] * 10
+    deals = make_deals(young + old)
+    found = period_at_horizon(deals, q4, settled_on=q4.end, horizon_days=365).frame.set_index("outcome")
+    assert found.at["won", "horizon_reached"] == 10
+    assert found.at["lost", "estimate"] == 0
+    assert "At age 52 days nobody was at risk" in found.at["won", "note"]
+    curve = period_incidence(deals, q4, settled_on=q4.end, horizon_days=365)
+    assert curve.frame["time"].max() == 51
+    watched = pd.DataFrame({"entry": [-1, 9], "exit": [5, 20], "outcome": ["lost", "lost"]})
+    assert first_gap(watched, 30) is None  # all that were watched from the start had ended by then
+
+
+def test_one_young_deal_makes_no_headline(make_deals, q4) -> None:
+    rows = [{"opened": "2025-10-01", "closed": "2025-10-04", "outcome": "won"}]
+    rows += [{"opened": "2025-05-01", "closed": f"2025-11-{day:02d}", "outcome": "lost"} for day in range(1, 21)] * 2
+    deals = make_deals(rows)
+    pace = period_at_horizon(deals, q4, settled_on=q4.end, horizon_days=365)
+    assert pace.frame["thin_start"].all()
+    card = findings(q4, Answers(pace))[0]
+    assert card.verdict == "cannot tell"
+    assert card.headline.endswith("the pace at young ages rests on fewer than 5 deals.")
+    assert "100 %" not in f"{card.headline} {card.detail}"
+    assert not thin_start(pd.DataFrame({"entry": -1, "exit": range(9), "outcome": "won"}), 9)
 
 
 def test_unknown_outcomes_are_bounds(make_deals, q4) -> None:

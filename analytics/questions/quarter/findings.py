@@ -111,6 +111,10 @@ def _ends(quarter: Quarter, answers: Answers) -> Finding:
         return _absent(name, answers.at_horizon, f"Where deals of {quarter.name} end up was not studied.")
     rows = {str(row["outcome"]): row for row in answers.at_horizon.frame.to_dict("records")}
     n = float(rows["won"]["n_deals"])
+    if bool(rows["won"].get("thin_start", False)):
+        size = f"{sized(n, rows['won']['n_accounts'])}, at risk in {quarter.name}."
+        headline = "Where deals end up cannot be told: the pace at young ages rests on fewer than 5 deals."
+        return Finding(name, headline, _tidy(f"{size} {rows['won']['note']}"), "cannot tell", "period_at_horizon")
     digits = decimals(n)
     shares = {key: percent(float(row["estimate"]), digits) for key, row in rows.items()}
     headline = (

@@ -16,11 +16,13 @@ from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.questions.quarter.pace import (
     at_risk_in,
     counted,
+    first_gap,
     last_day,
     late_start,
     not_studied,
     reach,
     thin_ages,
+    thin_start,
 )
 from analytics.records.calendar import Quarter
 from analytics.records.period import restrict_to_period
@@ -82,7 +84,8 @@ def period_incidence(
     watched = at_risk_in(deals, quarter, last_day(quarter, settled_on), horizon_days=horizon_days)
     if not len(watched):
         return nobody_at_risk("period_incidence", quarter, settled_on)
-    return _curve(counted(watched, by), horizon_days).stamped(estimand=PERIOD_ESTIMAND)
+    curve = _curve(counted(watched, by), horizon_days).stamped(estimand=PERIOD_ESTIMAND)
+    return _until_gap(curve, watched, horizon_days, by)
 
 
 def period_at_horizon(
@@ -101,7 +104,8 @@ def period_at_horizon(
         Kind probability, keys (*by, outcome); the outcomes and "open" add up to 1 in every segment. `horizon_reached`
         is the age really used: the horizon, or the last age at which five deals were at risk where the pace is not
         known that far. `n_risk` are the deals at risk at that age, `n_deals` and `n_accounts` all that were at risk,
-        `n_event` the outcomes seen by that age; `note` says what rests on few deals.
+        `n_event` the outcomes seen by that age; `note` says what rests on few deals, `thin_start` whether outcomes at
+        young ages do (the pace is then no headline).
 
     Raises
     ------
@@ -140,7 +144,8 @@ def at_horizon(watched: pd.DataFrame, horizon_days: int, by: Sequence[str] = ())
     bounds = [name for name in ("bound_low", "bound_high") if name in rows]
     if bounds:
         rows[bounds] = rows[bounds].apply(lambda column: column.fillna(rows["estimate"]))
-    columns = [*keys, "outcome", *VALUES, "horizon_days", "horizon_reached", "n_deals", "n_accounts", "note", *bounds]
+    columns = [*keys, "outcome", *VALUES, "horizon_days", "horizon_reached", "n_deals", "n_accounts", "note"]
+    columns += ["thin_start", *bounds]
     meta = Meta(
         kind="probability", estimand=PERIOD_ESTIMAND, keys=(*keys, "outcome"), n_deals=risk.n_deals,
         n_accounts=risk.n_accounts, interval=curve.meta.interval, variance=curve.meta.variance, cluster=risk.cluster,
@@ -225,16 +230,35 @@ def _curve(risk: RiskTable, horizon_days: int) -> Estimate:
     return _bounded(risk, np.arange(horizon_days + 1))
 
 
+def _until_gap(curve: Estimate, watched: pd.DataFrame, horizon_days: int, by: Sequence[str]) -> Estimate:
+    """Stop each curve before the first age at which nobody was at risk: a flat line there would be made up."""
+    named = watched.assign(**{column: level_of(watched, column) for column in by})
+    groups = named.groupby(list(by), sort=True) if by else [((), named)]
+    keep = pd.Series(True, index=curve.frame.index)
+    for values, group in groups:
+        gap = first_gap(group, horizon_days)
+        if gap is not None:
+            late = curve.frame["time"] >= gap
+            for column, value in zip(by, values, strict=True):
+                late &= curve.frame[column] == value
+            keep &= ~late
+    return Estimate(curve.frame[keep].reset_index(drop=True), curve.meta)
+
+
 def _ages(watched: pd.DataFrame, horizon_days: int, by: Sequence[str]) -> pd.DataFrame:
     """Give the age at which each segment is read, and what to say about it."""
     named = watched.assign(**{column: level_of(watched, column) for column in by})
     groups = named.groupby(list(by), sort=True) if by else [((), named)]
     rows = []
     for values, group in groups:
-        age = reach(group, horizon_days)
+        age, gap = reach(group, horizon_days), first_gap(group, horizon_days)
         notes = [late_start(group), thin_ages(group, age)]
         if age < horizon_days:
             notes.insert(0, f"The pace is known up to {age} days, not to {horizon_days}.")
+        if gap is not None and int(group["exit"].max()) > gap:
+            notes.insert(1, f"At age {gap} days nobody was at risk, so it stops before; older deals are left out.")
+        thin = thin_start(group, age)
         note = " ".join(text for text in notes if text)
-        rows.append({**dict(zip(by, values, strict=True)), "horizon_reached": age, "note": note})
+        row = {"horizon_reached": age, "note": note, "thin_start": thin}
+        rows.append({**dict(zip(by, values, strict=True)), **row})
     return pd.DataFrame(rows)

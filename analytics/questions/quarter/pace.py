@@ -122,10 +122,30 @@ def at_risk_by_age(deals: pd.DataFrame, horizon_days: int) -> tuple[np.ndarray, 
     return at_risk[: horizon_days + 1], np.bincount(ended, minlength=size)[: horizon_days + 1]
 
 
-def reach(deals: pd.DataFrame, horizon_days: int, *, smallest: int = SMALLEST_CELL) -> int:
-    """Give the age up to which the pace is known: the horizon where somebody was at risk there, or nobody is left open.
+def first_gap(deals: pd.DataFrame, horizon_days: int) -> int | None:
+    """Give the first age at which nobody was at risk though somebody was before; None if there is none, or all ended.
 
-    Otherwise the last age at which at least `smallest` deals were at risk (or, in very small quarters, any).
+    A curve has nothing to say from there on: an age at which nobody was watched is no age at which nothing happens.
+
+    Examples
+    --------
+    >>> first_gap(pd.DataFrame({"entry": [-1, 9], "exit": [5, 20], "outcome": ["open", "lost"]}), 30)
+    6
+    """
+    at_risk, ended = at_risk_by_age(deals, horizon_days)
+    start = int(np.argmax(at_risk > 0))
+    empty = start + np.flatnonzero(at_risk[start:] == 0)
+    if not len(empty):
+        return None
+    everybody_ended = bool((ended == at_risk)[start : int(empty[0])].any())
+    return None if everybody_ended else int(empty[0])
+
+
+def reach(deals: pd.DataFrame, horizon_days: int, *, smallest: int = SMALLEST_CELL) -> int:
+    """Give the age up to which the pace is known: the horizon where each age had deals, or nobody is left open.
+
+    Otherwise the last age before the first gap at which at least `smallest` deals were at risk (or, in very small
+    quarters, any).
 
     Examples
     --------
@@ -133,16 +153,38 @@ def reach(deals: pd.DataFrame, horizon_days: int, *, smallest: int = SMALLEST_CE
     >>> reach(deals, 12), reach(deals, 30)
     (12, 9)
     """
-    at_risk, ended = at_risk_by_age(deals, horizon_days)
-    everybody_ended = bool(((ended == at_risk) & (at_risk > 0)).any())
-    if at_risk[horizon_days] > 0 or everybody_ended:
+    gap = first_gap(deals, horizon_days)
+    if gap is None:
         return horizon_days
+    at_risk = at_risk_by_age(deals, horizon_days)[0][:gap]
     enough = np.flatnonzero(at_risk >= smallest)
     return int((enough if len(enough) else np.flatnonzero(at_risk > 0))[-1])
 
 
+def thin_start(deals: pd.DataFrame, horizon_days: int, *, smallest: int = SMALLEST_CELL) -> bool:
+    """Say whether an outcome counts at an age that too few deals were young enough to be watched at.
+
+    Everything later is multiplied by what happened there, so one deal can decide the whole pace.
+
+    Examples
+    --------
+    >>> thin_start(pd.DataFrame({"entry": [-1] + [9] * 9, "exit": [3] + [20] * 9, "outcome": "won"}), 30)
+    True
+    """
+    at_risk, ended = at_risk_by_age(deals, horizon_days)
+    enough = np.flatnonzero(at_risk >= smallest)
+    young = slice(0, int(enough[0]) if len(enough) else None)
+    return bool((ended[young] > 0).any())
+
+
 def thin_ages(deals: pd.DataFrame, horizon_days: int, *, smallest: int = SMALLEST_CELL) -> str:
-    """Say which part of the pace rests on very few deals, as a sentence; empty where none does."""
+    """Say which part of the pace rests on very few deals, as a sentence; empty where none does.
+
+    Examples
+    --------
+    >>> thin_ages(pd.DataFrame({"entry": -1, "exit": [2] * 6 + [9], "outcome": "won"}), 30)
+    'The pace at age 9 days rests on fewer than 5 deals.'
+    """
     at_risk, ended = at_risk_by_age(deals, horizon_days)
     thin = np.flatnonzero((ended > 0) & (at_risk < smallest))
     if not len(thin):
