@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from analytics.records.contract import History
+from analytics.records.definitions import Definitions
 from analytics.records.rules import OutcomeRules
 from analytics.studies.cache import CachedHistory, cache_key, cached_frame
 from analytics.studies.params import CompanyParams
@@ -35,15 +36,23 @@ class Snapshots:
 
     def deals(self, as_of: dt.date, rules: OutcomeRules, episodes: Literal["first", "all"]) -> pd.DataFrame:
         """Deals as known at the end of a day."""
+        return self._deals(self._params.definitions, as_of, rules, episodes)
 
+    def known_deals(self, as_of: dt.date, rules: OutcomeRules) -> pd.DataFrame:
+        """Deals as known at the end of a day, including those that ended before observation began."""
+        everything = self._params.definitions.model_copy(update={"observed_from": None})
+        return self._deals(everything, as_of, rules, "all")
+
+    def _deals(
+        self, definitions: Definitions, as_of: dt.date, rules: OutcomeRules, episodes: Literal["first", "all"]
+    ) -> pd.DataFrame:
         def compute() -> pd.DataFrame:
             from analytics.records.snapshot import snapshot_frame
 
-            return snapshot_frame(
-                self._tables, as_of=as_of, rules=rules, episodes=episodes, definitions=self._params.definitions
-            )
+            return snapshot_frame(self._tables, as_of=as_of, rules=rules, episodes=episodes, definitions=definitions)
 
-        return self._cached(compute, frame="deals", as_of=as_of, rules=rules.hash, episodes=episodes)
+        facts = {"frame": "deals", "definitions": definitions.hash, "as_of": as_of, "rules": rules.hash}
+        return self._cached(compute, **facts, episodes=episodes)
 
     def attrition(self, as_of: dt.date, rules: OutcomeRules) -> pd.DataFrame:
         """From rows read to deals studied."""
@@ -66,4 +75,4 @@ class Snapshots:
         return self._cached(compute, frame="delays", as_of=as_of)
 
     def _cached(self, compute: Callable[[], pd.DataFrame], **facts: Any) -> pd.DataFrame:
-        return cached_frame(self._folder, cache_key(**self._depends, **facts), compute)
+        return cached_frame(self._folder, cache_key(**{**self._depends, **facts}), compute)

@@ -115,6 +115,16 @@ class Study:
         return self._snapshots.deals(self.as_of, self.rules.declared_only(), "all")
 
     @cached_property
+    def known_deals(self) -> pd.DataFrame:
+        """All episodes of all deals in scope as known at `as_of`, those that ended before observation began included.
+
+        Their outcomes are known, the days on which they ended are not: for shares at the as-of date, never for curves.
+        """
+        if self.definitions.observed_from is None:
+            return self.ledger_deals
+        return self._snapshots.known_deals(self.as_of, self.rules.declared_only())
+
+    @cached_property
     def deals_by_rule(self) -> dict[str, pd.DataFrame]:
         """First episodes under the declared reasons, then under each inferred rule beside them."""
         inferred = {
@@ -217,7 +227,7 @@ class Study:
         """Compute every frame that notebooks ask for, so that they need no engine."""
         for quarter in (self.quarter, *self.compare_to):
             self.deals_as_known(quarter)
-        _ = (self.deals_by_rule, self.attrition, self.settled_on, self.rejects)
+        _ = (self.known_deals, self.deals_by_rule, self.attrition, self.settled_on, self.rejects)
 
     def _stamped(self, result: SavedT) -> SavedT:
         if not isinstance(result, Estimate):

@@ -14,6 +14,7 @@ from analytics.questions.data_health import (
     completeness,
     field_counts,
     left_out,
+    outcome_shares,
     recording_delay,
     rejected,
     rejected_rows,
@@ -94,6 +95,42 @@ def test_field_counts(deals) -> None:
     rows = field_counts(deals, ["tier", "deal_id"]).frame.set_index("field")
     assert rows.loc["tier", ["deals", "filled", "missing", "distinct", "most_common"]].tolist() == [7, 5, 2, 2, "B (3)"]
     assert rows.at["deal_id", "most_common"] == ""
+
+
+def test_outcome_shares_by_hand(make_deals) -> None:
+    ended = {"opened": "2025-01-01", "closed": "2025-03-01"}
+    rows = [{**ended, "outcome": outcome} for outcome in ["won"] * 3 + ["lost"] * 2 + ["unknown"] * 4]
+    known = make_deals([*rows, {"opened": "2025-01-01"}])
+    found = outcome_shares(known)
+    assert isinstance(found, Estimate)
+    shares = found.frame.set_index("outcome")
+    assert shares["bound_low"].to_dict() == pytest.approx({"won": 0.3, "lost": 0.2, "no_decision": 0, "open": 0.1})
+    assert shares["bound_high"].to_dict() == pytest.approx({"won": 0.7, "lost": 0.6, "no_decision": 0.4, "open": 0.1})
+    # 4 unknown among 3 won and 2 lost: 0.4 * 3 / 5 and 0.4 * 2 / 5
+    assert shares["estimate"].to_dict() == pytest.approx({"won": 0.54, "lost": 0.36, "no_decision": 0, "open": 0.1})
+    assert shares["estimate"].sum() == pytest.approx(1)
+    assert (shares.at["won", "conf_low"], shares.at["won", "conf_high"]) == pytest.approx(
+        (clustered_proportion([1] * 3 + [0] * 7, cluster=range(10))[2],
+         clustered_proportion([1] * 7 + [0] * 3, cluster=range(10))[3])
+    )  # fmt: skip
+    assert shares["std_error"].isna().to_dict() == {"won": True, "lost": True, "no_decision": True, "open": False}
+    assert shares["n_unknown"].tolist() == [4, 4, 4, 0]
+    assert shares.at["won", "note"].startswith("30 % if none of the 4 unknown outcomes is this one, 70 % if all are")
+
+
+def test_outcome_shares_take_the_last_episode_and_say_what_they_cannot(make_deals) -> None:
+    ended = {"opened": "2025-01-01", "closed": "2025-03-01"}
+    again = make_deals([
+        {**ended, "outcome": "won", "deal_id": "a", "episode": 2}, {**ended, "outcome": "lost", "deal_id": "a"},
+        {**ended, "outcome": "lost", "deal_id": "b"},
+    ])  # fmt: skip
+    shares = outcome_shares(again).frame.set_index("outcome")
+    assert shares["estimate"].to_dict() == {"won": 0.5, "lost": 0.5, "no_decision": 0, "open": 0}
+    assert (shares["bound_high"] == shares["bound_low"]).all()
+    assert isinstance(outcome_shares(again.iloc[:0]), Finding)
+    nothing = outcome_shares(again.assign(outcome="unknown"))
+    assert isinstance(nothing, Finding)
+    assert nothing.detail == "2 of 2 deals closed with an unknown outcome, the others are open."
 
 
 def test_traps_count_and_name_their_denominators(deals) -> None:

@@ -11,6 +11,8 @@ import pytest
 from analytics.estimators.bounds import incidence_bounds
 from analytics.estimators.counts import count_events
 from analytics.estimators.incidence import cumulative_incidence
+from analytics.questions.data_health import outcome_shares
+from analytics.records.attrition import attrition
 from analytics.records.contract import History
 from analytics.records.definitions import Definitions
 from analytics.records.errors import InputError
@@ -183,9 +185,41 @@ def test_uk_history_is_the_difference_of_two_extracts(shared_data):
     assert "missing_deals" not in history.side
 
 
+def uk_known(as_of: dt.date = dt.date(2018, 7, 27)) -> pd.DataFrame:
+    """Every tender known, those that the first extract already shows as closed included."""
+    return deals("uk_dos", as_of, company("uk_dos")[0].definitions.model_copy(update={"observed_from": None}))
+
+
+def test_uk_closings_before_the_first_extract_have_no_day():
+    first = dt.date(2018, 5, 3)
+    assert (uk_known(first)["closed_on"] == pd.Timestamp(first)).all()  # as recorded, which is no closing day
+    assert len(deals("uk_dos", first)) == 0
+    studied = deals("uk_dos")
+    assert len(studied) == 2118 - 1905
+    assert set(studied["deal_id"]) == set(uk_known()["deal_id"]) - set(uk_known(first)["deal_id"])
+    assert (studied["closed_on"] > pd.Timestamp(first)).all()
+    params, history = company("uk_dos")
+    lines = attrition(
+        history, as_of=history.known_to, rules=params.rules.declared_only(), definitions=params.definitions
+    ).set_index("rule")["deals"]
+    assert lines["ended before observation began"] == 1905
+    assert lines["deals studied"] == 213
+
+
+def test_uk_outcome_shares_are_bounds_over_all_tenders():
+    shares = outcome_shares(uk_known()).frame.set_index("outcome")
+    assert shares["n_event"].to_dict() == {"won": 616, "lost": 61, "no_decision": 109, "open": 0}
+    assert (shares["n_risk"] == 2118).all()
+    assert shares["bound_low"].to_dict() == pytest.approx(
+        {"won": 616 / 2118, "lost": 61 / 2118, "no_decision": 109 / 2118, "open": 0}
+    )
+    width = (shares["bound_high"] - shares["bound_low"]).to_dict()
+    assert width == pytest.approx(dict.fromkeys(("won", "lost", "no_decision"), 1332 / 2118) | {"open": 0})
+
+
 def test_uk_outcomes_as_known_at_each_extract():
-    assert len(deals("uk_dos", dt.date(2018, 5, 2))) == 0
-    then, now = deals("uk_dos", dt.date(2018, 5, 3)), deals("uk_dos", dt.date(2018, 7, 27))
+    assert len(uk_known(dt.date(2018, 5, 2))) == 0
+    then, now = uk_known(dt.date(2018, 5, 3)), uk_known()
     assert then["outcome"].value_counts().to_dict() == {"unknown": 1279, "won": 488, "no_decision": 89, "lost": 49}
     assert now["outcome"].value_counts().to_dict() == {"unknown": 1332, "won": 616, "no_decision": 109, "lost": 61}
     both = then.merge(now, on="deal_id", suffixes=("_then", "_now"))
@@ -195,7 +229,7 @@ def test_uk_outcomes_as_known_at_each_extract():
 
 
 def test_uk_unknown_outcomes_are_refused_unless_bounds_are_asked_for():
-    frame = deals("uk_dos")
+    frame = uk_known()
     with pytest.raises(InputError):
         count_events(frame)
     risk = count_events(frame, unknown="bounds")
@@ -203,7 +237,7 @@ def test_uk_unknown_outcomes_are_refused_unless_bounds_are_asked_for():
 
 
 def test_uk_unknown_outcomes_are_bounds_and_never_lost():
-    risk = count_events(deals("uk_dos"), unknown="bounds")
+    risk = count_events(uk_known(), unknown="bounds")
     at_end = incidence_bounds(risk).frame.groupby("outcome").last()
     assert (at_end["bound_low"] < at_end["estimate"]).all()
     assert (at_end["estimate"] < at_end["bound_high"]).all()

@@ -52,6 +52,17 @@ def test_frames_are_those_of_the_snapshot(inside: Path) -> None:
     assert aged == (study.deals["outcome"].eq("open") & (study.deals["exit"] > 200)).sum()
 
 
+def test_what_ended_unobserved_is_known_but_not_studied(inside: Path) -> None:
+    everything = opened().deals
+    path = inside / "params" / "acme.yaml"
+    path.write_text(path.read_text() + "observed_from: 2025-03-01\n")
+    study = opened()
+    gone = everything[everything["closed_on"] < "2025-03-01"]
+    assert len(gone) > 10
+    assert set(study.known_deals["deal_id"]) - set(study.deals["deal_id"]) == set(gone["deal_id"])
+    assert study.known_deals["outcome"].value_counts().to_dict() == everything["outcome"].value_counts().to_dict()
+
+
 def test_an_earlier_quarter_is_seen_at_the_same_lag(inside: Path) -> None:
     study = opened(as_of="2025-06-20")
     earlier = study.deals_as_known(study.compare_to[0])

@@ -41,7 +41,9 @@ def read_snapshots(source: SnapshotsSource, *, base: Path, timezone: str | None 
     -------
     History
         `kind="recorded"`; `known_to` is the last extract's date. Where no closing date is mapped, a deal is closed on
-        the date of the first extract that shows it closed, which is late by up to the time between extracts.
+        the date of the first extract that shows it closed, which is late by up to the time between extracts. What the
+        first extract already shows as closed then ended on a day that nobody knows: with `observed_from` on the day
+        after the first extract, such deals count in shares at the as-of date and in no curve.
 
     Raises
     ------
