@@ -192,6 +192,53 @@ def two_sided_p(estimate: float, std_error: float) -> float:
     return 2 * NormalDist().cdf(-abs(estimate) / std_error)
 
 
+def p_from_limits(estimate: float, conf_low: float, conf_high: float, *, conf_level: float = 0.95) -> float:
+    """Give the two-sided p-value that agrees with an interval which need not lie evenly around its estimate.
+
+    Parameters
+    ----------
+    estimate, conf_low, conf_high : float
+        A difference and its limits.
+    conf_level : float
+        Level of the limits.
+
+    Returns
+    -------
+    float
+        The distance from the estimate to the limit on the side of 0 is taken as z standard errors, so p is below
+        1 − conf_level exactly where the interval excludes 0. NaN without limits.
+
+    Examples
+    --------
+    >>> round(p_from_limits(0.2, 0.0, 0.3), 3), round(p_from_limits(-0.2, -0.5, -0.05), 4)
+    (0.05, 0.009)
+    """
+    width = estimate - conf_low if estimate > 0 else conf_high - estimate
+    if not (np.isfinite(width) and width > 0):
+        return float("nan")
+    return two_sided_p(estimate, width / quantile(conf_level))
+
+
+def unrecorded_outcomes(outcomes: Column) -> str:
+    """Say how many closings have no recorded outcome, and that differences cannot be told then; empty with none.
+
+    Unknown is not the same as not won: any difference could lie in what was not recorded.
+
+    Examples
+    --------
+    >>> unrecorded_outcomes(["won", "lost", "unknown", "open"])
+    '1 of 3 closings have no recorded outcome, so differences cannot be told from what was not recorded.'
+    """
+    values = np.asarray(outcomes, dtype=object)
+    unknown, closed = int((values == "unknown").sum()), int((values != "open").sum())
+    if not unknown:
+        return ""
+    return (
+        f"{unknown:,} of {closed:,} closings have no recorded outcome, so differences cannot be told from what was "
+        "not recorded."
+    )
+
+
 def benjamini_hochberg(p_values: Column) -> Floats:
     """Adjust p-values so that rejecting those at most q keeps the false discovery rate at q.
 

@@ -11,10 +11,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analytics.estimators.bootstrap import RESAMPLING, Floats, Movements, Paces, Resampling, count_movements
+from analytics.estimators.contrasts import p_from_limits
+from analytics.estimators.counts import count_events
+from analytics.estimators.influence import Influence, difference, influence
 from analytics.estimators.kitagawa import Sides, kitagawa_parts
 from analytics.estimators.rates import account_codes, quantile
 from analytics.records.contract import OUTCOMES
 
+CHANGE = ["outcome", "estimate", "std_error", "conf_low", "conf_high", "no_interval_reason", "p_value"]
+RENAMED = {
+    "estimate_then": "estimate_then", "estimate_now": "estimate_now", "cum_event_then": "n_event_then",
+    "cum_event": "n_event_now",
+}  # fmt: skip
 CAUSES = OUTCOMES
 NOT_RECORDED = "not recorded"
 ALL = "all"
@@ -35,30 +43,37 @@ class Pace:
 
 
 def incidence_change(
-    then: Pace, now: Pace, *, horizon_days: int, resampling: Resampling = RESAMPLING, causes: Sequence[str] = CAUSES
+    then: Pace, now: Pace, *, horizon_days: int, conf_level: float = 0.95, causes: Sequence[str] = CAUSES
 ) -> pd.DataFrame:
-    """Estimate by how much the incidence at a horizon differs between two quarters that may share accounts.
+    """Estimate by how much the incidence at a horizon differs between two sets of deals that may share accounts.
 
     Parameters
     ----------
     then, now : Pace
-        The deals at risk in each quarter, left-truncated at its start and censored at its end.
+        The deals at risk on each side, left-truncated at its start and censored at its end.
     horizon_days : int
-        Age at which the incidences are compared.
-    resampling : Resampling
-        Whole accounts are resampled, the same in both quarters, so an account in both counts once.
+        Age at which the incidences are compared; on a side that is not followed so far, its last value.
+    conf_level : float
+        Default 0.95.
     causes : sequence of str
         Outcomes; all others are censored.
 
     Returns
     -------
     pandas.DataFrame
-        Per outcome: outcome, estimate (now − then), std_error, conf_low, conf_high, estimate_then, estimate_now.
-        Limits are t with accounts − 1 degrees of freedom; NaN, with `no_interval_reason`, where no resample differs.
+        Per outcome: outcome, estimate (now − then), std_error, conf_low, conf_high, no_interval_reason, p_value,
+        estimate_then, estimate_now, n_event_then, n_event_now. No rows where a side is watched only from a later age.
+        Where a side is 0 or 1 its accounts do not differ, so `std_error` is then the interval's width in standard
+        errors.
+
+    Notes
+    -----
+    Limits are those of `analytics.estimators.influence.difference`: resamples of a side without an event repeat its 0,
+    so an interval made of them knows nothing of that side's chance.
 
     References
     ----------
-    Davison & Hinkley 1997, section 3.8 (whole clusters); Aalen & Johansen 1978, Scand J Stat 5:141.
+    Zou & Donner 2008, Stat Med 27:1693, eq. 12; Aalen & Johansen 1978, Scand J Stat 5:141.
 
     Examples
     --------
@@ -67,15 +82,25 @@ def incidence_change(
     >>> incidence_change(Pace(deals), Pace(deals), horizon_days=10)["estimate"].tolist()
     [0.0, 0.0, 0.0, 0.0]
     """
-    table, _ = _movements((then, now), None, horizon_days, causes)
-    seen, drawn = table.observed(), table.replicates(reps=resampling.reps, seed=resampling.seed)
-    change = drawn.pool[:, 1] - drawn.pool[:, 0]
-    rows = []
-    for k, cause in enumerate(causes):
-        before, after = (float(seen.pool[0, side, k]) for side in (0, 1))
-        limits = _limits(after - before, change[:, k], table.n_clusters, resampling.conf_level)
-        rows.append({"outcome": cause, **limits, "estimate_then": before, "estimate_now": after})
-    return pd.DataFrame(rows)
+    clustered = any(bool(side.accounts.notna().any()) for side in (then, now))
+    if any(int(side.deals["entry"].min()) >= horizon_days for side in (then, now)):
+        return pd.DataFrame(columns=[*CHANGE, *RENAMED.values()])
+    before, after = (_joint(side, horizon_days, conf_level, causes, clustered) for side in (then, now))
+    frame = difference(after, before).frame.rename(columns=RENAMED)
+    values = frame[["estimate", "conf_low", "conf_high"]].to_numpy(dtype=float)
+    frame["p_value"] = [p_from_limits(*row, conf_level=conf_level) for row in values]
+    edge = ~(frame["estimate_now"].between(0, 1, "neither") & frame["estimate_then"].between(0, 1, "neither"))
+    width = (frame["conf_high"] - frame["conf_low"]) / (2 * quantile(conf_level))
+    frame["std_error"] = frame["std_error"].mask(edge, width).mask(frame["conf_low"].isna())
+    return frame[[*CHANGE, *RENAMED.values()]]
+
+
+def _joint(side: Pace, horizon: int, conf_level: float, causes: Sequence[str], clustered: bool) -> Influence:
+    deals = side.deals.assign(outcome=side.deals["outcome"].where(side.deals["outcome"].isin(list(causes)), "open"))
+    deals = deals.assign(account_id=side.accounts) if clustered else deals
+    risk = count_events(deals, cluster="account_id" if clustered else None, outcomes=tuple(causes))
+    time = min(horizon, int(deals["exit"].max()))
+    return influence(risk, times=[time], conf_level=conf_level).select(time=time)
 
 
 def mix_and_rate(
@@ -92,7 +117,7 @@ def mix_and_rate(
     horizon_days : int
         Age at which incidences are compared.
     resampling : Resampling
-        One whole-account bootstrap for all parts together.
+        One whole-account bootstrap for all parts together; the total has the limits of `incidence_change`.
     outcome : str
         The outcome that is decomposed.
 
@@ -136,6 +161,8 @@ def mix_and_rate(
     for name, values in seen.items():
         level, part = name
         limits = _limits(float(values[0]), drawn[name], table.n_clusters, resampling.conf_level)
+        if part == "total":
+            limits |= _limits_of_total(merged, outcome, horizon_days, resampling.conf_level)
         rows.append({"level": levels[level] if level is not None else ALL, "part": part, **limits})
     return _described(pd.DataFrame(rows), table, levels, present, k)
 
@@ -209,6 +236,15 @@ def _change(paces: Paces, present: pd.DataFrame, k: int) -> dict[tuple[int | Non
     change[(None, "stock")] = total - sum(values for (level, _), values in change.items() if level is None)
     change[(None, "total")] = total
     return change
+
+
+def _limits_of_total(sides: tuple[Pace, Pace], outcome: str, horizon: int, conf_level: float) -> dict[str, Any]:
+    """Limits of the change of all deals together, the same wherever it is printed."""
+    then, now = sides
+    change = incidence_change(then, now, horizon_days=horizon, conf_level=conf_level, causes=(outcome, OTHERWISE))
+    names = ["std_error", "conf_low", "conf_high", "no_interval_reason"]
+    rows: list[dict[Any, Any]] = change.loc[change["outcome"] == outcome, names].to_dict("records")
+    return dict(rows[0]) if rows else {}
 
 
 def _limits(estimate: float, replicates: Floats, n_clusters: int, conf_level: float) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def difference(now: Influence, then: Influence) -> Estimate:
     -------
     Estimate
         Kind contrast; the shared keys; estimate = now - then, std_error, limits, `estimate_now`, `estimate_then`,
-        `n_risk` (now), `n_risk_then`, `shared_accounts`.
+        `n_risk` (now), `n_risk_then`, `cum_event` (now), `cum_event_then`, `shared_accounts`.
 
     Raises
     ------
@@ -186,6 +186,7 @@ def difference(now: Influence, then: Influence) -> Estimate:
     frame = frame.assign(
         estimate_now=both["estimate"], estimate_then=both["estimate_then"], n_risk=both["n_risk"],
         n_risk_then=both["n_risk_then"], n_event=both["n_event"], cum_event=both["cum_event"],
+        cum_event_then=both["cum_event_then"],
         shared_accounts=len(shared) if meta.cluster else 0,
     )  # fmt: skip
     lone = len(left) + len(right) - 2 * len(both)

@@ -124,22 +124,57 @@ def test_parts_by_hand_without_truncation() -> None:
 
 def test_the_total_has_the_same_interval_wherever_it_is_printed() -> None:
     then, now = a_quarter(1), a_quarter(2)
-    change = incidence_change(Pace(then), Pace(now), horizon_days=70, resampling=FEW).set_index("outcome").loc["won"]
+    change = incidence_change(Pace(then), Pace(now), horizon_days=70).set_index("outcome").loc["won"]
     parts = mix_and_rate(Pace(then), Pace(now), by="segment", horizon_days=70, resampling=FEW)
     total = parts[(parts["level"] == "all") & (parts["part"] == "total")].iloc[0]
     for name in ("estimate", "std_error", "conf_low", "conf_high"):
         assert total[name] == pytest.approx(change[name], abs=1e-12)
 
 
-def test_shared_accounts_are_resampled_together() -> None:
-    """The same deals in both quarters: no resample can tell them apart; in other accounts it can."""
+def test_shared_accounts_count_once() -> None:
+    """The same deals in both quarters cannot differ; in other accounts they can, and as much as independent ones."""
     deals = a_quarter(3)
-    same = incidence_change(Pace(deals), Pace(deals), horizon_days=70, resampling=FEW)
-    assert same["std_error"].isna().all()
-    assert set(same["no_interval_reason"]) == {"it is the same in every resample"}
+    same = incidence_change(Pace(deals), Pace(deals), horizon_days=70)
+    assert (same["estimate"] == 0).all()
+    assert same.loc[same["outcome"] != "unknown", "std_error"].max() < 1e-9
     other = deals.assign(account_id="o" + deals["account_id"])
-    apart = incidence_change(Pace(deals), Pace(other), horizon_days=70, resampling=FEW).set_index("outcome")
-    assert apart.at["won", "std_error"] > 0.02
+    apart = incidence_change(Pace(deals), Pace(other), horizon_days=70).set_index("outcome")
+    one = cumulative_incidence(count_events(deals, cluster="account_id"), times=[70]).at(outcome="won").iloc[0]
+    assert apart.at["won", "std_error"] == pytest.approx(np.sqrt(2) * one["std_error"], abs=1e-12)
+
+
+def everybody_followed(won: int, n: int, name: str) -> pd.DataFrame:
+    return pd.DataFrame({
+        "entry": -1, "exit": 5, "outcome": ["won"] * won + ["lost"] * (n - won), "opened_in_period": True,
+        "segment": "x", "account_id": [f"{name}{i}" for i in range(n)],
+    })  # fmt: skip
+
+
+def test_a_side_without_an_event_keeps_its_chance_of_one() -> None:
+    """0 of 40 now, 3 of 40 then: MOVER by hand; the resamples of the 0 would all be 0."""
+    then, now = everybody_followed(3, 40, "t"), everybody_followed(0, 40, "n")
+    row = incidence_change(Pace(then), Pace(now), horizon_days=5).set_index("outcome").loc["won"]
+    p, upper = 3 / 40, 1 - 0.025 ** (1 / 40)
+    width = 1.959963984540054 * np.sqrt(p * (1 - p) / 39) / (p * -np.log(p))  # C/(C-1) by account
+    low, high = p ** np.exp(width), p ** np.exp(-width)
+    assert row["conf_low"] == pytest.approx(-p - (high - p), abs=1e-12)
+    assert row["conf_high"] == pytest.approx(-p + np.hypot(upper, p - low), abs=1e-12)
+    assert row["conf_high"] > 0
+    assert row["p_value"] > 0.05
+    assert (row["n_event_then"], row["n_event_now"]) == (3, 0)
+    assert row["std_error"] == pytest.approx((row["conf_high"] - row["conf_low"]) / (2 * 1.959963984540054))
+
+
+def test_limits_of_small_sides_seldom_miss_nothing() -> None:
+    """200 pairs of quarters alike, 60 deals at 4 %: at most 5 % (99.9 % binomial band) exclude 0."""
+    rng, wrong = np.random.default_rng(5), 0
+    for _ in range(200):
+        won = rng.binomial([60, 30], 0.04)
+        sides = [everybody_followed(int(x), n, name) for x, n, name in zip(won, (60, 30), "tn", strict=True)]
+        row = incidence_change(Pace(sides[0]), Pace(sides[1]), horizon_days=5, causes=("won", "lost")).iloc[0]
+        wrong += int(row["conf_low"] > 0 or row["conf_high"] < 0)
+        assert -1 <= row["conf_low"] <= row["estimate"] <= row["conf_high"] <= 1
+    assert wrong / 200 < 0.05 + 3.29 * np.sqrt(0.05 * 0.95 / 200)
 
 
 def test_borrowing_is_named() -> None:

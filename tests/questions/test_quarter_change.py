@@ -20,6 +20,7 @@ from analytics.questions.quarter import (
     segments,
     value_weighted,
 )  # fmt: skip
+from analytics.records.calendar import Quarter
 from analytics.records.errors import InputError
 
 MARGINS = {"won": 0.03, "lost": 0.03, "no_decision": 0.03}
@@ -65,6 +66,63 @@ def test_an_outcome_in_neither_quarter_is_not_studied(company, q3, q4) -> None:
     )
     row = found.at(view="restated", outcome="no_decision").iloc[0]
     assert (row["verdict"], row["no_interval_reason"]) == ("not studied", "no such outcome in either quarter")
+
+
+def opened_and_closed(month: str, won: int, lost: int, account: str) -> list[dict]:
+    """Deals of two accounts each, all closed within ten days."""
+    ended = {"opened": f"2025-{month}-01", "closed": f"2025-{month}-11"}
+    return [{**ended, "outcome": "won" if i < won else "lost", "account_id": f"{account}{i}"}
+            for i in range(won + lost)]  # fmt: skip
+
+
+def test_no_win_in_one_quarter_is_not_a_shown_change(make_deals, q3, q4) -> None:
+    deals = make_deals(opened_and_closed("07", 16, 384, "t") + opened_and_closed("10", 0, 30, "n"))
+    how = {"as_known": {q3: deals}, "settled_on": q4.end, "horizon_days": 30, "resampling": FEW}
+    found = against(deals, q4, margins=MARGINS, **how)
+    row = found.at(view="as known then", outcome="won").iloc[0]
+    assert (row["estimate_now"], row["n_event_now"], row["n_event_then"]) == (0, 0, 16)
+    assert row["conf_high"] > 0.05  # 0 of 30 does not rule out 10 %
+    assert row["verdict"] == "cannot tell"
+    assert "fewer than 5" in row["note"]
+
+
+def test_quarters_alike_are_seldom_called_different(make_deals, q3, q4) -> None:
+    rng, shown = np.random.default_rng(3), 0
+    for _ in range(25):
+        won = rng.binomial([400, 30], 0.04)
+        deals = make_deals(
+            opened_and_closed("07", won[0], 400 - won[0], "t") + opened_and_closed("10", won[1], 30 - won[1], "n")
+        )
+        how = {"as_known": {q3: deals}, "settled_on": q4.end, "horizon_days": 30, "resampling": FEW}
+        shown += int(against(deals, q4, margins=MARGINS, **how).frame["verdict"].str.startswith("shown").any())
+    assert shown <= 2
+
+
+def test_all_rows_but_the_declared_one_are_adjusted(make_deals, q3, q4) -> None:
+    deals = make_deals(opened_and_closed("07", 120, 80, "t") + opened_and_closed("10", 140, 60, "n"))
+    how = {"as_known": {q3: deals}, "settled_on": q4.end, "horizon_days": 30, "resampling": FEW}
+    rows = against(deals, q4, margins=MARGINS, **how).at(view="as known then").set_index("outcome")
+    # two tests of the same change: p = 0.03 to 0.05 each, so the adjusted ones are the larger of the two
+    assert rows.at["won", "p_adjusted"] == pytest.approx(rows[["p_value"]].max().iloc[0])
+    assert rows.at["won", "verdict"].startswith("shown")
+    assert np.isnan(rows.at["no_decision", "p_adjusted"])
+    # a third quarter in which nothing differs leaves the lost row at p × 4 / 2
+    summer = Quarter("2025Q2", dt.date(2025, 4, 1), dt.date(2025, 6, 30))
+    more = pd.concat([deals, make_deals(opened_and_closed("04", 139, 61, "s"))], ignore_index=True)
+    rows = against(more, q4, margins=MARGINS, **{**how, "as_known": {q3: more, summer: more}})
+    lost = rows.at(compared_to="2025Q3", view="as known then", outcome="lost").iloc[0]
+    assert lost["p_value"] < 0.05 < lost["p_adjusted"]
+    assert lost["verdict"] == "cannot tell"
+    assert rows.at(compared_to="2025Q3", view="as known then", outcome="won")["verdict"].iloc[0].startswith("shown")
+
+
+def test_unrecorded_outcomes_are_not_taken_for_lost(company, q3, q4) -> None:
+    unknown = company.assign(outcome=company["outcome"].mask(np.arange(len(company)) % 9 == 0, "unknown"))
+    how = {"as_known": {q3: unknown}, "settled_on": SETTLED, "horizon_days": 200}
+    for found in (against(unknown, q4, margins=MARGINS, **how), mix_and_rate(unknown, q4, by=["segment"], **how)):
+        assert isinstance(found, Finding)
+        assert found.verdict == "not studied"
+        assert "closings have no recorded outcome" in found.detail
 
 
 def test_margins_are_required_and_may_carry_their_params_name(company, q3, q4) -> None:
@@ -182,7 +240,7 @@ def test_one_segment_is_a_sentence(company, q4) -> None:
     assert isinstance(one, Estimate)
     assert isinstance(segment_spread(one), Finding)
     assert isinstance(segments(company, q4, by=[], settled_on=q4.end, horizon_days=200), Finding)
-    with pytest.raises(InputError, match="(?i)did you mean 'region'"):
+    with pytest.raises(InputError, match=r"(?i)did you mean 'region'"):
         segments(company, q4, by=["regoin"], settled_on=q4.end, horizon_days=200)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from analytics.estimators.bootstrap import RESAMPLING, Resampling
-from analytics.estimators.contrasts import smallest_reliable_change, two_sided_p, verdict
+from analytics.estimators.contrasts import benjamini_hochberg, smallest_reliable_change, unrecorded_outcomes, verdict
 from analytics.estimators.decomposition import ALL, Pace, incidence_change, level_of
 from analytics.estimators.decomposition import mix_and_rate as decomposed
 from analytics.estimators.rates import account_codes
@@ -31,13 +32,18 @@ THEN, RESTATED = "as known then", "restated"
 MOST_LEVELS = 8
 MARGIN_NAMES = {"won": "win_incidence", "lost": "lost_incidence", "no_decision": "no_decision_incidence"}
 PART_WORDS = {
-    "mix": "Mix", "rate": "Rate", "appeared": "New", "vanished": "Gone", "stock": "Older openings", "total": "Change",
+    "mix": "Mix", "rate": "Rate", "appeared": "New", "vanished": "Gone", "total": "Change",
+    "stock": "Not attributed (deals opened before the quarter)",
 }  # fmt: skip
 RENAMED = {
     "rate_then": "estimate_then", "rate_now": "estimate_now", "n_then": "n_deals_then", "n_now": "n_deals_now",
 }  # fmt: skip
 BORROWED = "At some ages nobody of it was at risk; the pace of all is used there."
 VARIANCE = "whole-account bootstrap, {reps} resamples"
+JOINT = "joint infinitesimal jackknife by account"
+FEWEST_EVENTS = 5
+TOO_FEW = f"fewer than {FEWEST_EVENTS} such deals in one of the quarters: too few to tell"
+SHOWN_AT = 0.05
 
 
 def margin_of(margins: Mapping[str, float], outcome: str) -> float:
@@ -79,15 +85,16 @@ def against(
     margins : mapping of str to float
         Practical difference of each outcome, set before looking.
     resampling : Resampling
-        Whole accounts, the same in both quarters.
+        Its confidence level; the intervals need no resamples.
 
     Returns
     -------
     Estimate or Finding
         Kind contrast, keys (compared_to, view, outcome), now − then. View "as known then" (the comparison to quote) and
-        "restated" (the earlier quarter as known today). `estimate_now`, `estimate_then`, `margin`,
-        `smallest_reliable_change`, `verdict`, `horizon_reached`, `n_deals_now`, `n_deals_then`, `n_accounts`,
-        `p_value`.
+        "restated" (the earlier quarter as known today). `estimate_now`, `estimate_then`, `n_event_now`, `n_event_then`,
+        `margin`, `smallest_reliable_change`, `verdict`, `note`, `horizon_reached`, `n_deals_now`, `n_deals_then`,
+        `n_accounts`, `p_value` (that of the limits), `p_adjusted` (Benjamini–Hochberg over the rows of the view). A
+        Finding where outcomes were not recorded in every comparison.
 
     Raises
     ------
@@ -97,6 +104,9 @@ def against(
     Notes
     -----
     Two quarters differ by chance too: read the verdict with the smallest change that would reliably have been shown.
+    Deals won against the first quarter named is the one comparison declared beforehand, and is judged by its own
+    interval; any other row must also have p_adjusted ≤ 0.05 to be called shown. With fewer than five such deals in
+    either quarter the verdict is "cannot tell". Limits: see `analytics.estimators.influence.difference`.
 
     Examples
     --------
@@ -117,28 +127,48 @@ def against(
     for other, known in as_known.items():
         for view, frame in ((THEN, known), (RESTATED, deals)):
             then = earlier(frame, other, quarter, settled_on, horizon_days)
-            if not len(now) or not len(then):
-                notes.append(f"{other.name}, {view}: no deal was at risk in one of the two quarters.")
+            age = _common_age(now, then, horizon_days)
+            why = not_comparable(now, then, age)
+            if why:
+                notes.append(f"{other.name}, {view}: {why}")
                 continue
-            age = min(reach(now, horizon_days), reach(then, horizon_days))
-            notes += [f"{name}: {text}" for name, text in _late((quarter, now), (other, then)) if text not in notes]
-            table = incidence_change(Pace(then), Pace(now), horizon_days=age, resampling=resampling)
-            table = table[table["outcome"].isin(OUTCOMES)]
+            late = ((quarter.name, late_start(now)), (other.name, late_start(then)))
+            notes += [f"{name}: {text}" for name, text in late if text and f"{name}: {text}" not in notes]
+            table = incidence_change(
+                Pace(then), Pace(now), horizon_days=age, conf_level=resampling.conf_level, causes=OUTCOMES
+            )
             sizes = {"n_deals_now": len(now), "n_deals_then": len(then), "n_accounts": _accounts(now, then)}
             rows += [
                 {"compared_to": other.name, "view": view, **row, "horizon_reached": age, **sizes}
                 for row in table.to_dict("records")
             ]
     if not rows:
-        return not_studied("against", f"{quarter.name} has no earlier quarter to compare with.", " ".join(notes))
+        words = "cannot be compared with an earlier quarter" if as_known else "has no earlier quarter to compare with"
+        return not_studied("against", f"{quarter.name} {words}.", " ".join(notes))
     frame = _judged(pd.DataFrame(rows), margins)
     keys = ("compared_to", "view", "outcome")
     meta = _meta("difference of period incidence at the horizon, now − then", keys, now, resampling, " ".join(notes))
-    return Estimate(frame, meta)
+    return Estimate(frame, replace(meta, interval="MOVER from log-log", variance=JOINT))
 
 
-def _late(*sides: tuple[Quarter, pd.DataFrame]) -> list[tuple[str, str]]:
-    return [(quarter.name, late_start(deals)) for quarter, deals in sides if late_start(deals)]
+def _common_age(now: pd.DataFrame, then: pd.DataFrame, horizon_days: int) -> int:
+    return min(reach(side, horizon_days) if len(side) else 0 for side in (now, then))
+
+
+def not_comparable(now: pd.DataFrame, then: pd.DataFrame, age: int) -> str:
+    """Say why two quarters cannot be compared; empty where they can.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"entry": -1, "exit": [3, 9, 9], "outcome": ["won", "lost", "open"]})
+    >>> not_comparable(deals, deals[:0], 9), not_comparable(deals, deals[:1], 9)
+    ('no deal was at risk in one of the two quarters.', '')
+    """
+    if not len(now) or not len(then):
+        return "no deal was at risk in one of the two quarters."
+    if max(int(side["entry"].min()) for side in (now, then)) >= age:
+        return "the two quarters had no deals of the same ages."
+    return unrecorded_outcomes([*now["outcome"], *then["outcome"]])
 
 
 def earlier(
@@ -153,16 +183,21 @@ def earlier(
 def _judged(frame: pd.DataFrame, margins: Mapping[str, float]) -> pd.DataFrame:
     frame = frame.assign(margin=[margin_of(margins, outcome) for outcome in frame["outcome"]])
     values = ["estimate", "std_error", "conf_low", "conf_high", "margin"]
+    never = (frame["estimate_now"] == 0) & (frame["estimate_then"] == 0)  # an outcome these records do not have
+    empty = ["std_error", "conf_low", "conf_high", "p_value"]
+    frame[empty] = frame[empty].astype(float).mask(never)
     df = [None if n is None else float(n) - 1 for n in frame["n_accounts"]]
     judged = [verdict(*row, df=degrees) for row, degrees in zip(frame[values].to_numpy(dtype=float), df, strict=True)]
-    never = (frame["estimate_now"] == 0) & (frame["estimate_then"] == 0)  # an outcome these records do not have
-    frame["verdict"] = pd.Series(judged, index=frame.index, dtype=object).mask(never, "not studied")
+    few = frame[["n_event_now", "n_event_then"]].min(axis=1) < FEWEST_EVENTS
+    frame["p_adjusted"] = frame.groupby("view")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy()))
+    said = pd.Series(judged, index=frame.index, dtype=object)
+    declared = (frame["outcome"] == "won") & (frame["compared_to"] == frame["compared_to"].iloc[0])
+    chance = said.str.startswith("shown") & ~declared & ~(frame["p_adjusted"] <= SHOWN_AT)
+    frame["verdict"] = said.mask(few | chance, "cannot tell").mask(never, "not studied")
+    frame["note"] = pd.Series("", index=frame.index, dtype=object).mask(few & ~never, TOO_FEW)
     frame["no_interval_reason"] = frame["no_interval_reason"].mask(never, "no such outcome in either quarter")
-    frame["smallest_reliable_change"] = [
-        smallest_reliable_change(error, margin)
-        for error, margin in zip(frame["std_error"], frame["margin"], strict=True)
-    ]
-    frame["p_value"] = [two_sided_p(e, s) for e, s in zip(frame["estimate"], frame["std_error"], strict=True)]
+    pairs = zip(frame["std_error"], frame["margin"], strict=True)
+    frame["smallest_reliable_change"] = [smallest_reliable_change(error, margin) for error, margin in pairs]
     return frame.assign(n_risk=frame["n_deals_now"], n_event=np.nan)
 
 
@@ -233,10 +268,12 @@ def mix_and_rate(
     tables, notes = [], []
     for other, known in as_known.items():
         then = earlier(known, other, quarter, settled_on, horizon_days)
-        if not _both_opened(now, then):
-            notes.append(f"{other.name}: one of the two quarters has no openings, so its mix is not known.")
+        age = _common_age(now, then, horizon_days)
+        why = "" if _both_opened(now, then) else "one of the two quarters has no openings, so its mix is not known."
+        why = why or not_comparable(now, then, age)
+        if why:
+            notes.append(f"{other.name}: {why}")
             continue
-        age = min(reach(now, horizon_days), reach(then, horizon_days))
         for column in by:
             sides = _pooled_small(then, now, column)
             table = decomposed(Pace(sides[0]), Pace(sides[1]), by=column, horizon_days=age, resampling=resampling)
