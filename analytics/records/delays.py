@@ -11,6 +11,7 @@ from analytics.records.definitions import Definitions
 from analytics.records.rules import OutcomeRules
 from analytics.records.snapshot import episodes_with_exclusion
 
+_EVERYTHING = Definitions()
 _COLUMNS = {
     "outcome": "object",
     "closed_on": "datetime64[ns]",
@@ -20,7 +21,7 @@ _COLUMNS = {
 }
 
 
-def reporting_delays(history: History, *, as_of: dt.date) -> pd.DataFrame:
+def reporting_delays(history: History, *, as_of: dt.date, definitions: Definitions = _EVERYTHING) -> pd.DataFrame:
     """How late were closings recorded, and how long could each have taken and still be known?
 
     Parameters
@@ -29,6 +30,9 @@ def reporting_delays(history: History, *, as_of: dt.date) -> pd.DataFrame:
         Recorded states; a source that holds only today's state cannot tell, and gives an empty frame.
     as_of : datetime.date
         Closings recorded by the end of this day.
+    definitions : Definitions, optional
+        Whose closings: those of deals that `deals_as_of` studies under the same definitions. Under
+        `close_date="recorded"` a deal closes when it is recorded, so nothing is late and the frame is empty.
 
     Returns
     -------
@@ -55,13 +59,14 @@ def reporting_delays(history: History, *, as_of: dt.date) -> pd.DataFrame:
       outcome  delay_days  window_days
     0    lost           2           28
     """
-    if history.kind != "recorded":
+    if history.kind != "recorded" or definitions.close_date == "recorded":
         return pd.DataFrame(columns=list(_COLUMNS)).astype(_COLUMNS)
-    known = episodes_with_exclusion(history, as_of=as_of, rules=OutcomeRules(), definitions=Definitions())
+    known = episodes_with_exclusion(history, as_of=as_of, rules=OutcomeRules(), definitions=definitions)
     since = known.aggregate(since=known.opening_on.min())
-    closed = known.filter(known.closed_recorded_on.notnull(), known.typed_on.notnull(), known.excluded == 0).cross_join(
-        since
-    )
+    # A deal is in or out as a whole: its first episode decides.
+    studied = known.filter(known.episode == 1, known.excluded == 0).select("deal_id")
+    told = known.filter(known.closed_recorded_on.notnull(), known.typed_on.notnull())
+    closed = told.semi_join(studied, "deal_id").cross_join(since)
     closed = closed.filter(closed.closed_on >= closed.since).order_by("deal_id", "episode")
     closed = closed.select("outcome", "closed_on", "recorded_on")
     frame: pd.DataFrame = closed.to_pyarrow().to_pandas(date_as_object=False)

@@ -70,7 +70,7 @@ class Snapshots:
         def compute() -> pd.DataFrame:
             from analytics.records.delays import reporting_delays
 
-            return reporting_delays(self._tables, as_of=as_of)
+            return reporting_delays(self._tables, as_of=as_of, definitions=self._params.definitions)
 
         return self._cached(compute, frame="delays", as_of=as_of)
 

@@ -2,6 +2,7 @@
 
 from text_history import as_days, day, history
 
+from analytics.records.definitions import Definitions, Scope
 from analytics.records.delays import reporting_delays
 
 TEXT = """
@@ -22,8 +23,8 @@ TEXT = """
 COLUMNS = ("outcome", "closed_on", "recorded_on", "delay_days", "window_days")
 
 
-def rows(as_of):
-    frame = reporting_delays(history(TEXT), as_of=day(as_of))
+def rows(as_of, **said):
+    frame = reporting_delays(history(TEXT), as_of=day(as_of), definitions=Definitions(**said))
     assert (frame["delay_days"] >= 0).all()
     assert (frame["delay_days"] <= frame["window_days"]).all()
     return [tuple(row.values()) for row in as_days(frame.to_dict("records"), *COLUMNS)]
@@ -37,6 +38,18 @@ def test_delays():
     )  # fmt: skip
     assert rows(100) == [a, b, again, c]
     assert rows(39) == [("won", 20, 20, 0, 19)]
+
+
+def test_only_deals_in_scope_tell():
+    assert rows(100, scope=Scope(keep={"deal_id": ["B"]})) == [("won", 20, 20, 0, 80), ("unknown", 55, 60, 5, 45)]
+    # B's first episode ended before observation began, and a deal is in or out as a whole.
+    assert rows(100, observed_from=day(25)) == [("lost", 30, 40, 10, 70), ("won", 90, 90, 0, 10)]
+
+
+def test_a_closing_that_is_dated_by_its_recording_has_no_delay():
+    assert rows(100, close_date="recorded") == []
+    untyped = "deal on status opened closed\n A 10 open 10 -\n A 40 lost 10 -\n B 40 won 10 -"
+    assert reporting_delays(history(untyped), as_of=day(100)).empty
 
 
 def test_current_state_cannot_tell():

@@ -15,6 +15,7 @@ from analytics.questions.data_health import outcome_shares
 from analytics.records.attrition import attrition
 from analytics.records.contract import History
 from analytics.records.definitions import Definitions
+from analytics.records.delays import reporting_delays
 from analytics.records.errors import InputError
 from analytics.records.rejects import rejects_by_reason
 from analytics.records.snapshot import snapshot_frame
@@ -204,6 +205,12 @@ def test_uk_closings_before_the_first_extract_have_no_day():
     ).set_index("rule")["deals"]
     assert lines["ended before observation began"] == 1905
     assert lines["deals studied"] == 213
+
+
+def test_uk_recording_delay_is_not_known():
+    params, history = company("uk_dos")
+    for definitions in (params.definitions, Definitions()):
+        assert reporting_delays(history, as_of=history.known_to, definitions=definitions).empty
 
 
 def test_uk_outcome_shares_are_bounds_over_all_tenders():
