@@ -156,8 +156,8 @@ class Study:
 
     @cached_property
     def attrition(self) -> pd.DataFrame:
-        """Every step from rows read to deals studied; it adds up."""
-        return self._snapshots.attrition(self.as_of, self.rules)
+        """Every step from rows read to `deals`, and what these came to under declared rules; it adds up."""
+        return self._snapshots.attrition(self.as_of, self.rules.declared_only())
 
     @cached_property
     def delays(self) -> pd.DataFrame:

@@ -25,6 +25,8 @@ ASKED: dict[str, Any] = {
     "company": "acme", "quarter": "2025Q2", "as_of": "2025-06-30", "compare_to": ["2025Q1"], "segments": ["region"],
 }  # fmt: skip
 
+PARAMS = Path(__file__).resolve().parents[2] / "params"
+
 
 @pytest.fixture
 def inside(acme: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -61,6 +63,25 @@ def test_what_ended_unobserved_is_known_but_not_studied(inside: Path) -> None:
     assert len(gone) > 10
     assert set(study.known_deals["deal_id"]) - set(study.deals["deal_id"]) == set(gone["deal_id"])
     assert study.known_deals["outcome"].value_counts().to_dict() == everything["outcome"].value_counts().to_dict()
+
+
+@pytest.mark.parametrize("name", ["acme", "demo"])
+def test_attrition_ends_in_the_deals_studied(
+    inside: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    if name == "demo":
+        monkeypatch.setenv("WINLOSS_PARAMS", str(PARAMS))
+        monkeypatch.setenv("WINLOSS_CACHE", str(tmp_path / "cache"))
+    study = opened() if name == "acme" else open_study(company="demo", quarter="2025Q4", as_of="2026-01-31")
+    assert study.rules.inferred_kinds  # the study of declared reasons leaves them aside
+    lines = study.attrition
+    assert lines.loc[lines["step"] == "studied", "deals"].tolist() == [len(study.deals)]
+    ended = lines.loc[(lines["step"] == "ended as") & (lines["deals"] > 0)].set_index("rule")["deals"].to_dict()
+    names = {
+        "won": "won", "lost": "lost", "no_decision": "no decision: declared by reason",
+        "unknown": "closed, outcome unknown", "open": "still open",
+    }  # fmt: skip
+    assert ended == study.deals["outcome"].map(names).value_counts().to_dict()
 
 
 def test_an_earlier_quarter_is_seen_at_the_same_lag(inside: Path) -> None:
