@@ -184,5 +184,21 @@ def test_activity_coverage_by_hand(make_deals) -> None:
     late = activities.assign(recorded_on=pd.to_datetime(["2025-06-01", "2025-06-01", "2025-07-01", "2026-03-01"]))
     known = activity_coverage(deals, late, days=30, as_of=AS_OF).frame.set_index("outcome")
     assert known["estimate"].to_dict() == {"won": 0.5, "lost": 0.0}
+    assert set(activity_coverage(deals, activities).frame["label"]) == {
+        "won deals with an activity in the 30 days before closing",
+        "lost deals with an activity in the 30 days before closing",
+    }  # fmt: skip
+    # the same side as the silence rule: the buyer's, as soon as any is recorded
+    sides = late.assign(side=["seller", "seller", "Seller ", " Buyer"], occurred_on=pd.Timestamp("2025-06-15"))
+    bought = activity_coverage(deals, sides, days=30)
+    assert bought.frame.set_index("outcome")["estimate"].to_dict() == {"won": 0.0, "lost": 1.0}
+    assert bought.frame["label"].iloc[0] == "won deals with an activity of the buyer in the 30 days before closing"
+    assert "of the buyer" in bought.meta.estimand
+    # at the as-of date the buyer's one was not known yet, so all sides count
+    before = activity_coverage(deals, sides, days=30, as_of=AS_OF).frame.set_index("outcome")
+    assert before["estimate"].to_dict() == {"won": 1.0, "lost": 0.0}
+    assert before["label"].iloc[0] == "won deals with an activity in the 30 days before closing"
+    unnamed = activities.assign(side=None)
+    assert activity_coverage(deals, unnamed).frame["estimate"].tolist() == [0.5, 1.0]
     assert isinstance(activity_coverage(deals, None), Finding)
     assert isinstance(activity_coverage(deals.iloc[3:], activities), Finding)

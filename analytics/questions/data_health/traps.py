@@ -67,7 +67,8 @@ def activity_coverage(
     ledger_deals : pandas.DataFrame
         Deals frame, all episodes.
     activities : pandas.DataFrame or None
-        deal_id, occurred_on (the side table as known at as-of).
+        deal_id, occurred_on (the side table as known at as-of), `side` where it is recorded. Where any of them is the
+        buyer's, only the buyer's count, as they do for the silence rule.
     days : int
         How long before closing counts.
     as_of : datetime.date, optional
@@ -95,9 +96,7 @@ def activity_coverage(
     if activities is None or not len(activities):
         action = "Add the activities table (Task in Salesforce) to use silence."
         return Finding(name, "Whether silence means anything is not known.", action, "not studied")
-    if as_of is not None and "recorded_on" in activities:
-        known_on = pd.to_datetime(activities["recorded_on"]).fillna(pd.to_datetime(activities["occurred_on"]))
-        activities = activities[known_on <= pd.Timestamp(as_of)]
+    activities, what = _counted(activities, as_of)
     closed = ledger_deals[ledger_deals["outcome"].isin(["won", "lost", "no_decision"])].reset_index(drop=True)
     if not len(closed):
         return Finding(name, "No deal has closed, so coverage by activities is not known.", "", "not studied")
@@ -110,15 +109,27 @@ def activity_coverage(
         inside = (closed["outcome"] == outcome).to_numpy()
         if inside.any():
             row = proportion_row(pd.Series(covered[inside]), closed.loc[inside, "account_id"] if known else None)
-            label = f"{outcome_words(outcome)} deals with an activity in the {days} days before closing"
+            label = f"{outcome_words(outcome)} deals with {what} in the {days} days before closing"
             rows.append({"outcome": outcome, **row, "label": label, "n_deals": row["n_risk"]})
     meta = Meta(
-        kind="probability", estimand=f"share of closed deals with an activity in the {days} days before closing",
+        kind="probability", estimand=f"share of closed deals with {what} in the {days} days before closing",
         keys=("outcome",), n_deals=len(closed), n_accounts=account_codes(closed["account_id"])[1] if known else None,
         interval="Wilson", variance="between accounts" if known else "binomial",
         cluster="account_id" if known else None,
     )  # fmt: skip
     return Estimate(pd.DataFrame(rows), meta)
+
+
+def _counted(activities: pd.DataFrame, as_of: dt.date | None) -> tuple[pd.DataFrame, str]:
+    """Return the activities that end a silence, of those known at the as-of date, and what to call one of them."""
+    if as_of is not None and "recorded_on" in activities:
+        known_on = pd.to_datetime(activities["recorded_on"]).fillna(pd.to_datetime(activities["occurred_on"]))
+        activities = activities[known_on <= pd.Timestamp(as_of)]
+    if "side" in activities:
+        by_buyer = activities["side"].astype(object).fillna("").astype(str).str.strip().str.lower() == "buyer"
+        if by_buyer.any():
+            return activities[by_buyer], "an activity of the buyer"
+    return activities, "an activity"
 
 
 def _trap_rows(deals: pd.DataFrame, as_of: dt.date) -> Iterable[tuple[str, pd.Series, pd.Series]]:
