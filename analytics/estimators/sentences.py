@@ -65,6 +65,19 @@ def share_with_interval(share: float, low: float, high: float, n: float) -> str:
     return f"{percent(share, digits)} ({100 * low:.{digits}f}–{100 * high:.{digits}f})"
 
 
+def bounds_with_limits(low: float, high: float, limits: tuple[float, float], n: float) -> str:
+    """Write the bounds of a share whose truth is partly unrecorded, and the limits around both.
+
+    Examples
+    --------
+    >>> bounds_with_limits(0.46, 0.87, (0.40, 0.91), 150)
+    'between 46 % and 87 % (40–91)'
+    """
+    digits = decimals(n, *limits)
+    known = "no interval" if any(math.isnan(x) for x in limits) else "–".join(f"{100 * x:.{digits}f}" for x in limits)
+    return f"between {percent(low, digits)} and {percent(high, digits)} ({known})"
+
+
 def points(change: float, digits: int = 0, *, plus: bool = False) -> str:
     """Write a difference of shares in points, without the word.
 

@@ -307,4 +307,4 @@ def test_no_such_age_says_so(make_deals, q4) -> None:
     deals = make_deals([{"opened": "2025-10-01", "closed": "2025-10-11", "outcome": "won"}] * 9)
     found = open_effort(deals, q4, settled_on=q4.end, horizon_days=60)
     assert isinstance(found, Finding)
-    assert found.headline == "At every age at which deals were open, at least 1 in 10 was later won."
+    assert found.headline == "At no age that could be judged would fewer than 1 in 10 open deals be won later."

@@ -122,6 +122,44 @@ def test_no_share_of_a_change_that_is_uncertain(asked, q4) -> None:
     assert "%" not in card.headline
 
 
+def test_unrecorded_outcomes_make_the_headline_bounds(make_deals, q4) -> None:
+    rows = [{"opened": "2025-10-01", "closed": "2025-10-11", "outcome": o} for o in ("won", "lost", "unknown")] * 4
+    deals = make_deals(rows)
+    how = {"settled_on": q4.end, "horizon_days": 30}
+    pace = questions.period_at_horizon(deals, q4, **how)
+    card = findings(q4, Answers(pace))[0]
+    assert card.headline == (
+        "Between 33 % and 67 % of deals would be won within 30 days at this quarter's pace, because 4 of 12 closings "
+        "have no recorded outcome."
+    )
+    assert "50 %" not in card.detail  # the proportional point
+    assert pace.at(outcome="open")["n_event"].isna().all()
+    effort = questions.open_effort(deals, q4, **how)
+    assert (effort.verdict, effort.detail) == ("not studied", "4 of 12 closings have no recorded outcome.")
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([{"opened": "2025-10-03"}], "At no age were 5 deals watched."),
+        ([{"opened": "2025-10-03"}] * 9, "No deal was won."),
+        ([{"opened": "2025-10-03", "closed": "2025-10-20", "outcome": "won"}], "At no age were 5 deals watched."),
+    ],
+)
+def test_effort_says_nothing_false_of_few_deals(make_deals, q4, rows, words) -> None:
+    found = questions.open_effort(make_deals(rows), q4, settled_on=q4.end, horizon_days=200)
+    assert found.verdict == "not studied"
+    assert words in found.detail
+
+
+def test_an_age_close_to_the_horizon_is_not_named(make_deals, q4) -> None:
+    rows = [{"opened": "2025-10-01", "closed": f"2025-11-{day:02d}", "outcome": "won"} for day in range(1, 21)]
+    deals = make_deals(rows + [{"opened": "2025-10-01", "closed": "2025-12-20", "outcome": "lost"}] * 6)
+    found = questions.open_effort(deals, q4, settled_on=q4.end, horizon_days=80)
+    assert isinstance(found, Finding)
+    assert found.verdict == "cannot tell"
+
+
 def test_what_was_not_studied_comes_first_on_its_card(asked, q4) -> None:
     missing = Finding("discounts", "Discounts and outcome.", "The extract has no discount field.", "not studied")
     answers = answers_of(asked)

@@ -12,6 +12,7 @@ from analytics.estimators.bootstrap import RESAMPLING, Resampling
 from analytics.estimators.incidence import conditional_incidence
 from analytics.estimators.rates import account_codes, clustered_proportion, clustered_ratio
 from analytics.estimators.result import Estimate, Finding, Meta
+from analytics.estimators.sentences import count
 from analytics.questions.quarter.incidence import nobody_at_risk
 from analytics.questions.quarter.pace import (
     SMALLEST_CELL,
@@ -25,8 +26,10 @@ from analytics.questions.quarter.pace import (
 )  # fmt: skip
 from analytics.records.calendar import Quarter
 
+LEAST_DAYS_LEFT = 60
+"""An age closer to the horizon than this is not named: so little time is left that few wins are no surprise."""
 LABELS = {
-    "won_later": "of deals open at that age were later won, at this quarter's pace",
+    "won_later": "of deals open at that age would be won by the horizon, at this quarter's pace",
     "open_days_share": "of the quarter's open deal-days lie past it",
     "wins_share": "of the quarter's wins lie past it",
 }
@@ -54,7 +57,7 @@ def open_effort(
     Estimate or Finding
         Kind probability, keys (measure,): `won_later` (of deals open at the age, won by the horizon at this quarter's
         pace), `open_days_share`, `wins_share`; `age_days`, `label`, `n_deals`, `one_in`, `note`. A Finding where there
-        is no such age, which says so.
+        is no such age, or none that can be told, which says so.
 
     Notes
     -----
@@ -79,9 +82,9 @@ def open_effort(
         return not_studied("open_effort", headline, "Choose a longer horizon.")
     horizon = reach(young, horizon_days)
     age = floor_age(young, horizon, 1 / one_in)
-    if age is None:
-        headline = f"At every age at which deals were open, at least 1 in {one_in} was later won."
-        return Finding("open_effort", headline, f"At {quarter.name}'s pace, ages up to {horizon} days.", "described")
+    silent = _untold(young, quarter, horizon, one_in, age)
+    if age is None or silent is not None:
+        return silent or not_studied("open_effort", f"Where open effort of {quarter.name} lies was not studied.")
     frame = pd.DataFrame(_measures(watched, young, (age, horizon), resampling))
     frame = frame.assign(age_days=age, one_in=one_in, horizon_reached=horizon, label=frame["measure"].map(LABELS))
     accounts = account_codes(watched["account_id"])[1] if has_accounts(watched) else None
@@ -91,6 +94,31 @@ def open_effort(
         variance="by account where known", cluster="account_id" if accounts else None,
     )  # fmt: skip
     return Estimate(frame, meta)
+
+
+def _untold(young: pd.DataFrame, quarter: Quarter, horizon: int, one_in: int, age: int | None) -> Finding | None:
+    """Say why no age is named: outcomes not recorded, nothing to judge by, never so low, or only near the end."""
+    name = "open_effort"
+    ended = young[young["outcome"] != "open"]
+    unknown = int((ended["outcome"] == "unknown").sum())
+    if unknown:
+        headline = f"Past which age open deals of {quarter.name} were seldom won cannot be told."
+        no = "has" if unknown == 1 else "have"
+        return not_studied(name, headline, f"{unknown:,} of {count(len(ended), 'closing')} {no} no recorded outcome.")
+    enough = at_risk_by_age(young, horizon)[0] >= SMALLEST_CELL
+    if not enough.any() or not ((ended["outcome"] == "won") & (ended["exit"] <= horizon)).any():
+        headline = f"Past which age open deals of {quarter.name} are seldom won could not be judged."
+        why = "No deal was won." if enough.any() else f"At no age were {SMALLEST_CELL} deals watched."
+        return not_studied(name, headline, f"{why} Ages up to {horizon} days, {count(len(young), 'deal')}.")
+    if age is None:
+        headline = f"At no age that could be judged would fewer than 1 in {one_in} open deals be won later."
+        detail = f"At {quarter.name}'s pace, by day {horizon}; ages with at least {SMALLEST_CELL} deals at risk."
+        return Finding(name, headline, detail, "described")
+    if age > horizon - LEAST_DAYS_LEFT:
+        headline = f"No age of open deals stands out before the last {LEAST_DAYS_LEFT} days up to day {horizon}."
+        detail = "Deals that old have little time left within the horizon, so that few are won by then says nothing."
+        return Finding(name, headline, detail, "cannot tell")
+    return None
 
 
 def floor_age(watched: pd.DataFrame, horizon: int, floor: float) -> int | None:
@@ -129,11 +157,12 @@ def _measures(
     )
     won = watched[watched["outcome"] == "won"]
     names = ("estimate", "std_error", "conf_low", "conf_high")
-    still = int((young["exit"] >= age).sum())
+    past_it = young[young["exit"] >= age]
+    still, won_past = len(past_it), int(((past_it["outcome"] == "won") & (past_it["exit"] <= horizon)).sum())
     rows: list[dict[str, Any]] = [
         {
             "measure": "won_later", **{name: float(curve[name]) for name in names}, "n_deals": still, "n_risk": still,
-            "n_event": int(curve["cum_event"]), "no_interval_reason": curve["no_interval_reason"], "note": "",
+            "n_event": won_past, "no_interval_reason": curve["no_interval_reason"], "note": "",
         },
         {
             "measure": "open_days_share", **effort._asdict(), "n_deals": len(watched), "n_risk": len(watched),

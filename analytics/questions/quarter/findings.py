@@ -12,7 +12,7 @@ from analytics.estimators.contrasts import verdict
 from analytics.estimators.decomposition import ALL
 from analytics.estimators.result import Estimate, Finding, Verdict
 from analytics.estimators.sentences import (
-    MANY,
+    bounds_with_limits,
     change_with_interval,
     count,
     decimals,
@@ -101,6 +101,20 @@ def _share(row: Row, n: float) -> str:
     return share_with_interval(float(row["estimate"]), float(row["conf_low"]), float(row["conf_high"]), n)
 
 
+def share_of(row: Row, n: float) -> str:
+    """Write a row's share with its interval, or its bounds where outcomes are not recorded: never a point for those.
+
+    Examples
+    --------
+    >>> share_of({"estimate": 0.4, "bound_low": 0.3, "bound_high": 0.6, "conf_low": 0.2, "conf_high": 0.7}, 80)
+    'between 30 % and 60 % (20–70)'
+    """
+    low, high = row.get("bound_low"), row.get("bound_high")
+    if low is None or high is None or pd.isna(low) or not float(high) > float(low):
+        return _share(row, n)
+    return bounds_with_limits(float(low), float(high), (float(row["conf_low"]), float(row["conf_high"])), n)
+
+
 def _change(row: Row, n: float) -> str:
     return change_with_interval(float(row["estimate"]), float(row["conf_low"]), float(row["conf_high"]), n)
 
@@ -115,15 +129,25 @@ def _ends(quarter: Quarter, answers: Answers) -> Finding:
         size = f"{sized(n, rows['won']['n_accounts'])}, at risk in {quarter.name}."
         headline = "Where deals end up cannot be told: the pace at young ages rests on fewer than 5 deals."
         return Finding(name, headline, _tidy(f"{size} {rows['won']['note']}"), "cannot tell", "period_at_horizon")
-    digits = decimals(n)
-    shares = {key: percent(float(row["estimate"]), digits) for key, row in rows.items()}
-    headline = (
-        f"At this quarter's pace {shares['won']} of deals would be won, {shares['lost']} lost, and "
-        f"{shares['no_decision']} would end in no decision."
-    )
-    listed = ", ".join(f"{outcome_words(key)} {_share(rows[key], n)}" for key in ("won", "lost", "no_decision"))
+    horizon = rows["won"]["horizon_reached"]
+    named = {key: share_of(row, n) for key, row in rows.items()}
+    ends = ("won", "lost", "no_decision")
+    unknown = int(_number(rows["won"].get("n_unknown")))
+    closings = unknown + int(sum(_number(rows[key]["n_event"]) for key in ends))
+    listed = ", ".join(f"{outcome_words(key)} {named[key]}" for key in ends)
+    if unknown:
+        low, high = (percent(float(rows["won"][side]), decimals(n)) for side in ("bound_low", "bound_high"))
+        headline = (
+            f"Between {low} and {high} of deals would be won within {horizon} days at this quarter's pace, because "
+            f"{unknown:,} of {count(closings, 'closing')} {'has' if unknown == 1 else 'have'} no recorded outcome."
+        )
+    else:
+        headline = (
+            f"Within {horizon} days {named['won']} of deals would be won at this quarter's pace, "
+            f"{named['lost']} lost, and {named['no_decision']} would end in no decision."
+        )
     detail = (
-        f"Within {rows['won']['horizon_reached']} days: {listed}; {shares['open']} would still be open. "
+        f"Within {horizon} days: {listed}; {named['open']} would still be open. "
         f"{sized(n, rows['won']['n_accounts'])}, at risk in {quarter.name}. {_range(answers.no_decision)} "
         f"{rows['won']['note']}"
     )
@@ -139,7 +163,7 @@ def _range(found: Answer) -> str:
     if declared is None or float(most["estimate"]) <= float(declared["estimate"]):
         return ""
     words = RULE_WORDS.get(str(most["rule"]), str(most["rule"])).removeprefix("or ")
-    return f"No decision is {_share(most, float(most['n_deals']))} when deals count that were {words}."
+    return f"No decision is {share_of(most, float(most['n_deals']))} when deals count that were {words}."
 
 
 ENDINGS: dict[Verdict, str] = {
@@ -247,14 +271,15 @@ def _effort(quarter: Quarter, effort: Answer) -> Finding:
         return _absent(name, effort, f"Where open effort of {quarter.name} lies was not studied.")
     rows = {str(row["measure"]): row for row in effort.frame.to_dict("records")}
     later, days = rows["won_later"], rows["open_days_share"]
-    headline = f"Past day {later['age_days']}, fewer than 1 in {later['one_in']} open deals were later won."
-    n = float(later["n_deals"])
-    then = count(n, "deal")
-    exact = n if percent(float(later["estimate"])) != percent(1 / later["one_in"]) else MANY
+    age, horizon, n = later["age_days"], later["horizon_reached"], float(later["n_deals"])
+    headline = (
+        f"At this quarter's pace {_share(later, n)} of deals open at day {age} would be won by day {horizon}; "
+        f"{count(n, 'deal')} {'was' if n == 1 else 'were'} watched past that age, {later['n_event']:,.0f} of them won."
+    )
     wins = f", and {_share(rows['wins_share'], rows['wins_share']['n_deals'])} of wins" if "wins_share" in rows else ""
     detail = (
-        f"{_share(later, exact)} of the {then} open at that age, by day {later['horizon_reached']}. "
-        f"{_share(days, days['n_deals'])} of open deal-days lie there{wins}. "
+        f"From that age on it stays below 1 in {later['one_in']}. "
+        f"{_share(days, days['n_deals'])} of the open days of {count(days['n_deals'], 'deal')} lie there{wins}. "
         "This describes the quarter; it is no estimate of what stopping would do."
     )
     return Finding(name, headline, detail, "described", "open_effort", (("measure", "won_later"),))

@@ -104,8 +104,9 @@ def period_at_horizon(
         Kind probability, keys (*by, outcome); the outcomes and "open" add up to 1 in every segment. `horizon_reached`
         is the age really used: the horizon, or the last age at which five deals were at risk where the pace is not
         known that far. `n_risk` are the deals at risk at that age, `n_deals` and `n_accounts` all that were at risk,
-        `n_event` the outcomes seen by that age; `note` says what rests on few deals, `thin_start` whether outcomes at
-        young ages do (the pace is then no headline).
+        `n_event` the outcomes seen by
+        that age (none for "open", which is no event; `n_unknown` those not recorded); `note` says what rests on few
+        deals, `thin_start` whether outcomes at young ages do (the pace is then no headline).
 
     Raises
     ------
@@ -137,13 +138,15 @@ def at_horizon(watched: pd.DataFrame, horizon_days: int, by: Sequence[str] = ())
     rows = pd.concat([curve.frame, open_.frame.assign(outcome="open")], ignore_index=True)
     keys = list(by)
     rows = rows.merge(ages, how="inner", left_on=[*keys, "time"], right_on=[*keys, "horizon_reached"])
-    rows = rows.assign(n_event=rows["cum_event"], horizon_days=horizon_days)
+    rows = rows.assign(n_event=rows["cum_event"].where(rows["outcome"] != "open"), horizon_days=horizon_days)
     rows = rows.merge(risk.sizes(), how="left", on=keys) if keys else rows.merge(risk.sizes(), how="cross")
     order = {name: place for place, name in enumerate((*risk.outcomes, "open"))}
     rows = rows.assign(place=rows["outcome"].map(order)).sort_values([*keys, "place"], kind="stable")
     bounds = [name for name in ("bound_low", "bound_high") if name in rows]
     if bounds:
         rows[bounds] = rows[bounds].apply(lambda column: column.fillna(rows["estimate"]))
+        bounds.append("n_unknown")
+        rows = rows.rename(columns={"cum_unknown": "n_unknown"})
     columns = [*keys, "outcome", *VALUES, "horizon_days", "horizon_reached", "n_deals", "n_accounts", "note"]
     columns += ["thin_start", *bounds]
     meta = Meta(

@@ -9,7 +9,7 @@ from analytics.estimators.result import Estimate, Finding
 from analytics.estimators.sentences import count, in_points, money, percent, share_with_interval, sized
 from analytics.questions.quarter.amounts import RULE_WORDS
 from analytics.questions.quarter.change import THEN
-from analytics.questions.quarter.findings import Answers
+from analytics.questions.quarter.findings import Answers, share_of
 from analytics.records.calendar import Quarter
 
 LARGE_DEAL = 0.10
@@ -60,15 +60,13 @@ def _no_decision(answers: Answers) -> Iterator[Finding]:
     if float(most["estimate"]) <= float(floor["estimate"]):
         return
     n = float(floor["n_deals"])
-    shares = [
-        share_with_interval(float(row["estimate"]), float(row["conf_low"]), float(row["conf_high"]), n)
-        for row in (floor, most)
-    ]
+    shares = [share_of(row, n) for row in (floor, most)]
     won = f"; {most['later_won']:,} of them {'was' if most['later_won'] == 1 else 'were'} won since"
-    ended = f"That rule ended {count(float(most['fired']), 'deal')}{won}. {sized(n, floor['n_accounts'])}."
+    ended = f"Over the whole history that rule ended {count(float(most['fired']), 'deal')}{won}."
     headline = "Agree on when a deal counts as no decision: the answer moves with the rule."
     words = RULE_WORDS.get(str(most["rule"]), str(most["rule"])).removeprefix("or ")
-    detail = f"{shares[0]} by the CRM's own word, {shares[1]} when deals count that were {words}. {ended}"
+    detail = f"{shares[0]} by the CRM's own word, {shares[1]} when deals count that were {words}, of "
+    detail += f"{sized(n, floor['n_accounts'])} at risk in the quarter. {ended}"
     yield Finding(
         "look_next_no_decision", headline, detail, "described", "no_decision_range", (("rule", most["rule"]),)
     )
@@ -106,7 +104,10 @@ def _old_deals(quarter: Quarter, answers: Answers) -> Iterator[Finding]:
     n, age = float(later["n_deals"]), int(later["age_days"])
     share = share_with_interval(float(later["estimate"]), float(later["conf_low"]), float(later["conf_high"]), n)
     headline = f"Ask of each deal open past day {age} what would have to happen for it to be won."
-    detail = f"{count(n, 'deal')} of {quarter.name} were open at that age or later; {share} were won after it."
+    detail = (
+        f"{count(n, 'deal')} of {quarter.name} {'was' if n == 1 else 'were'} watched past that age; at this quarter's "
+        f"pace {share} of deals open at that age would be won by day {later['horizon_reached']}."
+    )
     yield Finding("look_next_old_deals", headline, detail, "described", "open_effort", (("measure", "won_later"),))
 
 
