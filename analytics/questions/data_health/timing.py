@@ -24,8 +24,8 @@ def recording_delay(delays: pd.DataFrame, *, horizon_days: int = 180) -> Estimat
     Returns
     -------
     Estimate or Finding
-        Kind probability, keys (outcome, time), time in days after closing. A Finding where recording dates are not
-        known.
+        Kind probability, keys (outcome, time), time in days after closing. A Finding where the day of
+        closing or the day of recording is not known.
 
     Notes
     -----
@@ -39,7 +39,7 @@ def recording_delay(delays: pd.DataFrame, *, horizon_days: int = 180) -> Estimat
     """
     if not len(delays):
         headline = "How late closings are recorded is not known."
-        action = "The source has no day of recording: use a history or dated extracts."
+        action = "It takes a typed close date beside the day of recording: use a history or dated extracts that have both."
         return Finding("recording_delay", headline, action, "not studied")
     found = reporting_delay(delays)
     return Estimate(found.frame[found.frame["time"] <= horizon_days], found.meta)
