@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Mapping
+from typing import Any
 
 FEW, MANY = 200, 2000
 """Below FEW deals whole per cents; from MANY on one decimal."""
@@ -76,6 +78,20 @@ def bounds_with_limits(low: float, high: float, limits: tuple[float, float], n: 
     digits = decimals(n, *limits)
     known = "no interval" if any(math.isnan(x) for x in limits) else "–".join(f"{100 * x:.{digits}f}" for x in limits)
     return f"between {percent(low, digits)} and {percent(high, digits)} ({known})"
+
+
+def share_of(row: Mapping[Any, Any], n: float) -> str:
+    """Write a row's share with its interval, or its bounds where outcomes are not recorded: never a point for those.
+
+    Examples
+    --------
+    >>> share_of({"estimate": 0.4, "bound_low": 0.3, "bound_high": 0.6, "conf_low": 0.2, "conf_high": 0.7}, 80)
+    'between 30 % and 60 % (20–70)'
+    """
+    low, high = row.get("bound_low"), row.get("bound_high")
+    if low is None or high is None or not float(high) > float(low):
+        return share_with_interval(float(row["estimate"]), float(row["conf_low"]), float(row["conf_high"]), n)
+    return bounds_with_limits(float(low), float(high), (float(row["conf_low"]), float(row["conf_high"])), n)
 
 
 def points(change: float, digits: int = 0, *, plus: bool = False) -> str:

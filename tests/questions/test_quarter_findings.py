@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from analytics.estimators.bootstrap import Resampling
+from analytics.estimators.contrasts import verdict
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
 from analytics.questions import quarter as questions
 from analytics.questions.quarter import Answers, findings, look_next
@@ -103,14 +104,16 @@ def test_the_comparison_says_its_verdict(q4, estimate, error, said, words) -> No
         "compared_to": "2025Q3", "view": "as known then", "outcome": "won", "estimate": estimate, "std_error": error,
         "conf_low": estimate - half, "conf_high": estimate + half, "estimate_now": 0.4 + estimate,
         "estimate_then": 0.4, "margin": 0.03, "smallest_reliable_change": 0.03 + 2.8 * error, "verdict": said,
-        "n_deals_now": 150, "n_deals_then": 160,
+        "n_deals_now": 150, "n_deals_then": 160, "horizon_reached": 200,
     }  # fmt: skip
     meta = Meta("contrast", "difference", ("compared_to", "view", "outcome"), 150)
     changes = Estimate(pd.DataFrame([row]), meta)
     card = findings(q4, Answers(None, changes=changes))[1]
     assert card.verdict == said
     assert card.headline.endswith(words)
-    assert f"{100 * (0.4 + estimate):.0f} % of deals would be won, against 40 % in 2025Q3" in card.headline
+    now = f"Within 200 days {100 * (0.4 + estimate):.0f} % of deals would be won at this quarter's pace"
+    assert f"{now}, against 40 % in 2025Q3, " in card.headline
+    assert INTERVAL.search(card.headline)
     assert f"only a change beyond {100 * (0.03 + 2.8 * error):.0f} points would reliably show" in card.detail
 
 
@@ -136,6 +139,26 @@ def test_unrecorded_outcomes_make_the_headline_bounds(make_deals, q4) -> None:
     assert pace.at(outcome="open")["n_event"].isna().all()
     effort = questions.open_effort(deals, q4, **how)
     assert (effort.verdict, effort.detail) == ("not studied", "4 of 12 closings have no recorded outcome.")
+
+
+def test_no_closing_and_no_reason_are_said_plainly(make_deals, q4) -> None:
+    how = {"settled_on": q4.end, "horizon_days": 60}
+    still = questions.period_at_horizon(make_deals([{"opened": "2025-10-03"}] * 9), q4, **how)
+    card = findings(q4, Answers(still))[0]
+    assert card.headline.startswith("No deal closed in 2025Q4 within 60 days of its opening")
+    assert card.verdict == "cannot tell"
+    rows = [{"opened": "2025-10-01", "closed": "2025-10-11", "outcome": o} for o in ("won", "lost")] * 8
+    card = findings(q4, Answers(questions.period_at_horizon(make_deals(rows), q4, **how)))[0]
+    assert card.headline.startswith("Within 60 days 50 % (")
+    assert card.headline.endswith("; no decision is not recorded.")
+    assert "The extract records no reasons, so no decision cannot be told from lost." in card.detail
+    assert "no decision 0" not in card.detail
+
+
+def test_the_chip_of_the_parts_is_that_of_their_total(asked, q4) -> None:
+    total = asked["parts"].at(level="all", part="total").iloc[0]
+    numbers = [float(total[name]) for name in ("estimate", "std_error", "conf_low", "conf_high")]
+    assert findings(q4, answers_of(asked))[2].verdict == verdict(*numbers, 0.03)
 
 
 @pytest.mark.parametrize(

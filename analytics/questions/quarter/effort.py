@@ -12,7 +12,7 @@ from analytics.estimators.bootstrap import RESAMPLING, Resampling
 from analytics.estimators.incidence import conditional_incidence
 from analytics.estimators.rates import account_codes, clustered_proportion, clustered_ratio
 from analytics.estimators.result import Estimate, Finding, Meta
-from analytics.estimators.sentences import count
+from analytics.estimators.sentences import count, share_of
 from analytics.questions.quarter.incidence import nobody_at_risk
 from analytics.questions.quarter.pace import (
     SMALLEST_CELL,
@@ -176,3 +176,23 @@ def _measures(
         wins = {"measure": "wins_share", **share._asdict(), "n_deals": len(won), "n_risk": len(won)}
         rows.append({**wins, "n_event": int(late.sum()), "no_interval_reason": "", "note": ""})
     return rows
+
+
+def effort_card(effort: Estimate) -> Finding:
+    """Say where open effort lies, as a card: of what share, up to which age, of how many deals."""
+    rows = {str(row["measure"]): row for row in effort.frame.to_dict("records")}
+    later, days = rows["won_later"], rows["open_days_share"]
+    age, horizon, n = later["age_days"], later["horizon_reached"], float(later["n_deals"])
+    headline = (
+        f"At this quarter's pace {share_of(later, n)} of deals open at day {age} would be won by day {horizon}; "
+        f"{count(n, 'deal')} {'was' if n == 1 else 'were'} watched past that age, {later['n_event']:,.0f} of them won."
+    )
+    wins = (
+        f", and {share_of(rows['wins_share'], rows['wins_share']['n_deals'])} of wins" if "wins_share" in rows else ""
+    )
+    detail = (
+        f"From that age on it stays below 1 in {later['one_in']}. "
+        f"{share_of(days, days['n_deals'])} of the open days of {count(days['n_deals'], 'deal')} lie there{wins}. "
+        "This describes the quarter; it is no estimate of what stopping would do."
+    )
+    return Finding("where_open_effort_lies", headline, detail, "described", "open_effort", (("measure", "won_later"),))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,6 @@ from analytics.estimators.contrasts import verdict
 from analytics.estimators.decomposition import ALL
 from analytics.estimators.result import Estimate, Finding, Verdict
 from analytics.estimators.sentences import (
-    bounds_with_limits,
     change_with_interval,
     count,
     decimals,
@@ -20,11 +19,12 @@ from analytics.estimators.sentences import (
     outcome_words,
     percent,
     points,
-    share_with_interval,
+    share_of,
     sized,
 )  # fmt: skip
 from analytics.questions.quarter.amounts import RULE_WORDS
 from analytics.questions.quarter.change import RESTATED, THEN
+from analytics.questions.quarter.effort import effort_card
 from analytics.questions.quarter.picked import picked
 from analytics.records.calendar import Quarter
 
@@ -85,8 +85,8 @@ def findings(quarter: Quarter, answers: Answers) -> tuple[Finding, ...]:
         _against(quarter, answers.changes),
         _made_of(quarter, answers),
         _effort(quarter, answers.effort),
-        _not_told(answers),
     ]
+    cards.append(_not_told(answers, cards))
     selected = picked(answers.segments, answers.spread, _margin(answers.changes))
     return tuple(cards if selected is None else [*cards, selected])
 
@@ -95,24 +95,6 @@ def _absent(name: str, answer: Answer, headline: str) -> Finding:
     if isinstance(answer, Finding):
         return replace(answer, name=name)
     return Finding(name, headline, "", "not studied")
-
-
-def _share(row: Row, n: float) -> str:
-    return share_with_interval(float(row["estimate"]), float(row["conf_low"]), float(row["conf_high"]), n)
-
-
-def share_of(row: Row, n: float) -> str:
-    """Write a row's share with its interval, or its bounds where outcomes are not recorded: never a point for those.
-
-    Examples
-    --------
-    >>> share_of({"estimate": 0.4, "bound_low": 0.3, "bound_high": 0.6, "conf_low": 0.2, "conf_high": 0.7}, 80)
-    'between 30 % and 60 % (20–70)'
-    """
-    low, high = row.get("bound_low"), row.get("bound_high")
-    if low is None or high is None or pd.isna(low) or not float(high) > float(low):
-        return _share(row, n)
-    return bounds_with_limits(float(low), float(high), (float(row["conf_low"]), float(row["conf_high"])), n)
 
 
 def _change(row: Row, n: float) -> str:
@@ -134,7 +116,12 @@ def _ends(quarter: Quarter, answers: Answers) -> Finding:
     ends = ("won", "lost", "no_decision")
     unknown = int(_number(rows["won"].get("n_unknown")))
     closings = unknown + int(sum(_number(rows[key]["n_event"]) for key in ends))
-    listed = ", ".join(f"{outcome_words(key)} {named[key]}" for key in ends)
+    if not closings:
+        headline = f"No deal closed in {quarter.name} within {horizon} days of its opening, so its pace cannot be told."
+        detail = f"{sized(n, rows['won']['n_accounts'])}, at risk in {quarter.name}; all were open as far as watched."
+        return Finding(name, headline, _tidy(f"{detail} {rows['won']['note']}"), "cannot tell", "period_at_horizon")
+    absent = bool(rows["no_decision"].get("not_recorded", False))
+    listed = ", ".join(f"{outcome_words(key)} {named[key]}" for key in ends if not (absent and key == "no_decision"))
     if unknown:
         low, high = (percent(float(rows["won"][side]), decimals(n)) for side in ("bound_low", "bound_high"))
         headline = (
@@ -143,15 +130,16 @@ def _ends(quarter: Quarter, answers: Answers) -> Finding:
         )
     else:
         headline = (
-            f"Within {horizon} days {named['won']} of deals would be won at this quarter's pace, "
-            f"{named['lost']} lost, and {named['no_decision']} would end in no decision."
+            f"Within {horizon} days {named['won']} of deals would be won at this quarter's pace, {named['lost']} lost"
+            + ("; no decision is not recorded." if absent else f", {named['no_decision']} in no decision.")
         )
     detail = (
         f"Within {horizon} days: {listed}; {named['open']} would still be open. "
         f"{sized(n, rows['won']['n_accounts'])}, at risk in {quarter.name}. {_range(answers.no_decision)} "
-        f"{rows['won']['note']}"
+        f"{rows['no_decision']['note']}"
     )
-    return Finding(name, headline, _tidy(detail), "described", "period_at_horizon", (("outcome", "no_decision"),))
+    keys = (("outcome", "won" if absent else "no_decision"),)
+    return Finding(name, headline, _tidy(detail), "described", "period_at_horizon", keys)
 
 
 def _range(found: Answer) -> str:
@@ -189,8 +177,9 @@ def _against(quarter: Quarter, changes: Answer) -> Finding:
     said: Verdict = won["verdict"]
     direction = "more" if won["estimate"] > 0 else "fewer"
     headline = (
-        f"At this quarter's pace {percent(won['estimate_now'], digits)} of deals would be won, against "
-        f"{percent(won['estimate_then'], digits)} in {first}; {ENDINGS[said].format(direction=direction)}"
+        f"{_within(won)} {percent(won['estimate_now'], digits)} of deals would be won at this quarter's pace, against "
+        f"{percent(won['estimate_then'], digits)} in {first}, {_change(won, n)}; "
+        f"{ENDINGS[said].format(direction=direction)}"
     )
     sizes = f"{won['n_deals_now']:,.0f} and {won['n_deals_then']:,.0f} deals"
     smallest = (
@@ -201,6 +190,10 @@ def _against(quarter: Quarter, changes: Answer) -> Finding:
     detail = f"{_change(won, n)}, {sizes}, {view}. {needed} {_others(frame, first, view)}"
     keys = (("compared_to", first), ("view", view), ("outcome", "won"))
     return Finding(name, headline, _tidy(detail), said, "against", keys)
+
+
+def _within(row: Row) -> str:
+    return f"Within {row['horizon_reached']} days" if "horizon_reached" in row else "By the horizon"
 
 
 def _others(frame: pd.DataFrame, first: str, view: str) -> str:
@@ -247,14 +240,18 @@ def _made_of(quarter: Quarter, answers: Answers) -> Finding:
     listed = [f"{rounded[part]} from {words}" for part, words in names.items() if rounded[part].strip("0.")]
     change = in_points(float(total["estimate"]), digits, plus=True)
     headline = f"Against {first} {change}: {', '.join(listed) or 'no part of it stands out'}."
-    figures = ", ".join(f"{words} {_change(parts[part], n)}" for part, words in names.items())
+    margin = _margin(answers.changes)
+    figures = "; ".join(
+        f"{words} {_change(parts[part], n)}" + (f", {_said(parts[part], margin)}" if margin is not None else "")
+        for part, words in names.items()
+    )
     uncertain = not (float(total["conf_low"]) > 0 or float(total["conf_high"]) < 0)
     tail = "The total is uncertain, so no share of it is given." if uncertain else ""
     sizes = f"{total['n_deals_now']:,.0f} and {total['n_deals_then']:,.0f} deals"
     detail = f"{figures[0].upper()}{figures[1:]}; together {_change(total, n)}, {sizes}. {tail}"
     largest = max((parts[part] for part in names), key=lambda row: abs(float(row["estimate"])))
     keys = (("compared_to", first), ("segment", segment), ("level", ALL), ("part", str(largest["part"])))
-    return Finding(name, headline, _tidy(detail), _said(largest, _margin(answers.changes)), "mix_and_rate", keys)
+    return Finding(name, headline, _tidy(detail), _said(total, _margin(answers.changes)), "mix_and_rate", keys)
 
 
 def _said(row: Row, margin: float | None) -> Verdict:
@@ -269,23 +266,10 @@ def _effort(quarter: Quarter, effort: Answer) -> Finding:
     name = "where_open_effort_lies"
     if not isinstance(effort, Estimate):
         return _absent(name, effort, f"Where open effort of {quarter.name} lies was not studied.")
-    rows = {str(row["measure"]): row for row in effort.frame.to_dict("records")}
-    later, days = rows["won_later"], rows["open_days_share"]
-    age, horizon, n = later["age_days"], later["horizon_reached"], float(later["n_deals"])
-    headline = (
-        f"At this quarter's pace {_share(later, n)} of deals open at day {age} would be won by day {horizon}; "
-        f"{count(n, 'deal')} {'was' if n == 1 else 'were'} watched past that age, {later['n_event']:,.0f} of them won."
-    )
-    wins = f", and {_share(rows['wins_share'], rows['wins_share']['n_deals'])} of wins" if "wins_share" in rows else ""
-    detail = (
-        f"From that age on it stays below 1 in {later['one_in']}. "
-        f"{_share(days, days['n_deals'])} of the open days of {count(days['n_deals'], 'deal')} lie there{wins}. "
-        "This describes the quarter; it is no estimate of what stopping would do."
-    )
-    return Finding(name, headline, detail, "described", "open_effort", (("measure", "won_later"),))
+    return effort_card(effort)
 
 
-def _not_told(answers: Answers) -> Finding:
+def _not_told(answers: Answers, cards: Sequence[Finding]) -> Finding:
     """One card for what could not be told or was not studied: first what lacks data, then what lacks numbers."""
     asked = (answers.at_horizon, answers.changes, answers.parts, answers.effort, answers.no_decision, answers.value)
     absent = [*answers.not_studied, *(a for a in asked if isinstance(a, Finding) and a.verdict == "not studied")]
@@ -307,6 +291,14 @@ def _not_told(answers: Answers) -> Finding:
             detail += f" {count(len(open_), 'comparison')} of {len(frame[frame['view'] == THEN])} could not be told."
             keys = tuple((key, str(widest[key])) for key in ("compared_to", "view", "outcome"))
             return Finding("not_told", headline, detail, "cannot tell", "against", keys)
+        unstudied = frame[(frame["verdict"] == "not studied") & (frame["view"] == THEN)]
+        if len(unstudied):
+            what = ", ".join(dict.fromkeys(outcome_words(str(outcome)) for outcome in unstudied["outcome"]))
+            headline = f"{count(len(unstudied), 'comparison')} with earlier quarters could not be studied: {what}."
+            return Finding("not_told", headline, "No such deal is on record in either quarter.", "not studied")
+    untold = [card for card in cards if card.verdict == "cannot tell"]
+    if untold:
+        return replace(untold[0], name="not_told")
     return Finding("not_told", "Every question on this page could be told.", "", "described")
 
 

@@ -106,7 +106,8 @@ def period_at_horizon(
         known that far. `n_risk` are the deals at risk at that age, `n_deals` and `n_accounts` all that were at risk,
         `n_event` the outcomes seen by
         that age (none for "open", which is no event; `n_unknown` those not recorded); `note` says what rests on few
-        deals, `thin_start` whether outcomes at young ages do (the pace is then no headline).
+        deals, `thin_start` whether outcomes at young ages do (the pace is then no headline), `not_recorded` that these
+        records cannot show this outcome.
 
     Raises
     ------
@@ -125,7 +126,10 @@ def period_at_horizon(
     watched = at_risk_in(deals, quarter, last_day(quarter, settled_on), horizon_days=horizon_days)
     if not len(watched):
         return nobody_at_risk("period_at_horizon", quarter, settled_on)
-    return at_horizon(watched, horizon_days, by)
+    found, why = at_horizon(watched, horizon_days, by), _not_recorded(deals)
+    rows = found.frame.assign(not_recorded=(found.frame["outcome"] == "no_decision") & bool(why))
+    notes = rows["note"].where(~rows["not_recorded"], (rows["note"] + " " + why).str.strip())
+    return Estimate(rows.assign(note=notes), found.meta)
 
 
 def at_horizon(watched: pd.DataFrame, horizon_days: int, by: Sequence[str] = ()) -> Estimate:
@@ -231,6 +235,15 @@ def _bounded(risk: RiskTable, times: Sequence[int] | np.ndarray) -> Estimate:
 
 def _curve(risk: RiskTable, horizon_days: int) -> Estimate:
     return _bounded(risk, np.arange(horizon_days + 1))
+
+
+def _not_recorded(deals: pd.DataFrame) -> str:
+    """Say why no decision cannot be counted at all; empty where at least one deal of the whole history ended so."""
+    if (deals["outcome"] == "no_decision").any():
+        return ""
+    if "reason" not in deals or not deals["reason"].notna().any():
+        return "The extract records no reasons, so no decision cannot be told from lost."
+    return "By the rules no deal of the whole history ended in no decision, so it cannot be told from lost."
 
 
 def _until_gap(curve: Estimate, watched: pd.DataFrame, horizon_days: int, by: Sequence[str]) -> Estimate:

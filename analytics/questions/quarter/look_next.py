@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from analytics.estimators.contrasts import RELIABLY
 from analytics.estimators.result import Estimate, Finding
-from analytics.estimators.sentences import count, in_points, money, percent, share_with_interval, sized
+from analytics.estimators.sentences import count, in_points, money, percent, share_of, share_with_interval, sized
 from analytics.questions.quarter.amounts import RULE_WORDS
 from analytics.questions.quarter.change import THEN
-from analytics.questions.quarter.findings import Answers, share_of
+from analytics.questions.quarter.findings import Answers
 from analytics.records.calendar import Quarter
 
 LARGE_DEAL = 0.10
