@@ -39,7 +39,7 @@ def recording_delay(delays: pd.DataFrame, *, horizon_days: int = 180) -> Estimat
     """
     if not len(delays):
         headline = "How late closings are recorded is not known."
-        action = "It takes a typed close date beside the day of recording: use a history or dated extracts that have both."
+        action = "It takes the day of closing beside that of recording: use a history or extracts that have both."
         return Finding("recording_delay", headline, action, "not studied")
     found = reporting_delay(delays)
     return Estimate(found.frame[found.frame["time"] <= horizon_days], found.meta)
