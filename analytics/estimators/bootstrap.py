@@ -118,19 +118,6 @@ class Movements:
         kinds = cells[:, :size].reshape(len(weights), 2 + self.n_causes, groups, ages)
         return np.cumsum(kinds[:, 0] - kinds[:, 1], axis=2), kinds[:, 2:], cells[:, size:]
 
-    def against_rest(self, weights: Floats) -> tuple[Floats, Floats]:
-        """Compute each group's incidences at the horizon, and those of all other groups of its pool together.
-
-        Nothing is borrowed here: at an age at which nobody of a group was at risk, its hazard is 0. Both have the shape
-        (replicates, groups, causes).
-        """
-        at_risk, events, _ = self._counts(weights)
-        member = (self.pool_of[:, None] == self.pool_of[None, :]).astype(float) - np.eye(len(self.pool_of))
-        rest_risk = np.einsum("hg,bgt->bht", member, at_risk)
-        rest_events = np.einsum("hg,bkgt->bkht", member, events)
-        rest = _incidence(_hazard(rest_events, rest_risk[:, None]))
-        return _incidence(_hazard(events, at_risk[:, None])), rest
-
     def paces(self, weights: Floats) -> Paces:
         """Compute the incidences at the horizon under account weights of shape (replicates, accounts)."""
         at_risk, events, openings = self._counts(weights)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from analytics.estimators.counts import RiskTable
 from analytics.estimators.rates import Column
+from analytics.estimators.strata import choose_variance, open_strata
 
 Floats = NDArray[np.float64]
 
@@ -32,7 +35,8 @@ def effective_counts(estimate: Column, std_error: Column, ceiling: Column) -> tu
     estimate, std_error : sequence of float
         Per group.
     ceiling : sequence of float
-        Deals (or accounts) per group; taken where the estimate is 0 or 1 and its standard error says nothing.
+        Most that a group can count for, from `effective_deals`; taken where the estimate is 0 or 1 and its standard
+        error says nothing.
 
     Returns
     -------
@@ -50,6 +54,34 @@ def effective_counts(estimate: Column, std_error: Column, ceiling: Column) -> tu
     n = np.where(known, p * (1 - p) / np.where(known, se, 1.0) ** 2, most)
     n = np.minimum(n, most)
     return p * n, n
+
+
+def effective_deals(risk: RiskTable, time: float) -> pd.DataFrame:
+    """Give how many deals, watched all their life, would say as much as each stratum does about an incidence of 0.
+
+    Parameters
+    ----------
+    risk : RiskTable
+        Counted deals.
+    time : float
+        Age at which the incidence is read.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `risk.by` and `n_effective`: the number behind the limit that `cumulative_incidence` gives at 0 or 1. It is
+        smaller than the number of deals where many were watched for a part of their life only, or share accounts.
+
+    Examples
+    --------
+    >>> from analytics.estimators.counts import count_events
+    >>> deals = pd.DataFrame({"entry": [-1, -1, 4, 4], "exit": [9, 4, 9, 9], "outcome": "open"})
+    >>> effective_deals(count_events(deals), 3)["n_effective"].tolist()
+    [2.0]
+    """
+    strata, _ = open_strata(risk, choose_variance(risk, None))
+    rows = [{**stratum.values, "n_effective": float(stratum.n_eff_at(np.array([time]))[0])} for stratum in strata]
+    return pd.DataFrame(rows, columns=[*risk.by, "n_effective"])
 
 
 def spread_between(x: Column, n: Column, *, conf_level: float = 0.95) -> Spread:

@@ -1,4 +1,4 @@
-"""Against earlier quarters, mix and rate, segments, money, no decision and effort: closed forms and exact sums."""
+"""Against earlier quarters, mix and rate, money, no decision and effort: closed forms and exact sums."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from analytics.questions.quarter import (
     no_decision_range,
     open_effort,
     period_at_horizon,
-    segment_spread,
-    segments,
     value_weighted,
 )  # fmt: skip
 from analytics.records.calendar import Quarter
@@ -182,66 +180,6 @@ def test_many_levels_are_pooled_beyond_the_largest(company, q3, q4) -> None:
     levels = set(found.frame["level"]) - {"all"}
     assert len(levels) == 9
     assert "7 smaller ones" in levels
-
-
-def test_segments_read_every_level_on_its_own(company, q4) -> None:
-    found = segments(company, q4, by=["segment", "region"], settled_on=q4.end, horizon_days=200, resampling=FEW)
-    alone = period_at_horizon(company, q4, settled_on=q4.end, horizon_days=200, by=["segment"])
-    for level in ("SMB", "MID", "ENT"):
-        row = found.at(segment="segment", level=level, kind="raw").iloc[0]
-        own = alone.at(segment=level, outcome="won").iloc[0]
-        for column in ("estimate", "conf_low", "conf_high", "n_deals"):
-            assert row[column] == pytest.approx(own[column], abs=1e-12)
-        rest = period_at_horizon(company[company["segment"] != level], q4, settled_on=q4.end, horizon_days=200)
-        assert row["difference"] == pytest.approx(
-            own["estimate"] - rest.at(outcome="won")["estimate"].iloc[0], abs=1e-12
-        )
-    assert set(found.at(segment="segment")["kind"]) == {"raw"}  # three levels: nothing is shrunk
-    assert found.at(segment="segment")["note"].str.contains("nothing is shrunk").all()
-    region = found.at(segment="region")
-    assert region["kind"].value_counts().to_dict() == {"raw": 5, "shrunken": 5}
-
-
-def test_small_and_unrecorded_levels_are_shown_but_not_ranked(company, q4) -> None:
-    region = company["region"].mask(np.arange(len(company)) % 7 == 0, None)
-    region.loc[company.index[company["opened_on"] >= "2025-10-01"][:2]] = "rare"
-    deals = company.assign(region=region)
-    found = segments(deals, q4, by=["region"], settled_on=q4.end, horizon_days=200, resampling=FEW)
-    rows = found.at(kind="raw").set_index("level")
-    assert not rows.at["not recorded", "comparable"]
-    assert "gap in the records" in rows.at["not recorded", "note"]
-    assert rows.at["rare", "n_deals"] < 5
-    assert np.isnan(rows.at["rare", "estimate"])
-    assert rows.at["rare", "no_interval_reason"] == "fewer than 5 deals"
-    spread = segment_spread(found)
-    assert spread.frame["n_levels"].tolist() == [5]
-
-
-def test_spread_speaks_by_its_adjusted_p_value(make_deals, q4) -> None:
-    def rows(level: str, won: int, n: int) -> list[dict]:
-        ended = {"closed": "2025-10-11"}
-        return [{"opened": "2025-10-01", "kind": level, "same": level if i % 2 else "z", **ended,
-                 "outcome": "won" if i < won else "lost"} for i in range(n)]  # fmt: skip
-
-    deals = make_deals(rows("a", 10, 60) + rows("b", 45, 60))
-    found = segment_spread(segments(deals, q4, by=["kind"], settled_on=q4.end, horizon_days=30, resampling=FEW))
-    row = found.frame.iloc[0]
-    # Pearson's chi-squared of 10/60 against 45/60; the clustered variance counts 59 of 60 accounts
-    pearson = (10 * 15 - 50 * 45) ** 2 * 120 / (55 * 65 * 60 * 60)
-    assert row["statistic"] == pytest.approx(pearson * 59 / 60)
-    assert row["verdict"] == "shown, size unclear"
-    assert row["sentence"].startswith(
-        "Levels of kind differ by more than chance alone: its 2 levels range from 17 % to 75 %"
-    )
-
-
-def test_one_segment_is_a_sentence(company, q4) -> None:
-    one = segments(company.assign(all="x"), q4, by=["all"], settled_on=q4.end, horizon_days=200, resampling=FEW)
-    assert isinstance(one, Estimate)
-    assert isinstance(segment_spread(one), Finding)
-    assert isinstance(segments(company, q4, by=[], settled_on=q4.end, horizon_days=200), Finding)
-    with pytest.raises(InputError, match=r"(?i)did you mean 'region'"):
-        segments(company, q4, by=["regoin"], settled_on=q4.end, horizon_days=200)
 
 
 def test_money_weighs_deals(make_deals, q4) -> None:

@@ -13,6 +13,7 @@ from analytics.estimators.result import Estimate, Finding, Verdict
 from analytics.estimators.sentences import change_with_interval, share_with_interval, sized
 
 FALSE_DISCOVERIES = 0.05
+FEWEST_WINS = 5
 
 
 def picked(segments: Any, spread: Any, margin: float | None, *, q: float = FALSE_DISCOVERIES) -> Finding | None:
@@ -36,6 +37,10 @@ def picked(segments: Any, spread: Any, margin: float | None, *, q: float = FALSE
         q·R/m; the interval has the level 1 − (q·R/m)·(levels found / levels looked at), so that on average no more than
         that share of such intervals miss.
 
+    Notes
+    -----
+    A level with fewer than five wins, or against a rest with fewer, is among those looked at but never picked.
+
     References
     ----------
     Benjamini & Yekutieli 2005, JASA 100:71 (false coverage rate); Benjamini & Bogomolov 2014, JRSS B 76:297 (selected
@@ -57,7 +62,7 @@ def picked(segments: Any, spread: Any, margin: float | None, *, q: float = FALSE
     inner, found = q * len(families) / len(tests), []
     for name in families:
         levels = raw[raw["segment"] == name]
-        adjusted = benjamini_hochberg(levels["p_value"])
+        adjusted = benjamini_hochberg(_countable(levels))
         share = float((adjusted <= inner).mean()) if len(levels) else 0.0
         found.append(levels[adjusted <= inner].assign(miss=inner * share))
     shown = pd.concat(found) if found else raw.iloc[:0]
@@ -67,13 +72,30 @@ def picked(segments: Any, spread: Any, margin: float | None, *, q: float = FALSE
     return _card(row, len(raw), margin)
 
 
+def _countable(levels: pd.DataFrame) -> pd.Series:
+    """P-values of a segment's levels; where a side has few wins it counts as looked at, and cannot be found."""
+    sides = [name for name in ("n_event", "n_event_rest") if name in levels]
+    few = (levels[sides] < FEWEST_WINS).any(axis=1)
+    return levels["p_value"].mask(few, 1.0)
+
+
+def _limits(row: dict[Any, Any], df: float | None) -> tuple[float, float]:
+    """Limits of the difference at the level that picking leaves, from its own where they lie unevenly around it."""
+    wider, difference = quantile(1 - float(row["miss"]), df), float(row["difference"])
+    if "difference_low" not in row:
+        half = wider * float(row["difference_se"])
+        return difference - half, difference + half
+    below, above = difference - float(row["difference_low"]), float(row["difference_high"]) - difference
+    scale = wider / quantile(0.95)
+    return max(difference - scale * below, -1.0), min(difference + scale * above, 1.0)
+
+
 def _card(row: dict[Any, Any], looked_at: int, margin: float | None) -> Finding:
     n = float(row["n_deals"])
     accounts = row["n_accounts"]
     df = None if accounts is None or np.isnan(float(accounts)) else float(accounts) - 1
-    half = quantile(1 - float(row["miss"]), df) * float(row["difference_se"])
     difference = float(row["difference"])
-    low, high = difference - half, difference + half
+    low, high = _limits(row, df)
     said: Verdict = "described"
     if margin is not None:
         said = verdict(difference, float(row["difference_se"]), low, high, margin, df=df)

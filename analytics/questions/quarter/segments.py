@@ -9,18 +9,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.bootstrap import RESAMPLING, Resampling, count_movements
-from analytics.estimators.contrasts import benjamini_hochberg, two_sided_p
-from analytics.estimators.decomposition import NOT_RECORDED, OTHERWISE, level_of, with_others_merged
+from analytics.estimators.bootstrap import RESAMPLING, Resampling
+from analytics.estimators.contrasts import benjamini_hochberg, unrecorded_outcomes
+from analytics.estimators.decomposition import (
+    NOT_RECORDED,
+    OTHERWISE,
+    Pace,
+    incidence_change,
+    level_of,
+    with_others_merged,
+)
 from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import percent, points
 from analytics.estimators.shrinkage import FEWEST_GROUPS, shrink
-from analytics.estimators.spread import effective_counts, spread_between
+from analytics.estimators.spread import effective_counts, effective_deals, spread_between
 from analytics.questions.quarter.incidence import at_horizon, nobody_at_risk
 from analytics.questions.quarter.pace import (
     SMALLEST_CELL,
     at_risk_in,
+    counted,
     has_accounts,
     last_day,
     not_studied,
@@ -33,9 +41,16 @@ from analytics.records.errors import InputError, nearest
 UNRECORDED = "Often a field is filled only when a deal closes: read this level as a gap in the records."
 COLUMNS = [
     "segment", "level", "kind", "estimate", "std_error", "conf_low", "conf_high", "n_risk", "n_event", "n_deals",
-    "n_accounts", "horizon_reached", "comparable", "overall", "difference", "difference_se", "p_value", "note",
-    "no_interval_reason",
+    "n_accounts", "n_effective", "horizon_reached", "comparable", "overall", "difference", "difference_se",
+    "difference_low", "difference_high", "n_event_rest", "p_value", "note", "no_interval_reason",
 ]  # fmt: skip
+BOUNDS = ["bound_low", "bound_high"]
+AGAINST = {
+    "estimate": "difference", "std_error": "difference_se", "conf_low": "difference_low",
+    "conf_high": "difference_high", "n_event_then": "n_event_rest", "p_value": "p_value",
+}  # fmt: skip
+NOT_WATCHED = "Too few of its deals were watched at every age to compare it."
+UNBOUNDED = 0.5
 
 
 def segments(
@@ -53,7 +68,7 @@ def segments(
     by : sequence of str
         Segment columns, each looked at on its own.
     resampling : Resampling
-        For the difference of each level from the rest.
+        Its confidence level, for the difference of each level from the rest.
 
     Returns
     -------
@@ -61,8 +76,10 @@ def segments(
         Kind probability, keys (segment, level, kind). "raw" is the level's own incidence; "shrunken" is moved towards
         the mean of all levels as far as chance alone could have moved it (absent with fewer than five levels; the
         common rate where no spread shows; `note` says which). `overall`, and per raw level its `difference` from the
-        rest with standard error and p-value. `comparable` levels are read at one age (see `meta.note`). Levels with
-        fewer than five deals have no estimate, and say so.
+        rest with limits, standard error and p-value. `comparable` levels are read at one age (see `meta.note`), and
+        `n_effective` deals stand behind them (at least five where none, or every one, was won). Levels with fewer than
+        five deals have no estimate, and say so. Where outcomes were not recorded, raw levels have `bound_low` and
+        `bound_high`, and nothing is compared or shrunk.
 
     Raises
     ------
@@ -71,7 +88,8 @@ def segments(
 
     Notes
     -----
-    Shrinkage takes effective numbers of deals from the clustered standard errors. See `analytics.estimators.shrinkage`.
+    Shrinkage takes effective numbers of deals from the clustered standard errors, and at 0 or 1 those behind the limit.
+    See `analytics.estimators.shrinkage` and, for the difference, `analytics.estimators.influence.difference`.
 
     Examples
     --------
@@ -92,8 +110,11 @@ def segments(
         age = common_age(counted_levels(watched, column), watched, horizon_days)
         if age < horizon_days:
             notes.append(f"{column}: read at {age} days, as far as the pace of its levels is known.")
-        tables.append(_one_segment(watched, column, age, resampling))
-    frame = pd.concat([table[COLUMNS] for table in tables], ignore_index=True)
+        tables.append(_one_segment(watched, column, age, resampling.conf_level))
+    unrecorded = unrecorded_outcomes(watched["outcome"])
+    columns = [*COLUMNS, *BOUNDS] if unrecorded else COLUMNS
+    frame = pd.concat([table.reindex(columns=columns) for table in tables], ignore_index=True)
+    notes += [unrecorded] if unrecorded else []
     n_accounts = account_codes(watched["account_id"])[1] if has_accounts(watched) else None
     meta = Meta(
         kind="probability", estimand="share won by the horizon at this quarter's pace, by segment",
@@ -133,45 +154,45 @@ def common_age(levels: pd.Series, watched: pd.DataFrame, horizon_days: int) -> i
     return horizon_days
 
 
-def _one_segment(watched: pd.DataFrame, column: str, age: int, resampling: Resampling) -> pd.DataFrame:
+def _one_segment(watched: pd.DataFrame, column: str, age: int, conf_level: float) -> pd.DataFrame:
     levels = counted_levels(watched, column)
     young = within(watched, age)
     overall = at_horizon(young, age).at(outcome="won").iloc[0]
     raw = at_horizon(young, age, (column,)).at(outcome="won").rename(columns={column: "level"})
+    raw = raw.merge(effective_deals(counted(young, (column,)), age).rename(columns={column: "level"}), on="level")
     gone = pd.DataFrame({"level": sorted(set(levels) - set(raw["level"])), "n_deals": 0, "n_event": 0, "n_risk": 0})
-    raw = pd.concat([raw, gone.assign(horizon_reached=0, note="")], ignore_index=True) if len(gone) else raw
+    gone = gone.assign(horizon_reached=0, note="", n_effective=0.0)
+    raw = pd.concat([raw, gone], ignore_index=True) if len(gone) else raw
     raw = raw.assign(segment=column, kind="raw", overall=float(overall["estimate"]))
-    raw = raw.merge(_against_the_rest(young, column, age, resampling), on="level", how="left")
     # a level read at another age, or a gap in the records, is shown but not compared
     raw["comparable"] = (raw["horizon_reached"] == age) & (raw["level"] != NOT_RECORDED)
-    return _with_shrunken(_blanked(raw))
+    if unrecorded_outcomes(watched["outcome"]):
+        raw = raw.assign(comparable=False, **dict.fromkeys(AGAINST.values(), np.nan))
+        return _blanked(raw)
+    thin = raw["n_effective"] < np.where(raw["estimate"].between(0, 1, "neither"), 1, SMALLEST_CELL)
+    raw["note"] = raw["note"].mask(thin & raw["comparable"], _joined(raw["note"], NOT_WATCHED))
+    raw["comparable"] &= ~thin
+    return _with_shrunken(
+        _blanked(raw.merge(_against_the_rest(young, column, age, conf_level), on="level", how="left"))
+    )
 
 
-def _against_the_rest(watched: pd.DataFrame, column: str, horizon: int, resampling: Resampling) -> pd.DataFrame:
-    """Each level's incidence of winning less that of all other levels together, by whole-account bootstrap."""
-    codes, names = pd.factorize(level_of(watched, column), sort=True)
-    columns = ["level", "difference", "difference_se", "p_value"]
-    if len(names) < 2:
-        return pd.DataFrame(columns=columns).astype({"level": object})
-    merged = with_others_merged(watched, "won")
-    spells: dict[str, Any] = {key: merged[key].to_numpy() for key in ("entry", "exit", "outcome")}
-    accounts = watched["account_id"] if "account_id" in watched else pd.Series(None, index=watched.index, dtype=object)
-    spells |= {"group": codes, "cluster": account_codes(accounts)[0], "opening": np.zeros(len(watched))}
-    pools = [0] * len(names)
-    table = count_movements(spells, pool_of=pools, causes=("won", OTHERWISE), horizon=horizon)
-    own, rest = table.against_rest(np.ones((1, table.n_clusters)))
-    blocks = [table.against_rest(w) for w in table.resamples(reps=resampling.reps, seed=resampling.seed)]
-    drawn = np.concatenate([mine[:, :, 0] - others[:, :, 0] for mine, others in blocks])
-    difference = own[0, :, 0] - rest[0, :, 0]
-    error = drawn.std(axis=0, ddof=1) * np.sqrt(table.n_clusters / max(table.n_clusters - 1, 1))
-    error = np.where(error > 1e-12, error, np.nan)
-    p_value = [two_sided_p(float(d), float(e)) for d, e in zip(difference, error, strict=True)]
-    return pd.DataFrame(dict(zip(columns, (names.astype(object), difference, error, p_value), strict=True)))
+def _against_the_rest(young: pd.DataFrame, column: str, age: int, conf_level: float) -> pd.DataFrame:
+    """Each level's incidence of winning less that of all other levels together, accounts in both counted once."""
+    levels, merged = level_of(young, column), with_others_merged(young, "won")
+    rows = []
+    for level in sorted(set(levels)) if levels.nunique() > 1 else []:
+        rest, own = (Pace(merged[side]) for side in (levels != level, levels == level))
+        change = incidence_change(rest, own, horizon_days=age, conf_level=conf_level, causes=("won", OTHERWISE))
+        rows += [{"level": level, **row} for row in change[change["outcome"] == "won"].to_dict("records")]
+    frame = pd.DataFrame(rows, columns=["level", *AGAINST]).rename(columns=AGAINST)
+    return frame.astype({"level": object, **dict.fromkeys(AGAINST.values(), float)})
 
 
 def _blanked(raw: pd.DataFrame) -> pd.DataFrame:
     few = raw["n_deals"] < SMALLEST_CELL
-    values = ["estimate", "std_error", "conf_low", "conf_high", "difference", "difference_se", "p_value"]
+    values = ["estimate", "std_error", "conf_low", "conf_high", *AGAINST.values()]
+    values += [name for name in BOUNDS if name in raw]
     raw[values] = raw[values].astype(float).mask(few)
     reason = f"fewer than {SMALLEST_CELL} deals"
     raw["comparable"] &= ~few
@@ -183,13 +204,13 @@ def _with_shrunken(raw: pd.DataFrame) -> pd.DataFrame:
     missing = raw["level"] == NOT_RECORDED
     raw = raw.assign(note=raw["note"].mask(missing, _joined(raw["note"], UNRECORDED)))
     usable = raw[raw["comparable"]]
-    x, n = effective_counts(usable["estimate"], usable["std_error"].fillna(0.0), usable["n_deals"])
+    x, n = effective_counts(usable["estimate"], usable["std_error"], usable["n_effective"])
     table, _, status = shrink(x, n) if len(usable) else (pd.DataFrame(), None, "refused")
     if status == "refused":
         note = f"Fewer than {FEWEST_GROUPS} levels: rates are shown as they are, nothing is shrunk."
         return raw.assign(note=_joined(raw["note"], note))
     note = "No spread beyond chance shows: every level gets the common rate." if status == "pooled" else ""
-    shrunken = usable.assign(kind="shrunken", difference=np.nan, difference_se=np.nan, p_value=np.nan)
+    shrunken = usable.assign(kind="shrunken", **dict.fromkeys(AGAINST.values(), np.nan))
     for name in table.columns:
         shrunken[name] = table[name].to_numpy()
     shrunken = shrunken.assign(note=_joined(shrunken["note"], note), no_interval_reason="")
@@ -213,7 +234,8 @@ def segment_spread(found: Estimate | Finding) -> Estimate | Finding:
     Estimate or Finding
         Kind test, keys (segment,): `estimate` is the between-level standard deviation with its limits; `statistic`,
         `df`, `p_value`, `p_adjusted` (Benjamini–Hochberg over the segments looked at), `n_levels`, `two_sd_high`
-        (twice the upper limit), `verdict`, `sentence`. A Finding where no segment has two levels to compare.
+        (twice the upper limit), `verdict`, `sentence`. A Finding where no segment has two levels to compare, or where
+        outcomes were not recorded.
 
     Notes
     -----
@@ -224,15 +246,21 @@ def segment_spread(found: Estimate | Finding) -> Estimate | Finding:
     >>> from analytics.estimators.result import Meta
     >>> frame = pd.DataFrame({"segment": "region", "level": list("NS"), "kind": "raw", "estimate": [0.3, 0.32],
     ...     "std_error": 0.045, "conf_low": 0.2, "conf_high": 0.4, "n_deals": 100, "comparable": True,
-    ...     "horizon_reached": 365, "no_interval_reason": ""})
+    ...     "n_effective": 100, "horizon_reached": 365, "no_interval_reason": ""})
     >>> meta = Meta("probability", "share won", ("segment", "level", "kind"), 200)
     >>> segment_spread(Estimate(frame, meta)).frame["sentence"].iloc[0][:60]
     'Chance alone could produce this ranking of region: its 2 lev'
     """
     if isinstance(found, Finding):
         return found
+    if BOUNDS[0] in found.frame:
+        return not_studied("segment_spread", "Whether segments differ cannot be told.", found.meta.note)
     raw = found.frame[(found.frame["kind"] == "raw") & found.frame["comparable"].astype(bool)]
-    rows = [row for name, levels in raw.groupby("segment", sort=False) for row in _spread(str(name), levels)]
+    rows = [
+        row
+        for name, levels in raw.groupby("segment", sort=False)
+        for row in _spread(str(name), levels, _shrunken(found, name))
+    ]
     if not rows:
         return not_studied("segment_spread", "No segment has two levels with enough deals to compare.")
     frame = pd.DataFrame(rows)
@@ -247,35 +275,46 @@ def segment_spread(found: Estimate | Finding) -> Estimate | Finding:
         variance="DerSimonian–Laird on effective numbers of deals", cluster=found.meta.cluster,
     )  # fmt: skip
     return Estimate(
-        frame.drop(columns=["low", "high"])
+        frame.drop(columns=["low", "high", "is_shrunken"])
         .rename(columns={"age": "horizon_reached"})
         .assign(n_risk=frame["n_deals"], n_event=np.nan),
         meta,
     )
 
 
-def _spread(name: str, levels: pd.DataFrame) -> list[dict[str, Any]]:
-    x, n = effective_counts(levels["estimate"], levels["std_error"].fillna(0.0), levels["n_deals"])
+def _shrunken(found: Estimate, segment: object) -> pd.Series:
+    return found.at(segment=segment, kind="shrunken")["estimate"]
+
+
+def _spread(name: str, levels: pd.DataFrame, shrunken: pd.Series) -> list[dict[str, Any]]:
+    x, n = effective_counts(levels["estimate"], levels["std_error"], levels["n_effective"])
     if len(levels) < 2 or not 0 < x.sum() < n.sum():
         return []
-    spread = spread_between(x, n)
+    spread, shown = spread_between(x, n), shrunken if len(shrunken) else levels["estimate"]
     return [{
         "segment": name, "estimate": spread.sd, "std_error": np.nan, "conf_low": spread.sd_low,
         "conf_high": spread.sd_high,
         "statistic": spread.statistic, "df": spread.df, "p_value": spread.p_value, "n_levels": len(levels),
         "two_sd_high": 2 * spread.sd_high, "age": int(levels["horizon_reached"].iloc[0]),
         "n_deals": int(levels["n_deals"].sum()),
-        "low": float(levels["estimate"].min()), "high": float(levels["estimate"].max()),
+        "low": float(shown.min()), "high": float(shown.max()), "is_shrunken": len(shrunken) > 0,
     }]  # fmt: skip
 
 
 def _sentence(row: Mapping[Any, Any], shown: bool) -> str:
-    span = f"its {row['n_levels']} levels range from {percent(row['low'])} to {percent(row['high'])}"
-    span += f" won within {row['age']} days"
+    low, high = percent(row["low"]), percent(row["high"])
+    span = f"its {row['n_levels']} levels " + (f"all lie at {low}" if low == high else f"range from {low} to {high}")
+    span += f" won within {row['age']} days" + (" once chance is taken out" if row["is_shrunken"] else "")
+    most = points(row["two_sd_high"]) if row["two_sd_high"] <= UNBOUNDED else ""
     if shown:
-        about, most = points(2 * row["estimate"]), points(row["two_sd_high"])
-        size = f"they differ by about ±{about} points (two standard deviations, at most ±{most})"
-        return f"Levels of {row['segment']} differ by more than chance alone: {span}; {size}."
-    upper = f"real differences of about ±{points(row['two_sd_high'])} points (two standard deviations, upper limit)"
-    start = f"Chance alone could produce this ranking of {row['segment']}"
-    return f"{start}: {span}; {upper} are not ruled out. Do not rank."
+        limit = f"up to ±{most} at the upper 95 % limit" if most else "how much more cannot be bounded"
+        about = f"about ±{points(min(2 * row['estimate'], UNBOUNDED))} points"
+        return (
+            f"Levels of {row['segment']} differ by more than chance alone: {span}; they differ by {about} "
+            f"(two standard deviations; {limit})."
+        )
+    upper = "how large real differences are cannot be bounded"
+    if most:
+        upper = f"real differences of up to ±{most} points (two standard deviations, at the upper 95 % limit) are not "
+        upper += "ruled out"
+    return f"Chance alone could produce this ranking of {row['segment']}: {span}; {upper}. Do not rank."
