@@ -135,6 +135,8 @@ def keep_history(place: Path, history: History) -> None:
             table.to_parquet(part / f"side-{name}.parquet")
         write_frame(part / "rejects.parquet", history.rejects)
         first = pd.read_parquet(part / "table.parquet", columns=["recorded_on"])["recorded_on"].dropna()
+        chosen_from = {"pipeline": "pipeline", "source": "source", "currency_original": "currency"}
+        chosen_from |= {name: name for name in history.attributes}
         facts = {
             "kind": history.kind,
             "attributes": history.attributes,
@@ -142,6 +144,7 @@ def keep_history(place: Path, history: History) -> None:
             "files": [dataclasses.asdict(file) for file in history.files],
             "known_to": history.known_to,
             "first_record": first.min() if len(first) else None,
+            "values": {name: _values(part / "table.parquet", column) for name, column in chosen_from.items()},
         }
         write_json(part / "facts.json", facts)
         # Whoever came first at the same moment wrote the same thing.
@@ -149,6 +152,12 @@ def keep_history(place: Path, history: History) -> None:
             os.rename(part, place)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _values(table: Path, column: str) -> list[str | None]:
+    """List what a column of the history ever held, so that a misspelt value of the scope is found without an engine."""
+    found = pd.read_parquet(table, columns=[column])[column].astype(object)
+    return sorted({str(text) for text in found.dropna()}) + ([None] if found.isna().any() else [])
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from analytics.records.calendar import FiscalCalendar, Quarter
+from analytics.records.definitions import Scope
 from analytics.records.errors import InputError, nearest
 from analytics.studies.cache import CachedHistory
 from analytics.studies.params import CompanyParams
@@ -13,7 +14,8 @@ from analytics.studies.params import CompanyParams
 SEGMENT_COLUMNS = ("pipeline", "source", "owner_id", "currency_original")
 """Columns of every Deals frame by which deals can be split, beside the declared attributes."""
 
-_STALE_DAYS = 366
+_STALE_DAYS = 31
+"""An as-of date later than this after the last record would call deals silent because nobody exported."""
 
 
 def quarter_checked(quarter: Quarter, as_of: dt.date) -> Quarter:
@@ -60,7 +62,7 @@ def as_of_checked(as_of: dt.date, records: CachedHistory) -> None:
     Raises
     ------
     InputError
-        Where there are no deals, the as-of date lies before the first record, or more than a year after the last one
+        Where there are no deals, the as-of date lies before the first record, or more than a month after the last one
         (deals would look silent because nobody looked).
     """
     first, last = records.first_record, records.known_to
@@ -72,7 +74,8 @@ def as_of_checked(as_of: dt.date, records: CachedHistory) -> None:
         )
     if (as_of - last).days > _STALE_DAYS:
         raise InputError(
-            f"nothing was recorded in the year before the as-of date {as_of}; the last record is of {last}",
+            f"nothing was recorded in the {_STALE_DAYS} days before the as-of date {as_of}; "
+            f"the last record is of {last}",
             action="Choose an earlier as_of, export again, or say with source.extracted_on when this was exported",
         )
 
@@ -83,14 +86,27 @@ def scope_checked(params: CompanyParams, records: CachedHistory) -> None:
     Raises
     ------
     InputError
-        With the values found, ready to paste.
+        With the values found, ready to paste; or naming a value to keep that no deal has.
     """
     scope = params.scope
     if scope is not None and scope.says_something:
+        _kept_values_exist(scope, records)
         return
     from analytics.records.scope import require_scope
 
     require_scope(records.as_tables(), params.definitions)
+
+
+def _kept_values_exist(scope: Scope, records: CachedHistory) -> None:
+    for column, wanted in scope.keep.items():
+        found = records.facts["values"].get(column)
+        for value in () if found is None else wanted:
+            if value not in found:
+                raise InputError(
+                    "no deal has this value, so scope.keep would keep nothing for it", column=column,
+                    value="null" if value is None else value,
+                    action=nearest(str(value), [text for text in found if text is not None]),
+                )  # fmt: skip
 
 
 def segments_checked(names: Sequence[str], records: CachedHistory) -> tuple[str, ...]:

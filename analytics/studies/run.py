@@ -149,6 +149,8 @@ def _at_work(run: _Run, bundle: Path) -> Result:
         progress.say(f"{run.company.title}, {run.quarter.quarter}: reading the records")
         study = _prepared(run)
         count = len(run.notebooks)
+        if len(study.rejects):
+            progress.say(f"{len(study.rejects):,} rows rejected; rejects.csv beside the report says why")
         progress.say(f"{len(study.deals):,} deals studied; executing {count} notebook{'s' if count > 1 else ''}")
         progress.start()
         outcomes = _executed(run, study, pool, progress)

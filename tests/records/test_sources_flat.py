@@ -72,6 +72,16 @@ def test_a_deal_closed_before_it_was_opened_has_its_closed_state_alone(tmp_path)
     ]
 
 
+def test_a_common_value_that_the_map_lacks_is_an_error_and_no_rejected_rows(tmp_path):
+    text = HEADER + "".join(f"{i},2025-01-02,2025-02-03,{'Lots' if i % 3 else 'Won'},1\n" for i in range(9))
+    with pytest.raises(InputError) as caught:
+        history(tmp_path, text)
+    assert "column 'stage', value 'Lots': 6 of 9 rows have this value, and it is not mapped to an outcome." in str(
+        caught.value
+    )
+    assert "did you mean 'Lost'?" in str(caught.value)
+
+
 def test_what_is_rejected_and_why(tmp_path):
     text = HEADER + (
         "1,2025-01-02,2025-02-03,Won,10\n,2025-01-02,,Open,1\n3,,,Open,1\n4,2025-01-02,,Won,1\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analytics.records.errors import InputError
+from analytics.records.errors import InputError, nearest
 from analytics.records.rejects import RejectLedger
 from analytics.records.sources.lookups import with_lookups
 from analytics.records.sources.raw import FILE, LINE, RawTable
@@ -210,6 +210,21 @@ def _status(raw: RawTable, outcome: OutcomeColumn, mapping: TableMapping, defect
             column=outcome.column,
             action=f"List them under outcome: values: in the params; the file has {', '.join(found[:20]) or 'none'}",
         )
+    _refuse_a_gap_in_the_map(texts[unmapped], len(texts), raw, outcome)
     defects.enter(missing, lambda _: f"no {outcome.column}, so no outcome")
     defects.enter(unmapped, lambda at: f"{outcome.column} {texts.iloc[at]!r} is not mapped to an outcome")
     return status
+
+
+def _refuse_a_gap_in_the_map(unmapped: pd.Series, rows: int, raw: RawTable, outcome: OutcomeColumn) -> None:
+    """Stop where a value that the map lacks is common: leaving out its rows would leave out a kind of outcome."""
+    counts = unmapped.value_counts()
+    for value, count in counts[(counts >= 3) & (counts > 0.01 * rows)].items():
+        raise InputError(
+            f"{count:,} of {rows:,} rows have this value, and it is not mapped to an outcome",
+            file=raw.name,
+            column=outcome.column,
+            value=value,
+            action=f"Add it under outcome: values: in the params, as won, lost, unknown or open "
+            f"({nearest(str(value), outcome.values)})",
+        )
