@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.estimators.rates import clustered_proportion
+from analytics.estimators.rates import clustered_proportion, wilson
 from analytics.estimators.result import Estimate, Finding, Listing
 from analytics.questions.quarter import bridge, money_strip, plan_of, what_closed, win_rates
 from analytics.records.calendar import Quarter
@@ -129,6 +129,21 @@ def test_unknown_outcomes_bound_the_rate(make_deals) -> None:
     assert row["conf_low"] <= 0.25
     assert row["conf_high"] >= 0.75
     assert "2 deals closed without a recorded outcome" in row["note"]
+    # the lower limit of one won in four, the upper of three in four
+    assert row["conf_low"] == pytest.approx(wilson(1, 4)[0])
+    assert row["conf_high"] == pytest.approx(wilson(3, 4)[1])
+    opened = win_rates(deals, deals, Q4, settled_on=Q4.end, horizon_days=30).at(definition="opened_cohort").iloc[0]
+    assert (opened["bound_low"], opened["bound_high"]) == (0.25, 0.75)
+    assert opened["conf_low"] == pytest.approx(wilson(1, 4)[0])
+
+
+def test_bridges_end_only_at_amounts_that_mean_something(make_deals) -> None:
+    rows = [{"opened": "2025-10-01", "closed": "2025-11-01", "outcome": o, "amount": a}
+            for o, a in (("won", 50.0), ("lost", 0.0), ("lost", 0.0))]  # fmt: skip
+    deals = make_deals(rows)
+    steps = bridge(deals, deals, Q4, settled_on=Q4.end, horizon_days=30).frame
+    assert not steps["to"].str.contains("amount").any()
+    assert "2025q4" not in " ".join(steps["words"])
 
 
 def test_delayed_entry_makes_the_mature_cohort_an_incidence(make_deals) -> None:
@@ -142,6 +157,16 @@ def test_delayed_entry_makes_the_mature_cohort_an_incidence(make_deals) -> None:
         win_rates(deals, deals, quarter, settled_on=quarter.end, horizon_days=60).at(definition="mature_cohort").iloc[0]
     )
     assert row["estimate"] == pytest.approx(1 / 2)  # two deals at risk on day 10, not three
+
+
+def test_delayed_entry_and_unrecorded_outcomes_give_bounds_of_the_incidence(make_deals) -> None:
+    rows = [{"opened": "2025-09-01", "closed": "2025-09-11", "outcome": o, "entry": 4} for o in ("won", "unknown")]
+    deals = make_deals([*rows, {"opened": "2025-09-01"}, {"opened": "2025-09-01"}])
+    found = win_rates(deals, deals, Q4, settled_on=Q4.end, horizon_days=60)
+    row = found.at(definition="mature_cohort").iloc[0]
+    assert (row["bound_low"], row["bound_high"]) == pytest.approx((1 / 4, 1 / 2))
+    assert row["conf_low"] < 1 / 4
+    assert row["conf_high"] > 1 / 2
 
 
 def test_the_bridge_by_hand(ledger) -> None:

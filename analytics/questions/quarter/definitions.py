@@ -24,7 +24,7 @@ class Definition:
     """One definition of a win rate.
 
     `members`: deal_id, account_id, status (outcome counted here), weight, hit (1 won, 0 not); the rate is the weighted
-    share of hits. `unknown` is the weight of deals whose outcome was not recorded (outside the members). `delayed`
+    share of hits. `unrecorded` are the deals whose outcome was not recorded (outside the members). `delayed`
     says that some were not watched from their opening, so that the plain share is not the incidence.
     """
 
@@ -32,10 +32,21 @@ class Definition:
     label: str
     denominator: str
     members: pd.DataFrame
-    unknown: float = 0.0
+    unrecorded: pd.DataFrame | None = None
     delayed: bool = False
     meaningful: bool = True
     note: str = ""
+
+    @property
+    def unknown(self) -> float:
+        """The weight of the deals whose outcome was not recorded."""
+        return 0.0 if self.unrecorded is None else float(self.unrecorded["weight"].sum())
+
+    def with_unrecorded(self, hit: float) -> pd.DataFrame:
+        """The members and the deals whose outcome was not recorded, these counted as won (1) or not (0)."""
+        if self.unrecorded is None:
+            return self.members
+        return pd.concat([self.members, self.unrecorded.assign(hit=hit)], ignore_index=True)
 
     @property
     def rate(self) -> float:
@@ -87,18 +98,25 @@ def _members(deals: pd.DataFrame, hit: pd.Series, weight: pd.Series | float = 1.
     return members.reset_index(drop=True)
 
 
+def _unrecorded(deals: pd.DataFrame, weight: pd.Series | float = 1.0) -> pd.DataFrame:
+    return _members(deals, pd.Series(0.0, index=deals.index), weight)
+
+
+def _without_outcome(unknown: pd.DataFrame) -> str:
+    return f"{count(len(unknown), 'deal')} closed without a recorded outcome." if len(unknown) else ""
+
+
 def _closed_count(books: Books, narrow: bool) -> Definition:
     closed = books.closed
     counted = ("won", "lost") if narrow else ("won", "lost", "no_decision")
     inside = closed[closed["outcome"].isin(counted)]
     words = "won + lost" if narrow else "won + lost + no decision"
-    n_unknown = int((closed["outcome"] == "unknown").sum())
-    note = f"{count(n_unknown, 'deal')} closed without a recorded outcome." if n_unknown else ""
+    unknown = closed[closed["outcome"] == "unknown"]
     label = "Closed, by count: won / (won + lost)" if narrow else "Closed, by count, no decision included"
     return Definition(
         "closed_count_narrow" if narrow else "closed_count_broad", label,
         f"deals closed in {books.quarter.name}, {words}, as they stand now",
-        _members(inside, inside["outcome"] == "won"), unknown=float(n_unknown), note=note,
+        _members(inside, inside["outcome"] == "won"), unrecorded=_unrecorded(unknown), note=_without_outcome(unknown),
     )  # fmt: skip
 
 
@@ -111,11 +129,12 @@ def _closed_amount(books: Books, narrow: bool) -> Definition | str:
     inside = closed[closed["deal_id"].isin(by_count.members["deal_id"])]
     amount = inside["amount"].astype(float).fillna(0.0)
     meaningful, note = amount_coverage(inside["outcome"], amount)
-    unknown = closed.loc[closed["outcome"] == "unknown", "amount"].astype(float).clip(lower=0).sum()
+    unknown = closed[closed["outcome"] == "unknown"]
+    weight = unknown["amount"].astype(float).fillna(0.0).clip(lower=0)
     return Definition(
         "closed_amount_narrow" if narrow else "closed_amount_broad", label,
         by_count.denominator.replace("deals closed", "amount of deals closed"),
-        _members(inside, inside["outcome"] == "won", amount.clip(lower=0)), unknown=float(unknown),
+        _members(inside, inside["outcome"] == "won", amount.clip(lower=0)), unrecorded=_unrecorded(unknown, weight),
         meaningful=meaningful, note=note,
     )  # fmt: skip
 
@@ -150,11 +169,13 @@ def _opened(books: Books) -> Definition:
     inside = last[last["deal_id"].isin(opened)]
     n_open = int((inside["outcome"] == "open").sum())
     verb = "is" if n_open == 1 else "are"
-    note = f"{n_open:,} of {count(len(inside), 'deal')} {verb} still open, so this rate will rise." if n_open else ""
+    still = f"{n_open:,} of {count(len(inside), 'deal')} {verb} still open, so this rate will rise." if n_open else ""
+    unknown = inside[inside["outcome"] == "unknown"]
+    inside = inside[inside["outcome"] != "unknown"]
     return Definition(
         "opened_cohort", f"Opened in {books.quarter.name}, won so far",
         f"deals opened in {books.quarter.name}, open ones included", _members(inside, inside["outcome"] == "won"),
-        note=note,
+        unrecorded=_unrecorded(unknown), note=f"{still} {_without_outcome(unknown)}".strip(),
     )  # fmt: skip
 
 
@@ -165,12 +186,12 @@ def _mature(books: Books) -> Definition:
     in_time = inside["exit"] <= books.horizon_days
     unknown = in_time & (inside["outcome"] == "unknown")
     status = inside["outcome"].where(in_time, "open")
-    kept = inside.assign(outcome=status)[~unknown]
+    kept, lacking = inside.assign(outcome=status)[~unknown], inside[unknown]
     return Definition(
         "mature_cohort", f"Opened earlier, won within {books.horizon_days} days",
         f"deals opened {day(start)} to {day(end)}, each followed for {books.horizon_days} days",
-        _members(kept, kept["outcome"] == "won"), unknown=float(unknown.sum()), delayed=bool((inside["entry"] >
-        -1).any()),
+        _members(kept, kept["outcome"] == "won"), unrecorded=_unrecorded(lacking), note=_without_outcome(lacking),
+        delayed=bool((inside["entry"] > -1).any()),
     )  # fmt: skip
 
 
@@ -188,12 +209,12 @@ def _qualified(books: Books) -> Definition | str:
     deals, after = books.deals[inside], after[inside]
     in_time = after <= books.horizon_days
     unknown = in_time & (deals["outcome"] == "unknown")
-    kept = deals.assign(outcome=deals["outcome"].where(in_time, "open"))[~unknown]
+    kept, lacking = deals.assign(outcome=deals["outcome"].where(in_time, "open"))[~unknown], deals[unknown]
     return Definition(
         "qualified_cohort", label,
         f"deals qualified {day(start)} to {day(end)}, at least a day before their outcome, each followed for "
         f"{books.horizon_days} days",
-        _members(kept, kept["outcome"] == "won"), unknown=float(unknown.sum()),
+        _members(kept, kept["outcome"] == "won"), unrecorded=_unrecorded(lacking), note=_without_outcome(lacking),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.bounds import incidence_bounds
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.rates import Interval, account_codes, clustered_proportion, clustered_ratio
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
@@ -100,9 +101,13 @@ def win_rates(
 def _row(definition: Definition, books: Books) -> dict[str, Any]:
     members = definition.members
     interval, reason = _interval(definition, books)
-    low, high = bounded(definition) if definition.unknown else (float("nan"), float("nan"))
-    if definition.unknown:  # the estimate leaves the unknown out, the interval covers both extremes
-        interval = interval._replace(conf_low=min(interval.conf_low, low), conf_high=max(interval.conf_high, high))
+    low = high = float("nan")
+    if definition.unknown and definition.delayed:
+        interval, low, high = _delayed_bounds(definition, books, interval)
+    elif definition.unknown:  # the estimate leaves the unknown out, the limits cover both extremes
+        low, high = bounded(definition)
+        interval = interval._replace(conf_low=_limits(definition, 0.0)[0], conf_high=_limits(definition, 1.0)[1])
+        reason = ""
     return {
         "definition": definition.name, **interval._asdict(), "n_risk": len(members),
         "n_event": int(members["hit"].sum()), "label": definition.label, "denominator": definition.denominator,
@@ -110,6 +115,32 @@ def _row(definition: Definition, books: Books) -> dict[str, Any]:
         "meaningful": definition.meaningful, "note": definition.note, "bound_low": low, "bound_high": high,
         "no_interval_reason": reason,
     }  # fmt: skip
+
+
+def _limits(definition: Definition, hit: float) -> tuple[float, float]:
+    """Limits of the rate if every deal without a recorded outcome was won (hit 1), or none was (hit 0)."""
+    both = definition.with_unrecorded(hit)
+    cluster = both["account_id"] if has_accounts(both) else None
+    if "amount" not in definition.name:
+        found = clustered_proportion(both["hit"], cluster=cluster)
+        return found.conf_low, found.conf_high
+    found = clustered_ratio(both["hit"] * both["weight"], both["weight"], cluster=cluster)
+    # where every resample gives the same ratio the bound itself is all that is known
+    return (found.estimate, found.estimate) if np.isnan(found.conf_low) else (found.conf_low, found.conf_high)
+
+
+def _delayed_bounds(definition: Definition, books: Books, interval: Interval) -> tuple[Interval, float, float]:
+    """Bounds of an incidence, from the deals of the cohort with and without a recorded outcome."""
+    named = definition.with_unrecorded(0.0)["deal_id"]
+    cohort = books.deals[books.deals["deal_id"].isin(named)]
+    rows = incidence_bounds(counted(cohort), times=[books.horizon_days]).at(outcome="won")
+    if not len(rows):  # nobody was followed that far: the plain shares are all there is
+        plain = interval._replace(conf_low=_limits(definition, 0.0)[0], conf_high=_limits(definition, 1.0)[1])
+        return plain, *bounded(definition)
+    row = rows.iloc[0]
+    low, high = float(row["bound_low"]), float(row["bound_high"])
+    limits = {"conf_low": float(row["conf_low"]), "conf_high": float(row["conf_high"])}
+    return interval._replace(**limits), low, high
 
 
 def _interval(definition: Definition, books: Books) -> tuple[Interval, str]:
@@ -184,7 +215,7 @@ def bridge(
     if len(known) < 2:
         return not_studied("bridge", f"There are no two win rates of {quarter.name} to compare.")
     chain = [name for name in CHAIN if name in known]
-    pairs = [*pairwise(chain), *(p for p in BRIDGES if set(p) <= set(known))]
+    pairs = [*pairwise(chain), *(p for p in BRIDGES if set(p) <= set(known) and made[p[1]].meaningful)]
     rows = []
     for start, end in pairs:
         ends = {
@@ -207,7 +238,7 @@ def _end(definition: Definition, books: Books) -> dict[str, Any]:
 
 def _one_step(ends: dict[str, Any], row: Mapping[Any, Any]) -> list[dict[str, Any]]:
     change = ends["to_rate"] - ends["from_rate"]
-    words = f"{row['denominator'][0].upper()}{row['denominator'][1:]} instead of {ends['from_label'].lower()}."
+    words = f"{row['denominator'][0].upper()}{row['denominator'][1:]} instead of “{ends['from_label']}”."
     return [{"step": "counted differently", "change": change, "deals": int(row["n_risk"]), "words": words}]
 
 
