@@ -125,7 +125,8 @@ def mix_and_rate(
     -------
     pandas.DataFrame
         level, part, estimate, std_error, conf_low, conf_high, rate_then, rate_now, share_then, share_now, n_then,
-        n_now, opened_then, opened_now, borrowed. Parts of single levels, then of level "all": mix, rate, appeared,
+        n_now, n_event_then, n_event_now, opened_then, opened_now, borrowed.
+        Parts of single levels, then of level "all": mix, rate, appeared,
         vanished, stock, total. The rows of level "all" other than the total add up to it exactly, and it is the change
         of the incidence of all deals together.
 
@@ -153,7 +154,7 @@ def mix_and_rate(
     # the other outcomes only matter together
     merged = (Pace(with_others_merged(then.deals, outcome)), Pace(with_others_merged(now.deals, outcome)))
     table, levels = _movements(merged, by, horizon_days, (outcome, OTHERWISE))
-    present = _present((then, now), by, levels)
+    present = _present((then, now), by, levels, (outcome, horizon_days))
     k = 0
     seen = _change(table.observed(), present, k)
     drawn = _change(table.replicates(reps=resampling.reps, seed=resampling.seed), present, k)
@@ -198,12 +199,14 @@ def _movements(
     return count_movements(spells, pool_of=pools, causes=causes, horizon=horizon), levels
 
 
-def _present(sides: tuple[Pace, Pace], by: str, levels: list[str]) -> pd.DataFrame:
-    counts = {}
+def _present(sides: tuple[Pace, Pace], by: str, levels: list[str], event: tuple[str, int]) -> pd.DataFrame:
+    counts, (outcome, horizon) = {}, event
     for name, side in zip(("then", "now"), sides, strict=True):
         level = level_of(side.deals, by)
         counts[f"n_{name}"] = level.value_counts().reindex(levels, fill_value=0)
         opened = level[side.deals["opened_in_period"].to_numpy(dtype=bool)]
+        had = level[((side.deals["outcome"] == outcome) & (side.deals["exit"] <= horizon)).to_numpy(dtype=bool)]
+        counts[f"n_event_{name}"] = had.value_counts().reindex(levels, fill_value=0)
         counts[f"opened_{name}"] = opened.value_counts().reindex(levels, fill_value=0)
     return pd.DataFrame(counts, index=levels)
 
@@ -272,7 +275,7 @@ def _described(frame: pd.DataFrame, table: Movements, levels: list[str], present
         rates[ALL] = float(seen.pool[0, i, k])
         frame[f"rate_{side}"] = frame["level"].map(rates)
         frame[f"share_{side}"] = frame["level"].map({**dict(zip(levels, shares[i], strict=True)), ALL: 1.0})
-        for count in ("n", "opened"):
+        for count in ("n", "n_event", "opened"):
             column = present[f"{count}_{side}"]
             frame[f"{count}_{side}"] = frame["level"].map({**column.to_dict(), ALL: int(column.sum())}).astype(int)
     short = {

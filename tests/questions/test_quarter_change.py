@@ -74,7 +74,7 @@ def opened_and_closed(month: str, won: int, lost: int, account: str) -> list[dic
 
 
 def test_no_win_in_one_quarter_is_not_a_shown_change(make_deals, q3, q4) -> None:
-    deals = make_deals(opened_and_closed("07", 16, 384, "t") + opened_and_closed("10", 0, 30, "n"))
+    deals = make_deals(opened_and_closed("07", 16, 384, "t") + opened_and_closed("10", 0, 30, "n")).assign(segment="x")
     how = {"as_known": {q3: deals}, "settled_on": q4.end, "horizon_days": 30, "resampling": FEW}
     found = against(deals, q4, margins=MARGINS, **how)
     row = found.at(view="as known then", outcome="won").iloc[0]
@@ -82,6 +82,11 @@ def test_no_win_in_one_quarter_is_not_a_shown_change(make_deals, q3, q4) -> None
     assert row["conf_high"] > 0.05  # 0 of 30 does not rule out 10 %
     assert row["verdict"] == "cannot tell"
     assert "fewer than 5" in row["note"]
+    parts = mix_and_rate(deals, q4, by=["segment"], **how)
+    total, rest = parts.at(level="all", part="total").iloc[0], parts.frame[parts.frame["part"] != "total"]
+    assert (total["conf_low"], total["conf_high"]) == (row["conf_low"], row["conf_high"])
+    assert rest["conf_low"].isna().all()
+    assert rest["no_interval_reason"].str.contains("fewer than 5").all()
 
 
 def test_quarters_alike_are_seldom_called_different(make_deals, q3, q4) -> None:

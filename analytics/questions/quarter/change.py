@@ -132,7 +132,7 @@ def against(
             if why:
                 notes.append(f"{other.name}, {view}: {why}")
                 continue
-            late = ((quarter.name, late_start(now)), (other.name, late_start(then)))
+            late = [(side.name, late_start(watched)) for side, watched in ((quarter, now), (other, then))]
             notes += [f"{name}: {text}" for name, text in late if text and f"{name}: {text}" not in notes]
             table = incidence_change(
                 Pace(then), Pace(now), horizon_days=age, conf_level=resampling.conf_level, causes=OUTCOMES
@@ -235,7 +235,8 @@ def mix_and_rate(
         Kind contrast, keys (compared_to, segment, level, part). Rows of level "all" other than the total add up to the
         total exactly: mix (share of openings), rate (incidence within segments), appeared and vanished segments, and
         stock (deals opened before the quarter came in other proportions). `label`, `estimate_now`, `estimate_then`,
-        `share_now`, `share_then`, `n_deals_now`, `n_deals_then`, `note`.
+        `share_now`, `share_then`, `n_deals_now`, `n_deals_then`, `note`. Parts of the whole have
+        no interval where fewer than five deals were won in one of the quarters, parts of a level where none was.
 
     Raises
     ------
@@ -302,15 +303,18 @@ def _pooled_small(then: pd.DataFrame, now: pd.DataFrame, column: str) -> tuple[p
 
 
 def _labelled(frame: pd.DataFrame) -> pd.DataFrame:
-    words = PART_WORDS
     grows = frame["share_now"] >= frame["share_then"]
     amount = np.where(frame["part"] == "mix", np.where(grows, "more ", "fewer "), "")
-    single = frame["part"].map(words) + ": " + amount + frame["level"]
-    label = single.where(frame["level"] != ALL, frame["part"].map(words))
+    label = frame["part"].map(PART_WORDS) + (": " + amount + frame["level"]).where(frame["level"] != ALL, "")
     small = frame[["n_then", "n_now"]].min(axis=1) < SMALLEST_CELL
     one_sided = frame["part"].isin(["appeared", "vanished"])
-    note = pd.Series("", index=frame.index)
-    note = note.mask(frame["borrowed"] & (frame["level"] != ALL), BORROWED)
+    note = pd.Series("", index=frame.index).mask(frame["borrowed"] & (frame["level"] != ALL), BORROWED)
     note = note.mask(small & ~one_sided, f"Fewer than {SMALLEST_CELL} deals in one of the quarters.")
-    renamed = frame.rename(columns=RENAMED)
-    return renamed.assign(label=label, note=note, n_risk=renamed["n_deals_now"], n_event=np.nan)
+    # resamples of a side without an event repeat its 0; the total has limits of its own
+    events = frame[["n_event_then", "n_event_now"]].min(axis=1)
+    events = events.mask(one_sided & (frame["level"] != ALL), frame["n_event_then"] + frame["n_event_now"])
+    few = (events < np.where(frame["level"] == ALL, FEWEST_EVENTS, 1)) & (frame["part"] != "total")
+    blank = {name: frame[name].mask(few) for name in ("std_error", "conf_low", "conf_high")}
+    frame = frame.assign(no_interval_reason=frame["no_interval_reason"].mask(few, TOO_FEW), **blank)
+    frame = frame.rename(columns=RENAMED)
+    return frame.assign(label=label, note=note, n_risk=frame["n_deals_now"], n_event=np.nan)
