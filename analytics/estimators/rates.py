@@ -74,6 +74,17 @@ def account_codes(accounts: Column) -> tuple[Ints, int]:
     return codes, len(known) + int(missing.sum())
 
 
+def known_accounts(accounts: Column) -> int:
+    """Count the accounts that are known; deals without one are not accounts.
+
+    Examples
+    --------
+    >>> known_accounts(["a", "b", None, "a", None])
+    2
+    """
+    return int(pd.Series(accounts, dtype=object).nunique())
+
+
 def wilson(x: float, n: float, *, conf_level: float = 0.95, df: float | None = None) -> tuple[float, float]:
     """Give the Wilson score limits of x in n (n may be an effective number, not whole).
 

@@ -146,16 +146,21 @@ def count(n: float, singular: str, plural: str | None = None) -> str:
     return f"{n:,.0f} {singular if round(n) == 1 else plural or singular + 's'}"
 
 
-def sized(n_deals: float, n_accounts: float | None) -> str:
+def sized(n_deals: float, n_accounts: float | None, without: float = 0) -> str:
     """Write what a number rests on: deals, and accounts where they are known.
 
     Examples
     --------
     >>> sized(412, 260), sized(1, None)
     ('412 deals of 260 accounts', '1 deal')
+    >>> sized(3039, 85, 724)
+    '3,039 deals (2,315 of 85 accounts, 724 without one)'
     """
     if n_accounts is None or (isinstance(n_accounts, float) and math.isnan(n_accounts)):
         return count(n_deals, "deal")
+    if without:
+        of = f"{n_deals - without:,.0f} of {count(n_accounts, 'account')}, {without:,.0f} without one"
+        return f"{count(n_deals, 'deal')} ({of})"
     return f"{count(n_deals, 'deal')} of {count(n_accounts, 'account')}"
 
 

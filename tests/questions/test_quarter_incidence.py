@@ -108,6 +108,14 @@ def test_the_pace_stops_where_nobody_was_at_risk(make_deals, q4) -> None:
     assert first_gap(watched, 30) is None  # all that were watched from the start had ended by then
 
 
+def test_deals_without_an_account_are_no_accounts(make_deals, q4) -> None:
+    rows = [{"opened": "2025-10-01", "closed": "2025-10-11", "outcome": "won", "account_id": a} for a in "aabb"]
+    deals = make_deals(rows + [{**rows[0], "account_id": None, "outcome": "lost"}] * 3)
+    pace = period_at_horizon(deals, q4, settled_on=q4.end, horizon_days=60)
+    assert (pace.meta.n_accounts, set(pace.frame["n_without_account"])) == (2, {3})
+    assert "7 deals (4 of 2 accounts, 3 without one)" in findings(q4, Answers(pace))[0].detail
+
+
 def test_one_young_deal_makes_no_headline(make_deals, q4) -> None:
     rows = [{"opened": "2025-10-01", "closed": "2025-10-04", "outcome": "won"}]
     rows += [{"opened": "2025-05-01", "closed": f"2025-11-{day:02d}", "outcome": "lost"} for day in range(1, 21)] * 2

@@ -107,8 +107,10 @@ def _ends(quarter: Quarter, answers: Answers) -> Finding:
         return _absent(name, answers.at_horizon, f"Where deals of {quarter.name} end up was not studied.")
     rows = {str(row["outcome"]): row for row in answers.at_horizon.frame.to_dict("records")}
     n = float(rows["won"]["n_deals"])
+    without = _number(rows["won"].get("n_without_account"))
+    studied = f"{sized(n, rows['won']['n_accounts'], without)}, at risk in {quarter.name}"
     if bool(rows["won"].get("thin_start", False)):
-        size = f"{sized(n, rows['won']['n_accounts'])}, at risk in {quarter.name}."
+        size = f"{studied}."
         headline = "Where deals end up cannot be told: the pace at young ages rests on fewer than 5 deals."
         return Finding(name, headline, _tidy(f"{size} {rows['won']['note']}"), "cannot tell", "period_at_horizon")
     horizon = rows["won"]["horizon_reached"]
@@ -118,7 +120,7 @@ def _ends(quarter: Quarter, answers: Answers) -> Finding:
     closings = unknown + int(sum(_number(rows[key]["n_event"]) for key in ends))
     if not closings:
         headline = f"No deal closed in {quarter.name} within {horizon} days of its opening, so its pace cannot be told."
-        detail = f"{sized(n, rows['won']['n_accounts'])}, at risk in {quarter.name}; all were open as far as watched."
+        detail = f"{studied}; all were open as far as watched."
         return Finding(name, headline, _tidy(f"{detail} {rows['won']['note']}"), "cannot tell", "period_at_horizon")
     absent = bool(rows["no_decision"].get("not_recorded", False))
     listed = ", ".join(f"{outcome_words(key)} {named[key]}" for key in ends if not (absent and key == "no_decision"))
@@ -135,7 +137,7 @@ def _ends(quarter: Quarter, answers: Answers) -> Finding:
         )
     detail = (
         f"Within {horizon} days: {listed}; {named['open']} would still be open. "
-        f"{sized(n, rows['won']['n_accounts'])}, at risk in {quarter.name}. {_range(answers.no_decision)} "
+        f"{studied}. {_range(answers.no_decision)} "
         f"{rows['no_decision']['note']}"
     )
     keys = (("outcome", "won" if absent else "no_decision"),)

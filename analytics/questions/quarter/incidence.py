@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,13 @@ from analytics.estimators.bounds import incidence_bounds
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.decomposition import level_of
 from analytics.estimators.incidence import cumulative_incidence, survival
+from analytics.estimators.rates import known_accounts
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.questions.quarter.pace import (
     at_risk_in,
     counted,
     first_gap,
+    has_accounts,
     last_day,
     late_start,
     not_studied,
@@ -129,7 +132,11 @@ def period_at_horizon(
     found, why = at_horizon(watched, horizon_days, by), _not_recorded(deals)
     rows = found.frame.assign(not_recorded=(found.frame["outcome"] == "no_decision") & bool(why))
     notes = rows["note"].where(~rows["not_recorded"], (rows["note"] + " " + why).str.strip())
-    return Estimate(rows.assign(note=notes), found.meta)
+    rows = rows.assign(note=notes)
+    if by or not has_accounts(watched):
+        return Estimate(rows, found.meta)
+    known, without = known_accounts(watched["account_id"]), int(watched["account_id"].isna().sum())
+    return Estimate(rows.assign(n_accounts=known, n_without_account=without), replace(found.meta, n_accounts=known))
 
 
 def at_horizon(watched: pd.DataFrame, horizon_days: int, by: Sequence[str] = ()) -> Estimate:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.rates import account_codes
+from analytics.estimators.rates import known_accounts
 from analytics.estimators.result import Finding, Listing
 from analytics.estimators.sentences import count, money, outcome_words
 from analytics.questions.quarter.pace import not_studied
@@ -100,7 +100,7 @@ def _rows(line: tuple[str, pd.DataFrame, str, str], currencies: list[str]) -> li
 def _row(line: tuple[str, pd.DataFrame, str, str], deals: pd.DataFrame, currency: str | None) -> dict[str, object]:
     amounts = deals["amount"].to_numpy(dtype=float)
     return {
-        "outcome": line[0], "deals": len(deals), "accounts": account_codes(deals["account_id"])[1],
+        "outcome": line[0], "deals": len(deals), "accounts": known_accounts(deals["account_id"]),
         "amount": float(np.nansum(amounts)), "currency": currency,
         "zero_amount_deals": int((np.isnan(amounts) | (amounts == 0)).sum()), "label": line[3], "group": line[2],
     }  # fmt: skip

@@ -12,7 +12,7 @@ import pandas as pd
 
 from analytics.estimators.bounds import incidence_bounds
 from analytics.estimators.incidence import cumulative_incidence
-from analytics.estimators.rates import Interval, account_codes, clustered_proportion, clustered_ratio
+from analytics.estimators.rates import Interval, clustered_proportion, clustered_ratio, known_accounts
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
 from analytics.estimators.sentences import count, outcome_words
 from analytics.questions.quarter.definitions import Books, Definition, bounded, definitions
@@ -90,7 +90,7 @@ def win_rates(
         frame = frame.drop(columns=["bound_low", "bound_high"])
     meta = Meta(
         kind="probability", estimand="share of deals won, by definition", keys=("definition",), n_deals=len(deals),
-        n_accounts=account_codes(deals["account_id"])[1] if has_accounts(deals) else None,
+        n_accounts=known_accounts(deals["account_id"]) if has_accounts(deals) else None,
         interval="Wilson; percentile for amounts; log-log for incidences",
         variance="between accounts; whole-account bootstrap for amounts", time_unit="days after opening",
         cluster="account_id" if has_accounts(deals) else None, note=" ".join(missing),
@@ -111,7 +111,7 @@ def _row(definition: Definition, books: Books) -> dict[str, Any]:
     return {
         "definition": definition.name, **interval._asdict(), "n_risk": len(members),
         "n_event": int(members["hit"].sum()), "label": definition.label, "denominator": definition.denominator,
-        "n_accounts": account_codes(members["account_id"])[1] if has_accounts(members) else None,
+        "n_accounts": known_accounts(members["account_id"]) if has_accounts(members) else None,
         "meaningful": definition.meaningful, "note": definition.note, "bound_low": low, "bound_high": high,
         "no_interval_reason": reason,
     }  # fmt: skip
