@@ -155,7 +155,8 @@ def _check_bounds(frame: pd.DataFrame) -> None:
 def _check_curves(frame: pd.DataFrame, meta: Meta) -> None:
     groups = [name for name in meta.keys if name != "time"]
     ordered = frame.sort_values([*groups, "time"], kind="stable")
-    steps = ordered.groupby(groups, dropna=False, sort=False)["estimate"].diff() if groups else ordered["estimate"].diff()
+    value = ordered.groupby(groups, dropna=False, sort=False)["estimate"] if groups else ordered["estimate"]
+    steps = value.diff()
     direction = -1.0 if meta.kind == "survival" else 1.0
     if (direction * steps.dropna() < -TOLERANCE).any():
         raise ValueError(f"the {meta.kind} is not monotone in time")

@@ -180,7 +180,7 @@ def test_nothing_settled_and_nobody_at_risk_say_so(make_deals, q4) -> None:
 
 
 def test_a_segment_that_does_not_exist_is_named_with_the_nearest(company, q4) -> None:
-    with pytest.raises(InputError, match="(?i)did you mean 'segment'"):
+    with pytest.raises(InputError, match=r"(?i)did you mean 'segment'"):
         period_incidence(company, q4, settled_on=q4.end, horizon_days=60, by=["segmnt"])
 
 

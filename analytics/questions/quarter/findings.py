@@ -222,7 +222,7 @@ def _margin(changes: Answer) -> float | None:
 
 PART_NAMES = {
     "mix": "the mix of {segment}", "rate": "rates within each {segment}", "appeared": "a {segment} that is new",
-    "vanished": "a {segment} that is gone", "stock": "deals opened before the quarter",
+    "vanished": "a {segment} that is gone", "stock": "what cannot be attributed (deals opened before the quarter)",
 }  # fmt: skip
 
 
