@@ -14,8 +14,7 @@ from analytics.studies.params import CompanyParams
 SEGMENT_COLUMNS = ("pipeline", "source", "owner_id", "currency_original")
 """Columns of every Deals frame by which deals can be split, beside the declared attributes."""
 
-_STALE_DAYS = 31
-"""An as-of date later than this after the last record would call deals silent because nobody exported."""
+_STALE_DAYS = 366
 
 
 def quarter_checked(quarter: Quarter, as_of: dt.date) -> Quarter:
@@ -56,14 +55,14 @@ def compared_quarters(calendar: FiscalCalendar, quarter: Quarter, names: Sequenc
     return quarters
 
 
-def as_of_checked(as_of: dt.date, records: CachedHistory) -> None:
-    """Check that something had been recorded by the as-of date, and not only long before it.
+def as_of_checked(as_of: dt.date, params: CompanyParams, records: CachedHistory) -> None:
+    """Check that something had been recorded by the as-of date, and that the export reaches it.
 
     Raises
     ------
     InputError
-        Where there are no deals, the as-of date lies before the first record, or more than a month after the last one
-        (deals would look silent because nobody looked).
+        Where there are no deals, the as-of date lies before the first record, after the day of the export where the
+        params state it, or more than a year after the last record (deals would look silent because nobody looked).
     """
     first, last = records.first_record, records.known_to
     if first is None or last is None:
@@ -72,10 +71,15 @@ def as_of_checked(as_of: dt.date, records: CachedHistory) -> None:
         raise InputError(
             f"nothing had been recorded by the as-of date {as_of}", action=f"The first record is of {first}"
         )
+    exported = getattr(params.source, "extracted_on", None)
+    if exported is not None and as_of > exported:
+        raise InputError(
+            f"the as-of date {as_of} lies after the day of the export, {exported}",
+            action="Choose an as_of up to that day, or export again and correct source.extracted_on",
+        )
     if (as_of - last).days > _STALE_DAYS:
         raise InputError(
-            f"nothing was recorded in the {_STALE_DAYS} days before the as-of date {as_of}; "
-            f"the last record is of {last}",
+            f"nothing was recorded in the year before the as-of date {as_of}; the last record is of {last}",
             action="Choose an earlier as_of, export again, or say with source.extracted_on when this was exported",
         )
 

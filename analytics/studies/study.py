@@ -305,7 +305,7 @@ def open_params(params: CompanyParams, asked: QuarterParams) -> Study:
     chosen = quarter_checked(params.calendar.quarter(asked.quarter), asked.as_of)
     compared = compared_quarters(params.calendar, chosen, asked.compare_to)
     records = company_history(params)
-    as_of_checked(asked.as_of, records[1])
+    as_of_checked(asked.as_of, params, records[1])
     scope_checked(params, records[1])
     by = segments_checked(params.segments if asked.segments is None else asked.segments, records[1])
     return Study(params, chosen, asked.as_of, compare_to=compared, segments=by, records=records)

@@ -120,9 +120,9 @@ def test_settle_days_of_the_params_decide(inside: Path) -> None:
         ({"quarter": "2025Q4"}, "the quarter begins on 2025-10-01, after the as-of date 2025-06-30"),
         (
             {"quarter": "2026Q3", "as_of": "2026-08-01"},
-            "nothing was recorded in the 31 days before the as-of date 2026-08-01",
+            "nothing was recorded in the year before the as-of date 2026-08-01",
         ),
-        ({"as_of": "2029-01-01"}, "nothing was recorded in the 31 days before the as-of date 2029-01-01"),
+        ({"as_of": "2029-01-01"}, "nothing was recorded in the year before the as-of date 2029-01-01"),
         ({"quarter": "2024Q1", "as_of": "2024-03-31", "compare_to": []}, "nothing had been recorded by the as-of date"),
         ({"as_of": "tomorrow"}, "value 'tomorrow': the key 'as_of' must be a date like 2026-01-31"),
         ({"compare_to": "2025Q1"}, "the key 'compare_to' must be a list"),
@@ -136,6 +136,14 @@ def test_what_cannot_be_studied_is_a_sentence(inside: Path, changed: dict[str, A
     with pytest.raises(InputError) as caught:
         opened(**changed)
     assert sentence in str(caught.value)
+
+
+def test_an_as_of_date_after_the_export_is_refused(inside: Path) -> None:
+    path = inside / "params" / "acme.yaml"
+    path.write_text(path.read_text().replace("kind: flat\n", 'kind: flat\n  extracted_on: "2025-06-15"\n'))
+    with pytest.raises(InputError) as caught:
+        opened()
+    assert "the as-of date 2025-06-30 lies after the day of the export, 2025-06-15" in str(caught.value)
 
 
 def test_a_scope_that_keeps_a_value_no_deal_has_names_the_nearest(inside: Path) -> None:
