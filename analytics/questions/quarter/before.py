@@ -9,7 +9,7 @@ import pandas as pd
 
 from analytics.estimators.result import Estimate, Finding
 from analytics.questions.quarter.incidence import period_incidence
-from analytics.questions.quarter.pace import last_day, not_studied
+from analytics.questions.quarter.pace import last_day_of, not_studied
 from analytics.records.calendar import Quarter
 
 
@@ -40,10 +40,9 @@ def incidence_before(
     >>> incidence_before(now, as_known={}, settled_on=now.end, horizon_days=365).verdict
     'not studied'
     """
-    end = last_day(quarter, settled_on)
-    if not as_known or end is None:
-        why = "there is no earlier quarter to compare with" if end else "nothing in it is settled yet"
+    other, known = next(iter(as_known.items()), (quarter, None))
+    cut = last_day_of(other, quarter, settled_on)
+    if known is None or cut is None:
+        why = "nothing in it is settled yet" if cut is None else "there is no earlier quarter to compare with"
         return not_studied("incidence_before", f"{quarter.name} cannot be laid over an earlier quarter: {why}.")
-    other, known = next(iter(as_known.items()))
-    cut = max(other.start, other.end - (quarter.end - end))
     return period_incidence(known, other, settled_on=cut, horizon_days=horizon_days)

@@ -21,6 +21,7 @@ from analytics.questions.quarter.pace import (
     at_risk_in,
     has_accounts,
     last_day,
+    last_day_of,
     late_start,
     not_studied,
     reach,
@@ -175,9 +176,7 @@ def earlier(
     deals: pd.DataFrame, other: Quarter, quarter: Quarter, settled_on: dt.date, horizon_days: int
 ) -> pd.DataFrame:
     """Give the deals at risk in an earlier quarter, cut as many days before its end as the quarter under study is."""
-    end = last_day(quarter, settled_on)
-    cut = None if end is None else max(other.start, other.end - (quarter.end - end))
-    return at_risk_in(deals, other, cut, horizon_days=horizon_days)
+    return at_risk_in(deals, other, last_day_of(other, quarter, settled_on), horizon_days=horizon_days)
 
 
 def _judged(frame: pd.DataFrame, margins: Mapping[str, float]) -> pd.DataFrame:

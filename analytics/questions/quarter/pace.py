@@ -31,6 +31,19 @@ def last_day(quarter: Quarter, settled_on: dt.date) -> dt.date | None:
     return min(quarter.end, settled_on) if settled_on >= quarter.start else None
 
 
+def last_day_of(other: Quarter, quarter: Quarter, settled_on: dt.date) -> dt.date | None:
+    """Give the day that is as long before the end of an earlier quarter as `last_day` is before this one's.
+
+    Examples
+    --------
+    >>> now = Quarter("2025Q4", dt.date(2025, 10, 1), dt.date(2025, 12, 31))
+    >>> last_day_of(Quarter("2025Q3", dt.date(2025, 7, 1), dt.date(2025, 9, 30)), now, dt.date(2025, 12, 20))
+    datetime.date(2025, 9, 19)
+    """
+    end = last_day(quarter, settled_on)
+    return None if end is None else max(other.start, other.end - (quarter.end - end))
+
+
 def at_risk_in(
     deals: pd.DataFrame, quarter: Quarter, end: dt.date | None, *, horizon_days: int | None = None
 ) -> pd.DataFrame:
