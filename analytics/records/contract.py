@@ -33,8 +33,18 @@ HISTORY_COLUMNS: dict[str, str] = {
     "currency": "string",
     "owner_id": "string",
     "source": "string",
+    "closed_after": "date",
+    "probability": "float64",
+    "forecast_category": "string",
 }
-"""One row per deal and recorded state (SCD type 2); declared attribute columns (strings) follow."""
+"""One row per deal and recorded state (SCD type 2); declared attribute columns (strings) follow.
+
+`closed_after` is set on a closed state whose day is known only to lie later than it (the last extract that still showed
+the deal open); `probability` is the CRM's own, from 0 to 1; `forecast_category` is one of `FORECAST_CATEGORIES`.
+"""
+
+FORECAST_CATEGORIES = ("omitted", "pipeline", "best_case", "most_likely", "commit", "closed")
+"""Forecast categories under one name each, whatever the CRM calls them (Salesforce's `Forecast` is commit)."""
 
 SIDE_TABLES: dict[str, dict[str, str]] = {
     "activities": {
@@ -85,8 +95,17 @@ DEALS_COLUMNS: dict[str, str] = {
     "currency_original": "string",
     "owner_id": "string",
     "source": "string",
+    "typed_close_on": "date",
+    "closed_after": "date",
+    "probability": "float64",
+    "forecast_category": "string",
 }
-"""One row per deal and episode as known at the end of the as-of day; declared attribute columns follow."""
+"""One row per deal and episode as known at the end of the as-of day; declared attribute columns follow.
+
+`typed_close_on` is the closing date that somebody typed, `recorded_on` the day on which the closing was recorded, and
+`closed_on` the one of them that the definitions choose. Where `closed_after` is set, the deal closed on a day after it
+and not later than `closed_on`, and nobody knows on which.
+"""
 
 REJECT_COLUMNS = ("file", "line", "reason", "values")
 """Rejected input rows: `values` is the original row as JSON text."""
@@ -101,6 +120,37 @@ class SourceFile:
     rows_read: int
     rows_kept: int
     rows_rejected: int
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """One thing that a source saw in the export and handled by a rule; a study shows it among the traps.
+
+    Attributes
+    ----------
+    trap : int
+        The number of the trap in the README's table (1 to 20).
+    what : str
+        What was seen, in words that need no file at hand ("a stage is closed in one row and open in another").
+    found, of : int
+        How many rows or deals, and among how many; `found = 0` says that it was looked for.
+    unit : {"deals", "rows"}
+        What is counted.
+    rule : str
+        What was done about it ("the stage decides").
+
+    Examples
+    --------
+    >>> Noticed(16, "deleted in the CRM", 3, 120, "deals", "left out").found
+    3
+    """
+
+    trap: int
+    what: str
+    found: int
+    of: int
+    unit: Literal["deals", "rows"]
+    rule: str
 
 
 @dataclass(frozen=True)
@@ -123,6 +173,8 @@ class History:
         Everything that was read.
     known_to : datetime.date or None
         The last day on which anything was recorded (the extract's own date where the source has one).
+    noticed : tuple of Noticed
+        What the source saw in the export that only the source can see.
     """
 
     table: Any
@@ -132,3 +184,4 @@ class History:
     rejects: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(REJECT_COLUMNS)))
     files: tuple[SourceFile, ...] = ()
     known_to: dt.date | None = None
+    noticed: tuple[Noticed, ...] = ()

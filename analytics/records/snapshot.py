@@ -171,7 +171,7 @@ def _chosen(known: Any, history: History, episodes: Episodes) -> Any:
         chosen = chosen.filter(~chosen.has_next) if episodes == "last" else chosen
     else:
         raise ValueError(f"episodes must be 'first', 'last' or 'all', not {episodes!r}")
-    chosen = chosen.rename(reopened="has_next")
+    chosen = chosen.rename(reopened="has_next", typed_close_on="typed_on")
     columns = {name: chosen[name].cast(kind) for name, kind in DEALS_COLUMNS.items()}
     return chosen.select(**columns, **{name: chosen[name] for name in history.attributes})
 

@@ -16,6 +16,7 @@ SEGMENT_COLUMNS = ("pipeline", "owner_id", "source")
 
 _LAST_VALUES = (
     "account_id", "opened_on", "stage", "status", "closed_on", "expected_close_on", "reason", "amount", "currency",
+    "probability", "forecast_category",
 )  # fmt: skip
 _NEEDED = (
     "episode", "has_next", "begun_on", "last_on", "closed_recorded_on", "fired_on", "fired_kind", "n_pushes",
@@ -46,6 +47,7 @@ def with_values(episodes: Any, states: Any, history: History, definitions: Defin
         names = {name: name for name in segments if definitions.attributes_at.get(name, "opening") == moment}
         if names:
             wanted[key] = names
+    wanted.setdefault("end", {})["closed_after"] = "closed_after"
     joined = episodes
     for key, columns in wanted.items():
         found = states.select(
@@ -84,9 +86,14 @@ def with_outcome(episodes: Any, rules: OutcomeRules, definitions: Definitions, a
     closed_on = ibis.ifelse((episodes.episode > 1) & (closed_on < opened_on), opened_on, closed_on)
     closed_on = ibis.ifelse(fired | closed, closed_on, ibis.null("date"))
     begun = ibis.ifelse(episodes.last_on > episodes.begun_on, episodes.last_on, episodes.begun_on)
+    # A deal that is known to have been open on a day did not close on it; a typed date, or a rule's, is exact.
+    exact = (episodes.closed_on <= recorded).fill_null(False) & (definitions.close_date == "typed")
+    unsure = closed & ~fired & ~exact & (episodes.closed_after < closed_on)
     episodes = episodes.mutate(
         outcome=outcome, no_decision_kind=kind, opened_on=opened_on, closed_on=closed_on,
-        recorded_on=recorded.coalesce(begun), typed_on=episodes.closed_on,
+        recorded_on=recorded.coalesce(begun),
+        typed_on=ibis.ifelse(closed & ~fired, episodes.closed_on, ibis.null("date")),
+        closed_after=ibis.ifelse(unsure.fill_null(False), episodes.closed_after, ibis.null("date")),
     )  # fmt: skip
     end = episodes.closed_on.coalesce(ibis.date(as_of))
     episodes = episodes.mutate(exit=_days(end, episodes.opened_on), entry=_entry(episodes.opened_on, definitions))

@@ -21,7 +21,7 @@ import pandas as pd
 
 import analytics.records
 from analytics.estimators.result import SCHEMA_VERSION
-from analytics.records.contract import HISTORY_COLUMNS, SIDE_TABLES, History, SourceFile
+from analytics.records.contract import HISTORY_COLUMNS, SIDE_TABLES, History, Noticed, SourceFile
 from analytics.records.engine import connect
 from analytics.records.errors import InputError
 from analytics.studies.places import CACHE_VARIABLE
@@ -103,6 +103,7 @@ class CachedHistory:
             rejects=self.rejects(),
             files=self.files,
             known_to=self.known_to,
+            noticed=tuple(Noticed(**seen) for seen in self.facts["noticed"]),
         )
 
     def _frame(self, name: str) -> pd.DataFrame:
@@ -143,6 +144,7 @@ def keep_history(place: Path, history: History) -> None:
             "side": sorted(history.side),
             "files": [dataclasses.asdict(file) for file in history.files],
             "known_to": history.known_to,
+            "noticed": [dataclasses.asdict(seen) for seen in history.noticed],
             "first_record": first.min() if len(first) else None,
             "values": {name: _values(part / "table.parquet", column) for name, column in chosen_from.items()},
         }

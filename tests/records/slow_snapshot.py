@@ -147,16 +147,19 @@ def _deal(episode, number, facts, as_of, rules, definitions, attributes):
     state, rows, closed = episode["state"], episode["rows"], _closed_rows(episode["rows"])
     outcome, kind = _outcome(episode, state, rules)
     opened = state["opened_on"] if number == 1 else episode["begun"]
-    closed_on = recorded = None
+    closed_on = recorded = after = typed = None
     if episode["fired"] is not None:
         closed_on = recorded = episode["fired"][0]
     elif closed:
         recorded = closed[0]["recorded_on"]
-        closed_on = recorded
+        closed_on, typed = recorded, state["closed_on"]
         if definitions.close_date == "typed" and state["closed_on"] is not None:
             closed_on = min(state["closed_on"], recorded)
+        exact = definitions.close_date == "typed" and state["closed_on"] is not None and state["closed_on"] <= recorded
+        after = None if exact else closed[0].get("closed_after")
         if number > 1:
             closed_on = max(closed_on, opened)
+        after = after if after is not None and after < closed_on else None
     else:
         recorded = max([episode["begun"], *(row["recorded_on"] for row in rows)])
         recorded = max(recorded, state["recorded_on"])
@@ -175,7 +178,8 @@ def _deal(episode, number, facts, as_of, rules, definitions, attributes):
         "expected_close_on": state["expected_close_on"], "n_pushes": episode["pushes"], "qualified_on": qualified,
         "born_closed": facts["born_closed"] and number == 1, "reopened": number < facts["count"],
         "amount": amount, "currency": currency, "amount_original": amounts["amount"],
-        "currency_original": amounts["currency"],
+        "currency_original": amounts["currency"], "typed_close_on": typed, "closed_after": after,
+        "probability": state.get("probability"), "forecast_category": state.get("forecast_category"),
     }  # fmt: skip
     if opened is not None:
         deal["exit"] = ((closed_on or as_of) - opened).days

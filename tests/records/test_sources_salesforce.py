@@ -212,7 +212,8 @@ def test_files_that_are_missing_or_there_twice(tmp_path):
     export(tmp_path)
     pd.read_csv(tmp_path / "Opportunity.csv").to_parquet(tmp_path / "opportunity.parquet")
     assert sentence(tmp_path) == (
-        "opportunity.parquet: Opportunity.csv is there too, and both would be Opportunity. Keep one of them."
+        "opportunity.parquet: Opportunity.csv is there too, and both would be Opportunity. "
+        "Keep one of them, or name the right one under objects: {Opportunity: …}."
     )
     assert sentence(tmp_path, folder="none") == "none: there is no such folder. Check folder: in the params."
 

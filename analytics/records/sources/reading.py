@@ -50,7 +50,7 @@ def read_table(
         from analytics.records.sources.typed_files import read_sql
 
         contents, digest = read_sql(place.url, place.table, base)
-        table = _entered(contents, place.table, digest, ledger, role)
+        table = entered(contents, place.table, digest, ledger, role)
     elif isinstance(place, TableMapping) and place.folder:
         table = _read_folder(place, base, ledger, role)
     else:
@@ -78,7 +78,7 @@ def read_file(path: Path, read: Reading, *, name: str, ledger: RejectLedger, rol
             f"its format {path.suffix!r} is not read", file=name, action=f"Use one of {', '.join(FORMATS)}"
         )
     contents = _reader(ending)(path, read, name)
-    return _entered(contents, name, file_sha256(path), ledger, role)
+    return entered(contents, name, file_sha256(path), ledger, role)
 
 
 def _reader(ending: str) -> Callable[[Path, Reading, str], Contents]:
@@ -99,7 +99,8 @@ def _csv_contents(path: Path, read: Reading, name: str) -> Contents:
     return Contents(frame, lines, defects)
 
 
-def _entered(contents: Contents, name: str, digest: str, ledger: RejectLedger, role: str) -> RawTable:
+def entered(contents: Contents, name: str, digest: str, ledger: RejectLedger, role: str) -> RawTable:
+    """Enter what was read in the ledger, its rows that are not whole as rejected, and say where each row came from."""
     rows_read = len(contents.frame) + len(contents.defects)
     name = ledger.register(name, sha256=digest, rows_read=rows_read, role=role)
     for line, reason, values in contents.defects:

@@ -145,7 +145,10 @@ def _changed(known: pd.DataFrame, current: pd.DataFrame) -> pd.DataFrame:
         now, then = current[name].to_numpy(), before[name].to_numpy()
         equal = (now == then) | (pd.isna(now) & pd.isna(then))
         changed |= ~np.asarray(equal, dtype=bool)
-    return current[changed]
+    # Without a typed date the closing lies somewhere between the last extract that showed the deal open and this one.
+    closes = ((before["status"] == "open").to_numpy()) & (current["status"] != "open").to_numpy()
+    after = np.where(closes, before["recorded_on"].to_numpy(), np.datetime64("NaT"))
+    return current.assign(closed_after=after.astype("datetime64[ns]"))[changed]
 
 
 def _missing(frames: list[pd.DataFrame], dates: list[dt.date]) -> pd.DataFrame:

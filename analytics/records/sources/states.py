@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analytics.records.contract import HISTORY_COLUMNS, SIDE_TABLES, History, Kind
+from analytics.records.contract import HISTORY_COLUMNS, SIDE_TABLES, History, Kind, Noticed
 from analytics.records.engine import connect
 from analytics.records.errors import InputError
 from analytics.records.rejects import RejectLedger, check_accounts, rejects_by_reason
@@ -32,6 +32,7 @@ def history_of(
     attributes: tuple[str, ...],
     ledger: RejectLedger,
     extracted_on: dt.date | None = None,
+    noticed: Sequence[Noticed] = (),
 ) -> History:
     """Build History from one row per deal and recorded state.
 
@@ -50,6 +51,8 @@ def history_of(
         Files and rejected rows; its accounts are checked.
     extracted_on : datetime.date, optional
         The extract's own date; otherwise the last recorded day is what is known.
+    noticed : sequence of Noticed
+        What the source saw in the export and handled by a rule.
 
     Returns
     -------
@@ -91,6 +94,7 @@ def history_of(
         rejects=rejects,
         files=files,
         known_to=extracted_on or _last_day(ordered, side),
+        noticed=tuple(noticed),
     )
 
 

@@ -91,6 +91,23 @@ def read_sql(url: str, table: str, base: Path) -> tuple[Contents, str]:
     return contents, digest.hexdigest()
 
 
+def table_names(url: str, base: Path) -> list[str]:
+    """List a database's tables; one outside the home schema as `schema.table`.
+
+    Raises
+    ------
+    InputError
+        Where the database cannot be reached.
+    """
+    from analytics.records.engine import connect
+
+    connection = connect(_resolved_url(url, base))
+    try:
+        return _table_names(connection)
+    finally:
+        connection.disconnect()
+
+
 def _database_table(connection: Any, table: str) -> Any:
     import ibis
 

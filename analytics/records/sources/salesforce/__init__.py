@@ -10,10 +10,11 @@ from analytics.records.contract import History
 from analytics.records.errors import InputError
 from analytics.records.rejects import RejectLedger
 from analytics.records.sources.conform import MOMENT, Reader, Rows
-from analytics.records.sources.mapping import SalesforceSource
+from analytics.records.sources.objects import is_true, missing_object, read_object
 from analytics.records.sources.reconstruct import reconstructed
 from analytics.records.sources.salesforce.changes import combined, field_rows, state_rows
-from analytics.records.sources.salesforce.objects import FIELDS, is_true, read_object
+from analytics.records.sources.salesforce.fields import OPPORTUNITY, OPPORTUNITY_FIELD_HISTORY, OPPORTUNITY_HISTORY
+from analytics.records.sources.salesforce.mapping import SalesforceSource
 from analytics.records.sources.salesforce.people import activities, owners
 from analytics.records.sources.salesforce.stages import stage_statuses
 from analytics.records.sources.states import history_of, side_frames
@@ -77,8 +78,8 @@ def read_salesforce(source: SalesforceSource, *, base: Path, timezone: str | Non
     deleted = set(everything.frame.loc[_deleted(everything.frame), "Id"])
     deals = everything.without(_deleted(everything.frame), DELETED)
     deals.require_unique("Id", "Id")
-    history = _of_deals(read_object("OpportunityHistory", source, reader), deals, deleted)
-    changes = _of_deals(read_object("OpportunityFieldHistory", source, reader), deals, deleted)
+    history = _of_deals(_not_deleted(read_object(OPPORTUNITY_HISTORY, source, reader)), deals, deleted)
+    changes = _of_deals(_not_deleted(read_object(OPPORTUNITY_FIELD_HISTORY, source, reader)), deals, deleted)
     meanings = stage_statuses(source, everything.frame, history.frame if history else None)
     side = {"owners": owners(source, reader), "activities": activities(source, reader, deals, deleted)}
     if history is None:
@@ -97,13 +98,14 @@ def read_salesforce(source: SalesforceSource, *, base: Path, timezone: str | Non
 
 
 def _opportunities(source: SalesforceSource, reader: Reader) -> Rows:
-    custom = dict.fromkeys(field for field in _fields(source).values() if field not in FIELDS["Opportunity"])
+    custom = dict.fromkeys(field for field in _fields(source).values() if field not in OPPORTUNITY.fields)
     for field, name in (("LeadSource", "source"), ("CurrencyIsoCode", "currency")):
         if field in custom and name not in source.model_fields_set:
             del custom[field]  # a default field that this export may lack
     defaults = [field for field in ("LeadSource", "CurrencyIsoCode") if field in _fields(source).values()]
-    rows = read_object("Opportunity", source, reader, dict.fromkeys(custom, "string"), optional=defaults)
-    assert rows is not None  # a missing Opportunity file was refused
+    rows = read_object(OPPORTUNITY, source, reader, dict.fromkeys(custom, "string"), optional=defaults)
+    if rows is None:
+        raise missing_object(OPPORTUNITY, source, reader.base)
     return rows
 
 
@@ -116,6 +118,12 @@ def _fields(source: SalesforceSource) -> dict[str, str]:
 
 def _deleted(deals: pd.DataFrame) -> pd.Series:
     return is_true(deals["IsDeleted"]) if "IsDeleted" in deals else pd.Series(False, index=deals.index)
+
+
+def _not_deleted(rows: Rows | None) -> Rows | None:
+    if rows is None or "IsDeleted" not in rows.frame:
+        return rows
+    return rows.without(is_true(rows.frame["IsDeleted"]), DELETED)
 
 
 def _of_deals(rows: Rows | None, deals: Rows, deleted: set[str]) -> Rows | None:

@@ -6,14 +6,15 @@ import pandas as pd
 
 from analytics.records.contract import SIDE_TABLES
 from analytics.records.sources.conform import Reader, Rows
-from analytics.records.sources.mapping import SalesforceSource
-from analytics.records.sources.salesforce.objects import is_true, read_object
+from analytics.records.sources.objects import column_of, is_true, read_object
+from analytics.records.sources.salesforce.fields import TASK, USER
+from analytics.records.sources.salesforce.mapping import SalesforceSource
 
 
 def owners(source: SalesforceSource, reader: Reader) -> pd.DataFrame | None:
     """Read User as the side table `owners` (today's people and managers: Salesforce keeps no history of them)."""
     custom = {field: SIDE_TABLES["owners"][column] for column, field in source.side_columns("owners").items()}
-    rows = read_object("User", source, reader, custom)
+    rows = read_object(USER, source, reader, custom)
     if rows is None:
         return None
     rows.require_unique("Id", "Id")
@@ -34,19 +35,21 @@ def activities(source: SalesforceSource, reader: Reader, deals: Rows, deleted: s
     kept it) has its due date, which may differ. `recorded_on` is the day on which the task was created.
     """
     custom = {field: SIDE_TABLES["activities"][column] for column, field in source.side_columns("activities").items()}
-    rows = read_object("Task", source, reader, custom)
+    rows = read_object(TASK, source, reader, custom)
     if rows is None:
         return None
+    if "IsDeleted" in rows.frame:
+        rows = rows.without(is_true(rows.frame["IsDeleted"]), "deleted in the CRM")
     known = set(deals.frame["Id"])
     rows = rows.without(rows.frame["WhatId"].isin(deleted), "its opportunity is deleted in the CRM")
     rows = rows.without(~rows.frame["WhatId"].isin(known), "it belongs to no opportunity of the export")
-    done = _column(rows.frame, "Status").str.lower() == "completed"
+    done = column_of(rows.frame, "Status").str.lower() == "completed"
     if "IsClosed" in rows.frame:
         done |= is_true(rows.frame["IsClosed"])
     rows = rows.without(~done.fillna(False).astype(bool), "not completed, so it did not happen")
     tasks = rows.frame
-    occurred = _column(tasks, "CompletedDateTime").astype("datetime64[ns]").dt.normalize()
-    occurred = occurred.fillna(_column(tasks, "ActivityDate").astype("datetime64[ns]"))
+    occurred = column_of(tasks, "CompletedDateTime").astype("datetime64[ns]").dt.normalize()
+    occurred = occurred.fillna(column_of(tasks, "ActivityDate").astype("datetime64[ns]"))
     rows = rows.without(occurred.isna(), "neither CompletedDateTime nor ActivityDate")
     tasks = rows.frame
     frame = pd.DataFrame(
@@ -54,15 +57,11 @@ def activities(source: SalesforceSource, reader: Reader, deals: Rows, deleted: s
             "deal_id": tasks["WhatId"],
             "occurred_on": occurred.reindex(tasks.index),
             "recorded_on": tasks["CreatedDate"].dt.normalize(),
-            "channel": _column(tasks, "Type").fillna(_column(tasks, "TaskSubtype")),
-            "owner_id": _column(tasks, "OwnerId"),
-            "minutes": _column(tasks, "CallDurationInSeconds").astype("float64") / 60,
+            "channel": column_of(tasks, "Type").fillna(column_of(tasks, "TaskSubtype")),
+            "owner_id": column_of(tasks, "OwnerId"),
+            "minutes": column_of(tasks, "CallDurationInSeconds").astype("float64") / 60,
         }
     )
     for column, field in source.side_columns("activities").items():
         frame[column] = tasks[field].str.lower() if column == "side" else tasks[field]
     return frame
-
-
-def _column(frame: pd.DataFrame, name: str) -> pd.Series:
-    return frame[name] if name in frame else pd.Series([None] * len(frame), index=frame.index, dtype=object)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from analytics.records.errors import InputError
-from analytics.records.sources.mapping import SalesforceSource
-from analytics.records.sources.salesforce.objects import is_true
+from analytics.records.sources.objects import is_true
+from analytics.records.sources.salesforce.mapping import SalesforceSource
 
 ACTION = "List each under open_stages:, won_stages: or lost_stages: in the params"
 
