@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
+from analytics.records.sources.dynamics.mapping import DynamicsSource
 from analytics.records.sources.salesforce.mapping import SalesforceSource
 from analytics.records.sources.table_mapping import (
     CLOSED,
@@ -26,6 +27,7 @@ from analytics.records.sources.table_mapping import (
 )
 
 __all__ = [
+    "DynamicsSource",
     "EventsSource",
     "Extract",
     "FlatSource",
@@ -174,5 +176,6 @@ class SimulatedSource(BaseModel):
 
 
 SourceConfig = Annotated[
-    FlatSource | SnapshotsSource | EventsSource | SalesforceSource | SimulatedSource, Field(discriminator="kind")
+    FlatSource | SnapshotsSource | EventsSource | SalesforceSource | DynamicsSource | SimulatedSource,
+    Field(discriminator="kind"),
 ]
