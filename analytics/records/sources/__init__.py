@@ -15,6 +15,7 @@ SOURCES: dict[str, str] = {
     "events": "analytics.records.sources.events:read_events",
     "salesforce": "analytics.records.sources.salesforce:read_salesforce",
     "dynamics": "analytics.records.sources.dynamics:read_dynamics",
+    "pipedrive": "analytics.records.sources.pipedrive:read_pipedrive",
     "simulated": "analytics.records.sources.simulated:read_simulated",
 }
 """Kind of source -> `module:function`; the function takes `(source, base, timezone)` and returns History."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from analytics.records.sources.dynamics.mapping import DynamicsSource
+from analytics.records.sources.pipedrive.mapping import PipedriveSource
 from analytics.records.sources.salesforce.mapping import SalesforceSource
 from analytics.records.sources.table_mapping import (
     CLOSED,
@@ -31,6 +32,7 @@ __all__ = [
     "EventsSource",
     "Extract",
     "FlatSource",
+    "PipedriveSource",
     "SalesforceSource",
     "SimulatedSource",
     "SnapshotsSource",
@@ -176,6 +178,6 @@ class SimulatedSource(BaseModel):
 
 
 SourceConfig = Annotated[
-    FlatSource | SnapshotsSource | EventsSource | SalesforceSource | DynamicsSource | SimulatedSource,
+    FlatSource | SnapshotsSource | EventsSource | SalesforceSource | DynamicsSource | PipedriveSource | SimulatedSource,
     Field(discriminator="kind"),
 ]
