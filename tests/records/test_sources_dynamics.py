@@ -256,6 +256,13 @@ def test_audit_that_begins_late_says_from_when(tmp_path):
     assert seen(made, "opened before audit begins (2025-01-20)") == (20, 2, 3)
 
 
+def test_audit_without_a_change_that_is_read_is_no_history(tmp_path):
+    plain = history(export(tmp_path, audit=""))
+    made = history(export(tmp_path, audit=audit(("O3", "2025-02-20T10:00:00Z", "description:x:y"))))
+    assert made.kind == "current_only"
+    pd.testing.assert_frame_equal(made.table.to_pandas(), plain.table.to_pandas())
+
+
 def test_audit_of_the_creation_holds_from_the_opening(tmp_path):
     created = AUDIT + audit(("O3", "2025-02-01T10:05:00Z", "stepname::1-Qualify")).splitlines()[1].replace(",2,", ",1,")
     created += "\n" + audit(("O3", "2025-02-15T10:00:00Z", "stepname:1-Qualify:2-Develop")).splitlines()[1] + "\n"

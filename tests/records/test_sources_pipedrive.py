@@ -193,6 +193,15 @@ def test_without_flow_only_today_is_known(tmp_path):
     ]
 
 
+def test_a_flow_without_a_change_that_is_read_is_no_history(tmp_path):
+    plain = history(export(tmp_path, flow=""))
+    lines = FLOW.splitlines()
+    notes = "\n".join([lines[0], lines[3], lines[11]]) + "\n"  # an activity and a new title
+    made = history(export(tmp_path, flow=notes))
+    assert made.kind == "current_only"
+    pd.testing.assert_frame_equal(made.table.to_pandas(), plain.table.to_pandas())
+
+
 def test_a_deal_won_once_before(tmp_path):
     deals = DEALS + deal(5, "won", first_won_time="2025-02-03 12:00:00", won_time="2025-03-10 12:00:00")
     deals += deal(6, "lost", first_won_time="2025-02-03 12:00:00", lost_time="2025-02-20 12:00:00", lost_reason="Price")

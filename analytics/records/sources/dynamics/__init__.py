@@ -51,7 +51,8 @@ def read_dynamics(source: DynamicsSource, *, base: Path, timezone: str | None = 
     that change's old value, without any today's. Each row of opportunityclose is a closing, recorded on its
     `createdon`, with `actualend` as the typed date. Estimated date and value count while a deal is open, the actual
     ones once it is closed. The reason of a lost deal is its status reason; `Canceled` becomes no decision only by the
-    params' rules. Without audit only today's values are known (`kind="current_only"`), though closings keep their days.
+    params' rules. Without audit (or where it holds no change of a column that is read) only today's values are known
+    (`kind="current_only"`), though closings keep their days.
 
     Parameters
     ----------
@@ -107,14 +108,15 @@ def read_dynamics(source: DynamicsSource, *, base: Path, timezone: str | None = 
     today["account_id"] = known_first(_today(deals, "parentaccountid"), _today(deals, "customerid"))
     states = played_back(today, deals.set_index("opportunityid")["opened"], log)
     states, seen = _as_contract(states, source, reader, deals)
-    if audit is None:
+    followed = audit is not None and not audit.log.empty
+    if not followed:
         states = without_today(states.assign(amount=_amount_of_today(states)), WHILE_OPEN)
     side = {"owners": owners(source, reader), "activities": activities(source, reader, set(deals["opportunityid"]))}
     noticed = [*found, *(closed[1] if closed else ()), *seen, *(audit.noticed if audit else ())]
     return history_of(
         states,
         side={name: frame for name, frame in side.items() if frame is not None} | side_frames(source.side, reader),
-        kind="current_only" if audit is None else "recorded",
+        kind="recorded" if followed else "current_only",
         attributes=tuple(source.tracked_attributes),
         ledger=reader.ledger,
         extracted_on=source.extracted_on,

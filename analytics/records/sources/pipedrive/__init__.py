@@ -44,7 +44,8 @@ def read_pipedrive(source: PipedriveSource, *, base: Path, timezone: str | None 
     A deal opens at `add_time`. Its status says whether it is open, won or lost; its stage is independent of that, so
     that a lost deal keeps the stage in which it was lost. Each row of flow (or changelog) changes one field: before its
     first change a field had that change's old value, without any today's. `won_time` or `lost_time` is the typed date
-    of the last closing. Without flow only today's values are known (`kind="current_only"`).
+    of the last closing. Without flow (or where it holds no change of a field that is read) only today's values are
+    known (`kind="current_only"`).
 
     Parameters
     ----------
@@ -96,7 +97,8 @@ def read_pipedrive(source: PipedriveSource, *, base: Path, timezone: str | None 
     today = pd.DataFrame({field: _today(deals, field) for field in kinds})
     states = played_back(today.assign(org_id=_today(deals, "org_id")), deals["add_time"], done.log)
     states, seen = _as_contract(states, source, deals, names)
-    if flow is None:
+    followed = flow is not None and not flow.log.empty
+    if not followed:
         states = without_today(states, WHILE_OPEN)
     side = {
         "stages": names.table,
@@ -106,12 +108,12 @@ def read_pipedrive(source: PipedriveSource, *, base: Path, timezone: str | None 
     return history_of(
         states,
         side={name: frame for name, frame in side.items() if frame is not None} | side_frames(source.side, reader),
-        kind="current_only" if flow is None else "recorded",
+        kind="recorded" if followed else "current_only",
         attributes=tuple(source.tracked_attributes),
         ledger=reader.ledger,
         extracted_on=source.extracted_on,
         noticed=[
-            *noticed(done, deals, timezone, with_flow=flow is not None),
+            *noticed(done, deals, timezone, with_flow=followed),
             *gone,
             *seen,
             *(flow.noticed if flow else ()),
