@@ -1,10 +1,10 @@
 """The tables of a Dynamics 365 Sales export and the columns that are read, by logical name.
 
-Checked against the vendor's table references (Dynamics 365 Sales: opportunity, opportunityclose; Dataverse: audit,
-activitypointer, transactioncurrency, systemuser, team): every logical name here, the options of statecode, statuscode,
-salesstage and msdyn_forecastcategory, and that estimatedclosedate and actualclosedate are days without a time.
-Not documented there: the JSON of audit.changedata (taken from published exports of it), the flattened shape of audit,
-and the headers of files made in the app (taken from the columns' display names).
+Checked against the vendor's table references: the names of opportunity and opportunityclose, the main ones of audit and
+of activitypointer, the options of statecode, statuscode, salesstage and msdyn_forecastcategory, and that
+estimatedclosedate and actualclosedate are days without a time. From memory: systemuser, team, transactioncurrency, and
+activitypointer's directioncode and type codes. Not documented there: the JSON of audit.changedata (taken from published
+exports of it), the flattened shape of audit, and the headers of files made in the app (the columns' display names).
 """
 
 from __future__ import annotations

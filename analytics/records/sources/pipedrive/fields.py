@@ -1,9 +1,10 @@
 """The objects of a Pipedrive export and the fields that are read, by API name.
 
 Checked against the vendor's reference (API v1 and v2: deals, deals/{id}/flow, deals/{id}/changelog, activities): the
-names below; that a flow mixes kinds of objects, of which `dealChange` is a change; that times are UTC; that custom
-fields are 40-character hashes. Not documented there: the labels of the web app's own .csv export ("Deal - Value"),
-taken from published files, and whether its times are UTC too, which is assumed.
+names of deals, flow and activities below; that a flow mixes kinds of objects, of which `dealChange` is a change; that
+times are UTC; that custom fields are 40-character hashes. From memory: stages, pipelines, users and dealFields. Not
+documented there: the labels of the web app's own .csv export ("Deal - Value"), taken from published files, and whether
+its times are UTC too, which is assumed.
 """
 
 from __future__ import annotations
