@@ -14,6 +14,7 @@ SOURCES: dict[str, str] = {
     "snapshots": "analytics.records.sources.snapshots:read_snapshots",
     "events": "analytics.records.sources.events:read_events",
     "salesforce": "analytics.records.sources.salesforce:read_salesforce",
+    "hubspot": "analytics.records.sources.hubspot:read_hubspot",
     "simulated": "analytics.records.sources.simulated:read_simulated",
 }
 """Kind of source -> `module:function`; the function takes `(source, base, timezone)` and returns History."""

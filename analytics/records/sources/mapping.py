@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
+from analytics.records.sources.hubspot.mapping import HubspotSource
 from analytics.records.sources.salesforce.mapping import SalesforceSource
 from analytics.records.sources.table_mapping import (
     CLOSED,
@@ -29,6 +30,7 @@ __all__ = [
     "EventsSource",
     "Extract",
     "FlatSource",
+    "HubspotSource",
     "SalesforceSource",
     "SimulatedSource",
     "SnapshotsSource",
@@ -174,5 +176,6 @@ class SimulatedSource(BaseModel):
 
 
 SourceConfig = Annotated[
-    FlatSource | SnapshotsSource | EventsSource | SalesforceSource | SimulatedSource, Field(discriminator="kind")
+    FlatSource | SnapshotsSource | EventsSource | SalesforceSource | HubspotSource | SimulatedSource,
+    Field(discriminator="kind"),
 ]
