@@ -74,10 +74,12 @@ def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _property_changes(rows: Rows, source: HubspotSource, deals: Deals) -> pd.DataFrame:
-    rows = deals.clock.of_rows(_known(rows, deals), ("timestamp",))
+    rows = _known(rows, deals)
     wanted = {plain_name(field): field for field in source.properties.values()}
     names = {name: wanted.get(plain_name(name)) for name in rows.frame["name"].unique()}
-    rows = Rows(rows.frame.assign(property=rows.frame["name"].map(names)), rows.raw, rows.ledger)
+    frame = rows.frame.assign(property=rows.frame["name"].map(names))
+    rows = Rows(frame[frame["property"].notna()], rows.raw, rows.ledger)
+    rows = deals.clock.of_rows(rows, ("timestamp",))
     for name in NUMBERS:
         texts = rows.frame["value"].where(rows.frame["property"] == name)
         rows = rows.without(texts.notna() & parse_numbers(texts, source.read).isna(), f"value of {name} is no number")
@@ -95,16 +97,8 @@ def _stage_changes(rows: Rows, source: HubspotSource, deals: Deals) -> pd.DataFr
 
 
 def _as_log(frame: pd.DataFrame) -> pd.DataFrame:
-    read = frame[frame["property"].notna()]
-    return pd.DataFrame(
-        {
-            "deal_id": read["deal_id"],
-            MOMENT: read["timestamp"],
-            "property": read["property"],
-            "value": read["value"],
-            "source": column_of(read, "source"),
-        }
-    )
+    named = frame.rename(columns={"timestamp": MOMENT}).assign(source=column_of(frame, "source"))
+    return named[list(LOG)]
 
 
 def _known(rows: Rows, deals: Deals) -> Rows:

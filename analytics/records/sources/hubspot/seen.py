@@ -26,11 +26,12 @@ def _default_close_date(deals: Deals, log: Log) -> Noticed:
     frame = deals.frame
     created = frame["createdate"].dt.normalize()
     typed = column_of(frame, "closedate").astype("datetime64[ns]").dt.normalize()
-    changes = log.frame[log.frame["property"] == "closedate"]
+    by_default = typed == created + pd.offsets.MonthEnd(0)
+    of_these = log.frame["deal_id"].isin(frame.loc[by_default, "hs_object_id"])
+    changes = log.frame[of_these & (log.frame["property"] == "closedate")]
     days = deals.clock.moments(changes["value"]).dt.normalize()
     values = days.groupby(changes["deal_id"]).nunique()
-    unchanged = frame["hs_object_id"].map(values).fillna(0) <= 1
-    found = (typed == created + pd.offsets.MonthEnd(0)) & unchanged
+    found = by_default & (frame["hs_object_id"].map(values).fillna(0) <= 1)
     what = "close date is the last day of the month of creation and was never changed: HubSpot's own default"
     return Noticed(1, what, int(found.sum()), len(frame), "deals", "kept as typed")
 

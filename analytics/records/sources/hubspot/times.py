@@ -17,6 +17,11 @@ from analytics.records.sources.values import FIRST_YEAR, LAST_YEAR
 
 MILLISECONDS = re.compile(r"\d{11,14}")
 ONE_DIGIT_HOUR = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d:.*)")
+USUAL = {
+    24: "%Y-%m-%dT%H:%M:%S.%fZ", 20: "%Y-%m-%dT%H:%M:%SZ", 23: "%Y-%m-%d %H:%M:%S.%f", 19: "%Y-%m-%d %H:%M:%S",
+}  # fmt: skip
+"""Length of a text -> the form that the API or a connector gives a time of that length."""
+
 START = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -48,9 +53,13 @@ class Clock:
         >>> berlin.moments(pd.Series(texts, dtype=object)).astype(str).tolist()
         ['2025-04-01 01:30:00', '2025-04-01 01:30:00', '2025-04-01 01:30:00', '2025-03-31 00:00:00', 'NaT']
         """
-        codes, distinct = pd.factorize(texts)
-        parsed = np.array([*(self._moment(text) for text in distinct), None], dtype="datetime64[us]")
-        return pd.Series(parsed[codes].astype("datetime64[ns]"), index=texts.index)
+        codes, found = pd.factorize(texts)
+        distinct = np.asarray(found, dtype=object)
+        parsed = self._in_usual_forms(distinct)
+        for at in np.flatnonzero(np.isnat(parsed)):
+            parsed[at] = self._moment(distinct[at])
+        values = np.append(parsed, np.datetime64("NaT", "ns"))
+        return pd.Series(values[codes], index=texts.index)
 
     def in_zone_utc(self) -> Clock:
         """The same writing, dated in UTC."""
@@ -84,6 +93,18 @@ class Clock:
             rows = Rows(rows.frame.assign(**{name: times}), rows.raw, rows.ledger)
             rows = rows.without(failed, f"{name} {self._said}")
         return rows
+
+    def _in_usual_forms(self, texts: np.ndarray) -> np.ndarray:
+        """Parse the texts of the usual forms at once; NaT for the others, which are parsed one by one."""
+        parsed = np.full(len(texts), np.datetime64("NaT", "ns"))
+        lengths = np.fromiter((len(text) for text in texts), dtype=np.int64, count=len(texts))
+        for length, form in USUAL.items() if self.form == "iso" else ():
+            at = np.flatnonzero(lengths == length)
+            moments = pd.to_datetime(pd.Index(texts[at], dtype=object), format=form, errors="coerce", utc=True)
+            local = moments if self.zone is None else moments.tz_convert(self.zone)
+            plain = moments if form[-1] != "Z" and not self.in_utc else local
+            parsed[at] = plain.where((plain.year >= FIRST_YEAR) & (plain.year <= LAST_YEAR)).tz_localize(None)
+        return parsed
 
     @property
     def _said(self) -> str:
