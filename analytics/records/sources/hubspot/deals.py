@@ -75,8 +75,10 @@ def read_deals(source: HubspotSource, reader: Reader) -> Deals:
     survivors = _survivors(source, reader, everything)
     rows = rows.without(gone, DELETED)
     into = rows.frame["hs_object_id"].map(survivors).astype(object)
-    for survivor in into.dropna().unique():
-        rows = rows.without(into[rows.frame.index] == survivor, f"merged into {survivor}")
+    absorbed = into.notna().to_numpy()
+    for position, survivor in zip(rows.frame.index[absorbed].astype(int), into[absorbed], strict=True):
+        rows.ledger.reject(*rows.raw.place(position), f"merged into {survivor}", rows.raw.originals(position))
+    rows = Rows(rows.frame[~absorbed], rows.raw, rows.ledger)
     kept = Deals(rows, everything, deleted, set(survivors), clock, ())
     company, seen = _companies(source, reader, kept)
     rows = Rows(rows.frame.assign(company=company), rows.raw, rows.ledger)

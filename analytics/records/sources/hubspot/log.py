@@ -63,7 +63,7 @@ def read_log(source: HubspotSource, reader: Reader, deals: Deals) -> Log:
     _require(source, deals, recorded)
     noticed = [_in_bulk(log)]
     if "dealstage" not in recorded:
-        entries, seen = _entries(deals)
+        entries, seen = _entries(source, deals)
         log, noticed = _stacked([log, entries]), noticed + seen
     return Log(log, tuple(noticed))
 
@@ -139,12 +139,12 @@ def _in_bulk(log: pd.DataFrame) -> Noticed:
     return Noticed(9, "change made in bulk", int((sizes >= BULK_ROWS).sum()), len(log), "rows", rule)
 
 
-def _entries(deals: Deals) -> tuple[pd.DataFrame, list[Noticed]]:
+def _entries(source: HubspotSource, deals: Deals) -> tuple[pd.DataFrame, list[Noticed]]:
     """The last entry into each stage, from the columns of the deals that say so."""
     parts, unread, said = [], 0, 0
     matches = {header: ENTERED.fullmatch(plain_name(header)) for header in deals.rows.raw.columns}
     for header, stage in ((header, match[1]) for header, match in matches.items() if match):
-        texts = clean_texts(deals.rows.raw.frame[header].loc[deals.frame.index], ("",))
+        texts = clean_texts(deals.rows.raw.frame[header].loc[deals.frame.index], source.read.missing)
         moments = deals.clock.moments(texts)
         unread, said = unread + int((texts.notna() & moments.isna()).sum()), said + int(texts.notna().sum())
         part = pd.DataFrame({"deal_id": deals.frame["hs_object_id"], MOMENT: moments, "value": stage})
