@@ -243,3 +243,14 @@ def test_the_amount_in_the_home_currency_is_never_read(tmp_path):
 def test_constants_fill_what_the_export_lacks(tmp_path):
     made = history(export(tmp_path), constants={"pipeline": "all", "segment": "any"})
     assert rows(made, "pipeline", "segment", deal="3") == [["all", "any"]]
+
+
+def test_a_deleted_deal_in_a_stage_that_nothing_explains_stops_nobody(tmp_path):
+    deals = DEALS + "4,900,777,1,EUR,,2025-02-01T10:00:00Z,,,,,,,,\n"
+    text = "\n".join(f"{line},{gone}" for line, gone in zip(
+        deals.splitlines(), ["archived", "false", "false", "false", "true"], strict=True)) + "\n"  # fmt: skip
+    assert rows(history(export(tmp_path, deals=text)), "status", deal="3") == [["open"]]
+    assert sentence(export(tmp_path, deals=text.replace("true\n", "false\n"))) == (
+        "column 'dealstage': nothing says whether these stages are open, won or lost: '777'. Export the list of "
+        "stages (deal_pipeline_stage) too, or list each under open_stages:, won_stages: or lost_stages: in the params."
+    )

@@ -53,8 +53,7 @@ def deal_states(source: HubspotSource, deals: Deals, log: Log, listed: list[Stag
     created = today.loc[is_staged].set_index("deal_id")["createdate"]
     changes, recorded = states_of(created, log.frame[log.frame["deal_id"].isin(staged)], properties)
     states = _with_unrecorded(_typed(changes, source, deals), recorded, today)
-    pairs = {*_pairs(states), *_pairs(today)}
-    book = stage_book(source, listed, pairs, deals.everything)
+    book = stage_book(source, listed, _pairs(states), _pairs(today), deals.everything)
     now, then = _as_contract(today, source, book), _as_contract(states, source, book)
     undated = ~is_staged & (now["status"] != "open").to_numpy() & now["closed_on"].isna().to_numpy()
     deals = replace(deals, rows=deals.rows.without(undated, "closed, with neither a recorded stage nor a closedate"))

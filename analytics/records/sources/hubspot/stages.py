@@ -126,7 +126,9 @@ class StageBook:
         return pd.DataFrame(rows, columns=["stage", "order", "pipeline"])
 
 
-def stage_book(source: HubspotSource, listed: Sequence[Stage], seen: Iterable[Pair], deals: pd.DataFrame) -> StageBook:
+def stage_book(
+    source: HubspotSource, listed: Sequence[Stage], earlier: Iterable[Pair], today: Iterable[Pair], deals: pd.DataFrame
+) -> StageBook:
     """Say which stage every pair means.
 
     A text is a stage's id, its label, or its label with the pipeline in brackets; the row's own pipeline decides
@@ -140,8 +142,8 @@ def stage_book(source: HubspotSource, listed: Sequence[Stage], seen: Iterable[Pa
         The mapping with `open_stages`, `won_stages`, `lost_stages`.
     listed : sequence of Stage
         The lists of the export; may be empty.
-    seen : iterable of (pipeline, stage)
-        Every pair of the history.
+    earlier, today : iterable of (pipeline, stage)
+        Every pair of the recorded states, and those in which the deals that are studied stand.
     deals : pandas.DataFrame
         The deals as they stand, deleted ones included: pipeline, dealstage, flags, probability.
 
@@ -151,17 +153,16 @@ def stage_book(source: HubspotSource, listed: Sequence[Stage], seen: Iterable[Pa
         For stages of which nothing says whether they are open, a stage that the params list twice or that is nowhere,
         and flags that differ between deals of a stage that no list names.
     """
-    today = _standing(deals)
-    pairs = sorted({*seen, *today} - {(None, None)}, key=str)
-    found = {pair: _resolved(pair, listed) for pair in pairs if pair[1] is not None}
+    standing, said = set(today), _said_by(deals)
+    found = {pair: _resolved(pair, listed) for pair in sorted({*earlier, *standing}, key=str) if pair[1] is not None}
     stated = _stated(source, [*listed, *found.values()])
     for pair, stage in found.items():
         surest_first = (stage.id, stage.full_label, stage.label)
         status = next((stated[name] for name in surest_first if name in stated), stage.status)
         if status is None:
-            status = _flagged(pair, today.get(pair, set()))
+            status = _flagged(pair, said.get(pair, set()))
         found[pair] = replace(stage, status=status)
-    _refuse_unsaid({found[pair].label for pair in today if pair in found and found[pair].status is None})
+    _refuse_unsaid({found[pair].label for pair in standing & set(found) if found[pair].status is None})
     return StageBook(found, _names(list(found.values()), listed))
 
 
@@ -196,7 +197,7 @@ def _stated(source: HubspotSource, known: Sequence[Stage]) -> dict[str, str]:
     return stated
 
 
-def _standing(deals: pd.DataFrame) -> dict[Pair, set[str]]:
+def _said_by(deals: pd.DataFrame) -> dict[Pair, set[str]]:
     """What today's deals say of the pair they stand in; a deal without flags says nothing."""
     closed, won = column_of(deals, "hs_is_closed"), column_of(deals, "hs_is_closed_won")
     probability = column_of(deals, "hs_deal_stage_probability").astype("float64")
