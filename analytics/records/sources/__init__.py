@@ -16,6 +16,7 @@ SOURCES: dict[str, str] = {
     "salesforce": "analytics.records.sources.salesforce:read_salesforce",
     "dynamics": "analytics.records.sources.dynamics:read_dynamics",
     "pipedrive": "analytics.records.sources.pipedrive:read_pipedrive",
+    "hubspot": "analytics.records.sources.hubspot:read_hubspot",
     "simulated": "analytics.records.sources.simulated:read_simulated",
 }
 """Kind of source -> `module:function`; the function takes `(source, base, timezone)` and returns History."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from analytics.records.sources.dynamics.mapping import DynamicsSource
+from analytics.records.sources.hubspot.mapping import HubspotSource
 from analytics.records.sources.pipedrive.mapping import PipedriveSource
 from analytics.records.sources.salesforce.mapping import SalesforceSource
 from analytics.records.sources.table_mapping import (
@@ -32,6 +33,7 @@ __all__ = [
     "EventsSource",
     "Extract",
     "FlatSource",
+    "HubspotSource",
     "PipedriveSource",
     "SalesforceSource",
     "SimulatedSource",
@@ -178,6 +180,13 @@ class SimulatedSource(BaseModel):
 
 
 SourceConfig = Annotated[
-    FlatSource | SnapshotsSource | EventsSource | SalesforceSource | DynamicsSource | PipedriveSource | SimulatedSource,
+    FlatSource
+    | SnapshotsSource
+    | EventsSource
+    | SalesforceSource
+    | HubspotSource
+    | DynamicsSource
+    | PipedriveSource
+    | SimulatedSource,
     Field(discriminator="kind"),
 ]
