@@ -83,9 +83,9 @@ def field_rows(changes: pd.DataFrame, fields: Iterable[str], ids: set[str]) -> p
     rows = rows.assign(Field=rows["Field"].map(named))
     rows = rows[rows["Field"].notna()]
     of_id = rows["Field"].isin(set(look_ups.values())).to_numpy()
-    values = rows["NewValue"].where(rows["NewValue"].notna(), rows["OldValue"])
-    by_id = [value in ids or bool(value and RECORD_ID.fullmatch(value)) for value in values]
-    rows = rows[~of_id | np.array(by_id, dtype=bool)]
+    values = rows["NewValue"].where(rows["NewValue"].notna(), rows["OldValue"])[of_id]
+    known = {value for value in values.dropna().unique() if value in ids or RECORD_ID.fullmatch(value)}
+    rows = rows[~rows.index.isin(values.index[~values.isin(known)])]
     if "Id" in rows:
         rows = rows.sort_values("Id", kind="stable")
     return _in_order(rows[LOG])
