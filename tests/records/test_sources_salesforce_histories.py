@@ -180,6 +180,7 @@ def test_versions_that_a_connector_kept_are_states_with_all_fields(tmp_path):
     ]
     words = noticed(made, 20)
     assert words["segment (Segment__c) is on record from 2025-01-02 on; opened before"] == (1, 3)
+    assert words["stage (StageName) is on record from 2025-01-02 on; opened before"] == (1, 3)
     assert words["reason (Loss_Reason__c): no change is on record"] == (3, 3)
     assert noticed(made, 9)["a recorded state is in a stage in which no opportunity is today"] == (3, 5)
 

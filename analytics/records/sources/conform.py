@@ -37,6 +37,8 @@ class Rows:
     def without(self, wrong: pd.Series | np.ndarray, reason: str) -> Rows:
         """Reject the rows where `wrong` holds."""
         mask = np.asarray(wrong, dtype=bool)
+        if not mask.any():
+            return self
         for position in self.frame.index[mask]:
             self.ledger.reject(*self.raw.place(int(position)), reason, self.raw.originals(int(position)))
         return Rows(self.frame[~mask], self.raw, self.ledger)

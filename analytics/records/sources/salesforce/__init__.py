@@ -83,6 +83,8 @@ def read_salesforce(source: SalesforceSource, *, base: Path, timezone: str | Non
     """
     reader = Reader(base, timezone, RejectLedger())
     deals = read_opportunities(source, reader)
+    if deals.frame.empty:  # the sentence says why
+        return history_of(deals.frame, side={}, kind="current_only", attributes=(), ledger=reader.ledger)
     histories = read_histories(source, deals, reader)
     listed = read_stages(source, reader)
     meanings, of_stages = stage_statuses(source, deals, histories, listed)
@@ -95,7 +97,7 @@ def read_salesforce(source: SalesforceSource, *, base: Path, timezone: str | Non
     noticed = [*deals.noticed, *histories.noticed, *of_stages, *of_states, *of_acts, *of_rates]
     noticed += [several_currencies(deals.frame, source.currency), splits(source, reader)]
     noticed += [contact_roles(source, reader, deals.frame)]
-    noticed += field_notices(source, deals.frame, histories.began)
+    noticed += field_notices(source, deals.frame, histories)
     return history_of(
         states,
         side={name: frame for name, frame in side.items() if frame is not None} | side_frames(source.side, reader),

@@ -23,6 +23,9 @@ from analytics.records.sources.salesforce.opportunities import (
 )
 from analytics.records.sources.salesforce.tracked import TRACKED, tracked_states, with_values_read
 
+OF_STATES = {"stage": "StageName", "amount": "Amount", "expected_close_on": "CloseDate"}
+"""Contract column -> field, for what OpportunityHistory always holds and other histories from their beginning on."""
+
 
 @dataclass(frozen=True)
 class Histories:
@@ -97,7 +100,8 @@ def read_histories(source: SalesforceSource, deals: Opportunities, reader: Reade
     if versions is not None and len(versions):
         logs.append(version_changes(versions, fields))
         start = versions["VersionStart"].min()
-        began |= {field: min(start, began.get(field, start)) for field in fields if field in versions}
+        held = [*fields, *(OF_STATES.values() if changes is None else ())]
+        began |= {field: min(start, began.get(field, start)) for field in held if field in versions}
     log = pd.concat(logs, ignore_index=True) if logs else pd.DataFrame(columns=LOG)
     strangers = Noticed(16, "history of an opportunity that is not in the export", unknown, of, "rows", "left out")
     return Histories(changes, versions, log, began, (strangers,))
@@ -119,11 +123,11 @@ def states_of(
     return states.assign(CreatedDate=today["CreatedDate"].reindex(states["deal_id"]).to_numpy())
 
 
-def field_notices(source: SalesforceSource, deals: pd.DataFrame, began: Mapping[str, pd.Timestamp]) -> list[Noticed]:
+def field_notices(source: SalesforceSource, deals: pd.DataFrame, histories: Histories) -> list[Noticed]:
     """Say of each mapped field whether its history is on record, from when, and how many deals opened before."""
     names = {name: field for name, field in opportunity_fields(source).items() if field in deals}
-    of_states = {"stage": "StageName", "amount": "Amount", "expected_close_on": "CloseDate"}
-    names |= {name: field for name, field in of_states.items() if field in began}
+    began = histories.began
+    names |= {name: field for name, field in OF_STATES.items() if field in began}
     noticed = []
     for name, field in names.items():
         if field not in began:
@@ -133,7 +137,10 @@ def field_notices(source: SalesforceSource, deals: pd.DataFrame, began: Mapping[
             what = f"{name} ({field}) is on record from {began[field].date()} on; opened before"
             before = int((deals["CreatedDate"] < began[field]).sum())
             rule = "the earliest value on record stands for the days before"
-        rule = "not known before; closed before: on the close date" if field == "StageName" else rule
+        if field in OF_STATES.values() and histories.versions is not None:
+            rule = "not known before"
+        elif field == "StageName":
+            rule = "not known before; closed before: on the close date"
         noticed.append(Noticed(20, what, before, len(deals), "deals", rule))
     return noticed
 

@@ -46,8 +46,8 @@ def with_today(states: pd.DataFrame, today: pd.DataFrame, changed: pd.Series | N
     It is recorded on LastStageChangeDate (`changed`), or where the export lacks it on the last day of any history: by
     then at the latest it was known.
     """
-    last = states.sort_values(["deal_id", MOMENT], kind="stable").drop_duplicates("deal_id", keep="last")
-    differs = today["deal_id"].map(last.set_index("deal_id")["status"]).to_numpy() != today["status"].to_numpy()
+    last = _last_states(states).set_index("deal_id")
+    differs = today["deal_id"].map(last["status"]).to_numpy() != today["status"].to_numpy()
     what = "the history ends in another status than the opportunity has"
     rule = "today's status is recorded on the day of the last stage change, else at the end of the history"
     noticed = Noticed(1, what, int(differs.sum()), len(today), "deals", rule)
@@ -55,7 +55,7 @@ def with_today(states: pd.DataFrame, today: pd.DataFrame, changed: pd.Series | N
         return states, noticed
     moment = pd.Series(pd.NaT, index=today.index) if changed is None else changed
     moment = moment.astype("datetime64[ns]").fillna(states[MOMENT].max())
-    moment = moment.clip(lower=today["deal_id"].map(last.set_index("deal_id")[MOMENT]))
+    moment = moment.clip(lower=today["deal_id"].map(last[MOMENT]))
     extra: pd.DataFrame = today.assign(**{MOMENT: moment, "recorded_on": moment.dt.normalize()})[differs]
     there = [name for name in extra.columns if name in states]
     return pd.concat([states, extra[there]], ignore_index=True), noticed
@@ -67,16 +67,19 @@ def with_forecasts(states: pd.DataFrame, today: pd.DataFrame) -> tuple[pd.DataFr
     Where no history holds them, they are today's and stand on a deal's last state alone.
     """
     by_deal = today.set_index("deal_id")
-    keys = [name for name in ("recorded_on", MOMENT, ORDER) if name in states]
-    last = states.sort_values(keys, kind="stable").drop_duplicates("deal_id", keep="last").index
     noticed = []
     for name in ("probability", "forecast_category"):
         known = states[name] if name in states else pd.Series(None, index=states.index, dtype=object)
         if name in by_deal and not known.notna().any():
-            known = states["deal_id"].map(by_deal[name]).where(states.index.isin(last))
+            known = states["deal_id"].map(by_deal[name]).where(states.index.isin(_last_states(states).index))
         if name == "probability":
             states[name], *seen = probabilities(known.astype("float64"))
         else:
             states[name], *seen = forecast_categories(known.astype(object).where(known.notna(), None))
         noticed += seen
     return states, noticed
+
+
+def _last_states(states: pd.DataFrame) -> pd.DataFrame:
+    keys = [MOMENT] if MOMENT in states else ["recorded_on", ORDER]
+    return states.sort_values(keys, kind="stable").drop_duplicates("deal_id", keep="last")
