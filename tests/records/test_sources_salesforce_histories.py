@@ -247,3 +247,47 @@ def test_a_forecast_that_no_history_holds_is_todays_and_stands_on_the_last_state
     assert rows(made, *columns, deal="006C") == [["02-01", None, None]]  # 400 % and Maybe are neither
     assert noticed(made, 11) == {"probability in percent": (3, 3), "probability outside its scale": (1, 3)}
     assert noticed(made, 12) == {"forecast category that no rule names": (1, 3)}
+
+
+def test_a_deal_that_closed_before_the_history_begins_keeps_its_outcome(tmp_path):
+    deals = DEALS + "".join(
+        f"{name},001Y,005Ana,{stage},9,{close},2024-09-01T10:00:00.000+0000,{flags},false,Web,SMB,\n"
+        for name, stage, close, flags in (
+            ("006E", "Closed Won", "2024-11-05", "true,true"),
+            ("006F", "Closed Lost", "2025-12-31", "true,false"),  # typed into the future: closed by the first record
+            ("006G", "Proposal", "2025-12-31", "false,false"),
+        )
+    )
+    made = history(export(tmp_path, Opportunity=deals))
+    assert rows(made, *STATE, deal="006E") == [
+        ["09-01", None, "open", None, None, None],
+        ["11-05", "Closed Won", "closed_won", 9.0, None, "11-05"],
+    ]
+    assert rows(made, *STATE, deal="006F") == [
+        ["09-01", None, "open", None, None, None],
+        ["01-02", "Closed Lost", "closed_lost", 9.0, None, "12-31"],
+    ]
+    assert rows(made, *STATE, deal="006G") == [["09-01", "Proposal", "open", 9.0, "12-31", None]]
+    assert noticed(made, 20)["closed before the history begins (2025-01-02)"] == (2, 6)
+
+
+def test_a_history_without_rows_is_none(tmp_path):
+    empty = {"OpportunityHistory": STAGES.splitlines()[0] + "\n", "OpportunityFieldHistory": ""}
+    assert history(export(tmp_path, **empty)).kind == "current_only"
+
+
+def test_an_amount_keeps_the_currency_that_it_was_in(tmp_path):
+    header, *lines = DEALS.splitlines()
+    deals = "\n".join([f"{header},CurrencyIsoCode", *(f"{line},EUR" for line in lines)]) + "\n"
+    header, *lines = STAGES.splitlines()
+    codes = ["USD", "EUR", "USD", "EUR", "EUR", "EUR"]
+    changes = [f"{header},CurrencyIsoCode", *(f"{line},{code}" for line, code in zip(lines, codes, strict=True))]
+    made = history(export(tmp_path, Opportunity=deals, OpportunityHistory="\n".join(changes) + "\n"))
+    assert rows(made, "recorded_on", "amount", "currency", deal="006A") == [
+        ["01-02", 40.0, "USD"],
+        ["02-20", 40.0, "USD"],
+        ["02-25", 40.0, "USD"],
+        ["03-31", 0.0, "EUR"],
+    ]
+    assert {code for (code,) in rows(made, "currency", deal="006B")} == {"EUR"}
+    assert rows(history(tmp_path, currency=None), "currency", deal="006A") == [[None]] * 4

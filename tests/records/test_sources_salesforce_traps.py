@@ -139,13 +139,14 @@ def test_which_fields_have_a_history_and_from_when(tmp_path):
     assert noticed(made, 20) == {
         "activity that did not happen (not completed, or planned)": (0, 0),
         "contact role added on the close date or later": (0, 0),
+        "closed before the history begins (2025-01-02)": (0, 3),
         "account_id (AccountId): no change is on record": (3, 3),
         "owner_id (OwnerId) is on record from 2025-02-25 on; opened before": (3, 3),
         "reason (Loss_Reason__c) is on record from 2025-03-31 on; opened before": (3, 3),
         "source (LeadSource): no change is on record": (3, 3),
         "segment (Segment__c) is on record from 2025-02-01 on; opened before": (2, 3),
     }
-    assert len(noticed(history(export(tmp_path, OpportunityFieldHistory=FIELDS.splitlines()[0] + "\n")), 20)) == 7
+    assert len(noticed(history(export(tmp_path, OpportunityFieldHistory=FIELDS.splitlines()[0] + "\n")), 20)) == 8
 
 
 def test_amounts_in_several_currencies_are_counted(tmp_path):

@@ -11,7 +11,13 @@ from analytics.records.rejects import RejectLedger
 from analytics.records.sources.conform import MOMENT, Reader
 from analytics.records.sources.reconstruct import reconstructed
 from analytics.records.sources.salesforce.activities import activities
-from analytics.records.sources.salesforce.histories import Histories, field_notices, read_histories, states_of
+from analytics.records.sources.salesforce.histories import (
+    Histories,
+    ended_notice,
+    field_notices,
+    read_histories,
+    states_of,
+)
 from analytics.records.sources.salesforce.leaks import contact_roles, splits
 from analytics.records.sources.salesforce.mapping import SalesforceSource
 from analytics.records.sources.salesforce.opportunities import Opportunities, read_opportunities
@@ -97,6 +103,7 @@ def read_salesforce(source: SalesforceSource, *, base: Path, timezone: str | Non
     noticed = [*deals.noticed, *histories.noticed, *of_stages, *of_states, *of_acts, *of_rates]
     noticed += [several_currencies(deals.frame, source.currency), splits(source, reader)]
     noticed += [contact_roles(source, reader, deals.frame)]
+    noticed += [ended_notice(deals.frame, histories, meanings)]
     noticed += field_notices(source, deals.frame, histories)
     return history_of(
         states,

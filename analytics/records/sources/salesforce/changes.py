@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analytics.records.sources.conform import MOMENT
@@ -30,7 +31,7 @@ CREATION_SECONDS = 60
 RECORD_ID = re.compile(r"0[0-9A-Za-z]{14}(?:[0-9A-Za-z]{3})?")
 
 
-def state_rows(deals: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+def state_rows(deals: pd.DataFrame, history: pd.DataFrame, closed: Collection[str] = ()) -> pd.DataFrame:
     """States that a history tells, one row per change, with one for the creation where it tells none.
 
     Parameters
@@ -39,13 +40,16 @@ def state_rows(deals: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
         Opportunity rows: Id, CreatedDate and the fields of `VECTOR`.
     history : pandas.DataFrame
         OpportunityHistory rows of these opportunities.
+    closed : collection of str
+        The stages that are closed.
 
     Returns
     -------
     pandas.DataFrame
         `deal_id`, `MOMENT` and `VECTOR`. An opportunity without any row never changed: its state today is that of its
-        creation. One whose first row comes later was open before it, with the amount and close date that the row says
-        it replaced; the stage it was in then is not known and stays empty.
+        creation, unless it is closed and older than the history: then it was open, in a stage that is not known, until
+        `closing_moments`. One whose first row comes later was open before it, with the amount and close date that the
+        row says it replaced; the stage it was in then is not known and stays empty.
     """
     rows = history.rename(columns={"OpportunityId": "deal_id", "CreatedDate": MOMENT})
     if "Id" in rows:  # rows of one second: their order is that of their ids, in a file as in a database
@@ -53,6 +57,9 @@ def state_rows(deals: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     first = rows.sort_values(MOMENT, kind="stable").drop_duplicates("deal_id").set_index("deal_id")
     created = deals.set_index("Id")["CreatedDate"]
     unchanged = deals[~deals["Id"].isin(first.index)].rename(columns={"Id": "deal_id", "CreatedDate": MOMENT})
+    ended = unchanged[ended_before(unchanged, rows[MOMENT].min(), closed)]
+    moments, backwards = closing_moments(ended[MOMENT], last_change(ended), rows[MOMENT].min())
+    opened = ended.loc[~backwards, ["deal_id", MOMENT]]
     late = first[(first[MOMENT] - created.reindex(first.index)).dt.total_seconds() > CREATION_SECONDS]
     before = pd.DataFrame(
         {
@@ -66,7 +73,38 @@ def state_rows(deals: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     forecasts = VECTOR[3:]  # today's forecast says nothing of the past
     columns = [name for name in VECTOR if name in rows or (name in deals and name not in forecasts)]
     columns = ["deal_id", MOMENT, *columns]
-    return _stacked((before, unchanged, rows), columns)
+    unchanged = unchanged.drop(index=ended.index)
+    return _stacked((before, opened, ended.assign(**{MOMENT: moments}), unchanged, rows), columns)
+
+
+def ended_before(deals: pd.DataFrame, began: pd.Timestamp, closed: Collection[str]) -> pd.Series:
+    """Which of the opportunities that no row of a history is about are closed, and older than that history."""
+    created: pd.Series = deals[MOMENT if MOMENT in deals else "CreatedDate"]
+    return (created < began) & deals["StageName"].isin(set(closed))
+
+
+def last_change(deals: pd.DataFrame) -> pd.Series:
+    """When a closed opportunity was closed, as far as today's row says it: LastStageChangeDate, else CloseDate."""
+    if "LastStageChangeDate" not in deals:
+        return deals["CloseDate"]
+    return deals["LastStageChangeDate"].fillna(deals["CloseDate"])
+
+
+def closing_moments(
+    created: pd.Series, close: pd.Series, began: pd.Timestamp
+) -> tuple[pd.Series, npt.NDArray[np.bool_]]:
+    """When were opportunities closed that were closed before a history began?
+
+    Returns
+    -------
+    (pandas.Series, numpy.ndarray)
+        The moment of closing by their dates, not after the history began and not before they were opened; and which of
+        them have a close date before their opening, so that they were never open.
+    """
+    backwards = (close < created.dt.normalize()).to_numpy()
+    soonest = created + pd.Timedelta(seconds=1) * pd.Series(~backwards, index=created.index).astype(int)
+    known = close.where(close < began, began)
+    return known.where(known > soonest, soonest), backwards
 
 
 def field_rows(changes: pd.DataFrame, fields: Iterable[str], ids: set[str]) -> pd.DataFrame:
@@ -107,7 +145,7 @@ def version_changes(versions: pd.DataFrame, fields: Sequence[str]) -> pd.DataFra
                 }
             )[differs]
         )  # fmt: skip
-    return _stacked(parts, LOG) if parts else pd.DataFrame(columns=LOG)
+    return _stacked(parts or [pd.DataFrame(columns=LOG)], LOG)
 
 
 def combined(states: pd.DataFrame, changes: pd.DataFrame, today: pd.DataFrame) -> pd.DataFrame:

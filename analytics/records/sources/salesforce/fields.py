@@ -32,7 +32,7 @@ OPPORTUNITY_HISTORY = CrmObject(
     fields={
         "Id": "string", "OpportunityId": "string", "CreatedDate": "moment", "StageName": "string", "Amount": "float64",
         "CloseDate": "day", "Probability": "float64", "ForecastCategory": "string", "PrevAmount": "float64",
-        "PrevCloseDate": "day", "IsDeleted": "flag",
+        "PrevCloseDate": "day", "CurrencyIsoCode": "string", "IsDeleted": "flag",
     },
     required=("OpportunityId", "CreatedDate", "StageName", "CloseDate"),
 )  # fmt: skip

@@ -11,7 +11,14 @@ import pandas as pd
 from analytics.records.contract import Noticed
 from analytics.records.sources.conform import MOMENT, Reader, Rows
 from analytics.records.sources.objects import column_of, read_object
-from analytics.records.sources.salesforce.changes import LOG, combined, field_rows, state_rows, version_changes
+from analytics.records.sources.salesforce.changes import (
+    LOG,
+    combined,
+    ended_before,
+    field_rows,
+    state_rows,
+    version_changes,
+)
 from analytics.records.sources.salesforce.fields import OPPORTUNITY_FIELD_HISTORY
 from analytics.records.sources.salesforce.mapping import SalesforceSource
 from analytics.records.sources.salesforce.opportunities import (
@@ -87,24 +94,34 @@ def read_histories(source: SalesforceSource, deals: Opportunities, reader: Reade
             rows = rows.without(is_gone(rows.frame), DELETED)
             found[kind], strange = of_deals(rows, column, deals)
             unknown, of = unknown + strange, of + len(rows.frame)
-    changes, versions = (found[kind].frame if kind in found else None for kind in ("changes", "versions"))
+    frames = {kind: rows.frame for kind, rows in found.items() if len(rows.frame)}  # one without rows tells nothing
+    changes, versions = frames.get("changes"), frames.get("versions")
     fields = [field for field in dict.fromkeys(opportunity_fields(source).values()) if field in deals.frame]
-    alone = changes is None and versions is None
     logs: list[pd.DataFrame] = []
     began: dict[str, pd.Timestamp] = {}
     if "fields" in found:
+        alone = changes is None and versions is None
         wanted = list(dict.fromkeys([*fields, *(TRACKED if alone else ())]))
         rows = with_values_read(found["fields"], source, of_states=alone)
         logs.append(field_rows(rows.frame, wanted, _ids(deals.frame, fields)))
         began = {str(field): moment for field, moment in logs[0].groupby("Field")[MOMENT].min().items()}
-    if versions is not None and len(versions):
-        logs.append(version_changes(versions, fields))
-        start = versions["VersionStart"].min()
-        held = [*fields, *(OF_STATES.values() if changes is None else ())]
-        began |= {field: min(start, began.get(field, start)) for field in held if field in versions}
+    kept = [(versions, [*fields, *(OF_STATES.values() if changes is None else ())]), (_currencies(changes), fields)]
+    for versions_of, held in kept:
+        if versions_of is not None:
+            logs.append(version_changes(versions_of, fields))
+            start = versions_of["VersionStart"].min()
+            began |= {field: min(start, began.get(field, start)) for field in held if field in versions_of}
     log = pd.concat(logs, ignore_index=True) if logs else pd.DataFrame(columns=LOG)
     strangers = Noticed(16, "history of an opportunity that is not in the export", unknown, of, "rows", "left out")
     return Histories(changes, versions, log, began, (strangers,))
+
+
+def _currencies(changes: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Currencies of OpportunityHistory in the shape of versions, where there are several."""
+    if changes is None or "CurrencyIsoCode" not in changes or changes["CurrencyIsoCode"].nunique() < 2:
+        return None
+    names = {"OpportunityId": "Id", "CreatedDate": "VersionStart"}
+    return changes[[*names, "CurrencyIsoCode"]].rename(columns=names)
 
 
 def states_of(
@@ -114,13 +131,29 @@ def states_of(
     fields = [field for field in dict.fromkeys(opportunity_fields(source).values()) if field in deals.frame]
     today = deals.frame.set_index("Id")
     if histories.changes is not None:
-        states = combined(state_rows(deals.frame, histories.changes), histories.log, today[fields])
+        rows = state_rows(deals.frame, histories.changes, _closed(meanings))
+        states = combined(rows, histories.log, today[fields])
     elif histories.versions is not None:
         rows = state_rows(deals.frame, _as_changes(histories.versions, deals.frame))
         states = combined(rows, histories.log, today[fields])
     else:
         states = tracked_states(today, histories.log, fields, meanings)
     return states.assign(CreatedDate=today["CreatedDate"].reindex(states["deal_id"]).to_numpy())
+
+
+def ended_notice(deals: pd.DataFrame, histories: Histories, meanings: Mapping[str, str]) -> Noticed:
+    """Say how many deals were closed before OpportunityHistory begins; their outcome is kept."""
+    what, rule = "closed before the history begins", "open, in no known stage, until its close date"
+    changes = histories.changes
+    if changes is None:
+        return Noticed(20, what, 0, len(deals), "deals", rule)
+    silent = deals[~deals["Id"].isin(changes["OpportunityId"])]
+    ended = ended_before(silent, changes["CreatedDate"].min(), _closed(meanings))
+    return Noticed(20, f"{what} ({changes['CreatedDate'].min().date()})", int(ended.sum()), len(deals), "deals", rule)
+
+
+def _closed(meanings: Mapping[str, str]) -> set[str]:
+    return {stage for stage, status in meanings.items() if status != "open"}
 
 
 def field_notices(source: SalesforceSource, deals: pd.DataFrame, histories: Histories) -> list[Noticed]:
@@ -158,8 +191,7 @@ def _as_changes(versions: pd.DataFrame, deals: pd.DataFrame) -> pd.DataFrame:
     """
     rows = versions.drop(columns="CreatedDate").rename(columns={"Id": "OpportunityId", "VersionStart": "CreatedDate"})
     now = deals[~deals["Id"].isin(versions["Id"])].rename(columns={"Id": "OpportunityId"})
-    if len(versions):
-        now = now.assign(CreatedDate=now["CreatedDate"].clip(lower=versions["VersionStart"].max()))
+    now = now.assign(CreatedDate=now["CreatedDate"].clip(lower=versions["VersionStart"].max()))
     columns = ["OpportunityId", "CreatedDate", "StageName", "Amount", "CloseDate", "Probability", "ForecastCategory"]
     parts = [part.reindex(columns=[name for name in columns if name in rows]) for part in (rows, now) if len(part)]
     both = pd.concat(parts, ignore_index=True)

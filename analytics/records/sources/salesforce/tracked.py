@@ -9,7 +9,7 @@ import pandas as pd
 
 from analytics.records.sources.conform import MOMENT, Rows
 from analytics.records.sources.objects import plain_name
-from analytics.records.sources.salesforce.changes import combined
+from analytics.records.sources.salesforce.changes import closing_moments, combined, last_change
 from analytics.records.sources.salesforce.mapping import SalesforceSource
 from analytics.records.sources.values import parse_moments, parse_numbers
 
@@ -84,14 +84,12 @@ def tracked_states(
     moved = {field: today.index.isin(before.loc[before["Field"] == field, "deal_id"]) for field in first}
     stage = today["StageName"].where(~moved["StageName"], first["StageName"])
     close = pd.to_datetime(today["CloseDate"].where(~moved["CloseDate"], first["CloseDate"]))
+    close = close.where(moved["StageName"], last_change(today.assign(CloseDate=close)))
     old = (created < began).to_numpy()
     was_closed = old & (stage.map(meanings).fillna("open") != "open").to_numpy()
-    if "LastStageChangeDate" in today:
-        close = today["LastStageChangeDate"].where(~moved["StageName"], pd.NaT).fillna(close)
-    backwards = was_closed & (close < created.dt.normalize()).to_numpy()
-    soonest = created + pd.Timedelta(seconds=1) * (~backwards).astype(int)  # open first, unless that cannot be
-    known = pd.Series(began, index=today.index).where(~was_closed, close.clip(upper=began))
-    known = known.where(known > soonest, soonest)
+    moments, backwards = closing_moments(created, close, began)
+    backwards &= was_closed
+    known = moments.where(was_closed, began)
     rows = [(today.index[~backwards], created[~backwards]), (today.index[old], known[old])]
     states = pd.DataFrame(
         {
