@@ -83,6 +83,15 @@ def test_tasks_and_meetings_are_one_table(tmp_path):
     ]
 
 
+def test_a_field_of_ones_own_may_be_exported_of_meetings_alone_and_keeps_its_type(tmp_path):
+    header, *lines = EVENTS.splitlines()
+    longer = "\n".join([f"{header},Length__c", *(f"{line},7" for line in lines)]) + "\n"
+    made = history(export(tmp_path, Event=longer), activity_columns={"minutes": "Length__c"})
+    assert set(table(made, "activities")["minutes"]) == {7.0}
+    shorter = history(export(tmp_path, Event=EVENTS), activity_columns={"minutes": "Length__c"})
+    assert table(shorter, "activities")["minutes"].isna().all()
+
+
 def test_a_role_is_the_team_where_no_field_is_named(tmp_path):
     users = "\n".join(
         line + end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 
 import pandas as pd
@@ -71,7 +72,7 @@ def _on_deals(spec: CrmObject, source: SalesforceSource, reader: Reader, deals: 
     if spec is TASK:
         rows = read_object(spec, source, reader, custom)
     else:  # fields of one's own are shared by both objects, but need not be exported of both
-        rows = read_object(spec, source, reader, optional=list(custom))
+        rows = read_object(dataclasses.replace(spec, fields={**spec.fields, **custom}), source, reader)
     if rows is None:
         return None
     rows = current(rows)
