@@ -152,6 +152,17 @@ def with_amounts(episodes: Any, history: History, policy: CurrencyPolicy, as_of:
     )
 
 
+def _refuse_other_home(rates: Any, policy: CurrencyPolicy) -> None:
+    """Stop where the rates are into another currency than the report's, whose own rate is then not 1."""
+    other = rates.filter((rates.currency == policy.report_in) & (rates.rate != 1)).limit(1).to_pyarrow().to_pylist()
+    if other:
+        raise InputError(
+            "fx_rates gives this currency a rate other than 1, so its rates are into another one",
+            column="currency.report_in", value=policy.report_in,
+            action="Report in the currency whose rate is 1, or use policy: plan_rate with rates",
+        )  # fmt: skip
+
+
 def _with_dated_rate(episodes: Any, history: History, policy: CurrencyPolicy, as_of: dt.date) -> Any:
     import ibis
 
@@ -161,6 +172,7 @@ def _with_dated_rate(episodes: Any, history: History, policy: CurrencyPolicy, as
             "needs the table fx_rates, which this source does not have", column="currency.policy",
             value=policy.policy, action="Map fx_rates under side, or use policy: plan_rate with rates",
         )  # fmt: skip
+    _refuse_other_home(known, policy)
     # A corrected rate replaces the one it corrects.
     newest = ibis.window(group_by=["currency", "valid_from"], order_by=[known.known_on.desc(), known.rate.desc()])
     rates = known.mutate(place=ibis.row_number().over(newest))

@@ -39,8 +39,8 @@ class Rows:
         mask = np.asarray(wrong, dtype=bool)
         if not mask.any():
             return self
-        for position in self.frame.index[mask]:
-            self.ledger.reject(*self.raw.place(int(position)), reason, self.raw.originals(int(position)))
+        for file, line, values in self.raw.rows_at(self.frame.index[mask].to_numpy()):
+            self.ledger.reject(file, line, reason, values)
         return Rows(self.frame[~mask], self.raw, self.ledger)
 
     def require_unique(self, column: str, mapped: str) -> None:

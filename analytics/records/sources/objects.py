@@ -81,9 +81,41 @@ def read_object(
     InputError
         For two files of one object, a required or mapped field that is missing, a value column that cannot be read.
     """
-    raw = _raw(spec, source, reader)
-    if raw is None:
+    raw = raw_object(spec, source, reader)
+    return None if raw is None else typed_object(raw, spec, source, reader, custom, optional)
+
+
+def raw_object(spec: CrmObject, source: CrmExport, reader: Reader) -> RawTable | None:
+    """Find and read one object as texts, headers as they are; None where the export does not have it."""
+    place = source.objects.get(spec.name)
+    if place is not None and place.file:
+        path = require_file(resolve_path(place.file, reader.base), place.file)
+        return read_file(path, source.read, name=path.name, ledger=reader.ledger, role=spec.name)
+    if source.url:
+        return _database_object(spec, source, place, reader)
+    if source.folder is None:
         return None
+    path_found = _object_file(spec, source.folder, reader.base)
+    if path_found is None:
+        return None
+    return read_file(path_found, source.read, name=path_found.name, ledger=reader.ledger, role=spec.name)
+
+
+def fields_found(raw: RawTable, spec: CrmObject, source: CrmExport) -> set[str]:
+    """Return the fields of an object that a table has, to tell apart two shapes of one name."""
+    place = source.objects.get(spec.name)
+    return set(_with_field_names(raw, spec, (), place.columns if place else {}).columns) & set(spec.fields)
+
+
+def typed_object(
+    raw: RawTable,
+    spec: CrmObject,
+    source: CrmExport,
+    reader: Reader,
+    custom: Mapping[str, str] | None = None,
+    optional: Sequence[str] = (),
+) -> Rows:
+    """Bring a raw table to an object's fields and types, as `read_object` does."""
     place = source.objects.get(spec.name)
     raw = _with_field_names(raw, spec, [*(custom or {}), *optional], place.columns if place else {})
     wanted = list(dict.fromkeys([*spec.required, *spec.needed, *(custom or {})]))
@@ -103,7 +135,12 @@ def read_object(
 
 def is_true(flags: pd.Series) -> pd.Series:
     """Which of a column of flags are true; a missing flag is not."""
-    return pd.Series([flag is True for flag in flags], index=flags.index)
+    return pd.Series([flag is True for flag in flags], index=flags.index, dtype=bool)
+
+
+def is_false(flags: pd.Series) -> pd.Series:
+    """Which of a column of flags are false; a missing flag is not."""
+    return pd.Series([flag is False for flag in flags], index=flags.index, dtype=bool)
 
 
 def column_of(frame: pd.DataFrame, name: str) -> pd.Series:
@@ -135,21 +172,6 @@ def missing_object(spec: CrmObject, source: CrmExport, base: Path) -> InputError
         f"the database has no table for {spec.name}" if source.url else f"objects: does not say where {spec.name} is",
         action=f"Name it under objects: {{{spec.name}: …}} in the params",
     )
-
-
-def _raw(spec: CrmObject, source: CrmExport, reader: Reader) -> RawTable | None:
-    place = source.objects.get(spec.name)
-    if place is not None and place.file:
-        path = require_file(resolve_path(place.file, reader.base), place.file)
-        return read_file(path, source.read, name=path.name, ledger=reader.ledger, role=spec.name)
-    if source.url:
-        return _database_object(spec, source, place, reader)
-    if source.folder is None:
-        return None
-    path_found = _object_file(spec, source.folder, reader.base)
-    if path_found is None:
-        return None
-    return read_file(path_found, source.read, name=path_found.name, ledger=reader.ledger, role=spec.name)
 
 
 def _database_object(spec: CrmObject, source: CrmExport, place: ObjectPlace | None, reader: Reader) -> RawTable | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,6 +47,15 @@ class RawTable:
         """The values of one row as they were read."""
         row = zip(self.frame.columns, self.frame.iloc[position], strict=True)
         return {str(name): value for name, value in row if name not in (FILE, LINE)}
+
+    def rows_at(self, positions: np.ndarray) -> Iterator[tuple[str, int, dict[str, object]]]:
+        """File, line and values of many rows, much faster than one by one."""
+        part = self.frame.iloc[positions]
+        names = self.columns
+        where = [place for place, name in enumerate(part.columns) if name not in (FILE, LINE)]
+        cells = zip(*(part.iloc[:, place].to_numpy() for place in where), strict=True)
+        for file, line, row in zip(part[FILE], part[LINE], cells, strict=True):
+            yield str(file), int(line), dict(zip(names, row, strict=True))
 
     def place(self, position: int) -> tuple[str, int]:
         """File and line of one row."""

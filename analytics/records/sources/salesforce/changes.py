@@ -1,32 +1,38 @@
-"""OpportunityHistory and OpportunityFieldHistory become one sequence of states per opportunity."""
+"""Histories of changes become one sequence of states per opportunity."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analytics.records.sources.conform import MOMENT
+from analytics.records.sources.objects import plain_name
 
-VECTOR = ("StageName", "Amount", "CloseDate")
+VECTOR = ("StageName", "Amount", "CloseDate", "Probability", "ForecastCategory")
 """What every OpportunityHistory row holds, as it was after the change."""
+
+LOG = ["deal_id", MOMENT, "Field", "OldValue", "NewValue"]
+"""Columns of a log of changes, one row per field that changed."""
 
 TYPES = {
     "deal_id": "object", MOMENT: "datetime64[ns]", "StageName": "object", "Amount": "float64",
-    "CloseDate": "datetime64[ns]", "Field": "object", "OldValue": "object", "NewValue": "object",
+    "CloseDate": "datetime64[ns]", "Probability": "float64", "ForecastCategory": "object", "Field": "object",
+    "OldValue": "object", "NewValue": "object",
 }  # fmt: skip
-"""Columns of the log of changes; they are stated because a part of the log may have no value of a column."""
+"""Columns of the log and the states; they are stated because a part may have no value of a column."""
 
 CREATION_SECONDS = 60
 """A first history row within a minute of CreatedDate is the creation itself."""
 
-USER_ID = re.compile(r"005[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?")
+RECORD_ID = re.compile(r"0[0-9A-Za-z]{14}(?:[0-9A-Za-z]{3})?")
 
 
-def state_rows(deals: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
-    """States that OpportunityHistory tells, one row per change, with one for the creation where it tells none.
+def state_rows(deals: pd.DataFrame, history: pd.DataFrame, closed: Collection[str] = ()) -> pd.DataFrame:
+    """States that a history tells, one row per change, with one for the creation where it tells none.
 
     Parameters
     ----------
@@ -34,18 +40,26 @@ def state_rows(deals: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
         Opportunity rows: Id, CreatedDate and the fields of `VECTOR`.
     history : pandas.DataFrame
         OpportunityHistory rows of these opportunities.
+    closed : collection of str
+        The stages that are closed.
 
     Returns
     -------
     pandas.DataFrame
         `deal_id`, `MOMENT` and `VECTOR`. An opportunity without any row never changed: its state today is that of its
-        creation. One whose first row comes later was open before it, with the amount and close date that the row says
-        it replaced; the stage it was in then is not known and stays empty.
+        creation, unless it is closed and older than the history: then it was open, in a stage that is not known, until
+        `closing_moments`. One whose first row comes later was open before it, with the amount and close date that the
+        row says it replaced; the stage it was in then is not known and stays empty.
     """
     rows = history.rename(columns={"OpportunityId": "deal_id", "CreatedDate": MOMENT})
+    if "Id" in rows:  # rows of one second: their order is that of their ids, in a file as in a database
+        rows = rows.sort_values("Id", kind="stable")
     first = rows.sort_values(MOMENT, kind="stable").drop_duplicates("deal_id").set_index("deal_id")
     created = deals.set_index("Id")["CreatedDate"]
     unchanged = deals[~deals["Id"].isin(first.index)].rename(columns={"Id": "deal_id", "CreatedDate": MOMENT})
+    ended = unchanged[ended_before(unchanged, rows[MOMENT].min(), closed)]
+    moments, backwards = closing_moments(ended[MOMENT], last_change(ended), rows[MOMENT].min())
+    opened = ended.loc[~backwards, ["deal_id", MOMENT]]
     late = first[(first[MOMENT] - created.reindex(first.index)).dt.total_seconds() > CREATION_SECONDS]
     before = pd.DataFrame(
         {
@@ -56,21 +70,82 @@ def state_rows(deals: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
             "CloseDate": (late["PrevCloseDate"] if "PrevCloseDate" in late else late["CloseDate"]).to_numpy(),
         }
     )
-    columns = ["deal_id", MOMENT, *(name for name in VECTOR if name in rows or name in deals)]
-    return _stacked((before, unchanged, rows), columns)
+    forecasts = VECTOR[3:]  # today's forecast says nothing of the past
+    columns = [name for name in VECTOR if name in rows or (name in deals and name not in forecasts)]
+    columns = ["deal_id", MOMENT, *columns]
+    unchanged = unchanged.drop(index=ended.index)
+    return _stacked((before, opened, ended.assign(**{MOMENT: moments}), unchanged, rows), columns)
 
 
-def field_rows(changes: pd.DataFrame, fields: list[str], user_ids: set[str]) -> pd.DataFrame:
-    """OpportunityFieldHistory rows of the fields that are wanted: deal_id, `MOMENT`, Field, OldValue, NewValue.
+def ended_before(deals: pd.DataFrame, began: pd.Timestamp, closed: Collection[str]) -> pd.Series:
+    """Which of the opportunities that no row of a history is about are closed, and older than that history."""
+    created: pd.Series = deals[MOMENT if MOMENT in deals else "CreatedDate"]
+    return (created < began) & deals["StageName"].isin(set(closed))
 
-    A change of owner is written twice, by name and by id; the row by id is used.
+
+def last_change(deals: pd.DataFrame) -> pd.Series:
+    """When a closed opportunity was closed, as far as today's row says it: LastStageChangeDate, else CloseDate."""
+    if "LastStageChangeDate" not in deals:
+        return deals["CloseDate"]
+    return deals["LastStageChangeDate"].fillna(deals["CloseDate"])
+
+
+def closing_moments(
+    created: pd.Series, close: pd.Series, began: pd.Timestamp
+) -> tuple[pd.Series, npt.NDArray[np.bool_]]:
+    """When were opportunities closed that were closed before a history began?
+
+    Returns
+    -------
+    (pandas.Series, numpy.ndarray)
+        The moment of closing by their dates, not after the history began and not before they were opened; and which of
+        them have a close date before their opening, so that they were never open.
+    """
+    backwards = (close < created.dt.normalize()).to_numpy()
+    soonest = created + pd.Timedelta(seconds=1) * pd.Series(~backwards, index=created.index).astype(int)
+    known = close.where(close < began, began)
+    return known.where(known > soonest, soonest), backwards
+
+
+def field_rows(changes: pd.DataFrame, fields: Iterable[str], ids: set[str]) -> pd.DataFrame:
+    """Return the OpportunityFieldHistory rows of the fields that are wanted, in the order in which they happened.
+
+    A change of owner (account, record type) is written twice, by name and by id; the row by id is used: one whose value
+    is in `ids` or has the form of a record id. Two changes of one field in one second may be exported in either order;
+    the one whose old value is the other's new value came later.
     """
     rows = changes.rename(columns={"OpportunityId": "deal_id", "CreatedDate": MOMENT})
-    rows = rows.assign(Field=rows["Field"].replace({"Owner": "OwnerId"}))
-    rows = rows[rows["Field"].isin(fields)]
-    of_owner = rows["Field"] == "OwnerId"
-    by_id = [value in user_ids or bool(value and USER_ID.fullmatch(value)) for value in rows["NewValue"]]
-    return rows.loc[~of_owner | np.array(by_id, dtype=bool), ["deal_id", MOMENT, "Field", "OldValue", "NewValue"]]
+    wanted = {plain_name(field): field for field in fields}
+    look_ups = {name.removesuffix("id"): field for name, field in wanted.items() if name.endswith("id")}
+    named = {text: {**look_ups, **wanted}.get(plain_name(text)) for text in rows["Field"].unique()}
+    rows = rows.assign(Field=rows["Field"].map(named))
+    rows = rows[rows["Field"].notna()]
+    of_id = rows["Field"].isin(set(look_ups.values())).to_numpy()
+    values = rows["NewValue"].where(rows["NewValue"].notna(), rows["OldValue"])[of_id]
+    known = {value for value in values.dropna().unique() if value in ids or RECORD_ID.fullmatch(value)}
+    rows = rows[~rows.index.isin(values.index[~values.isin(known)])]
+    if "Id" in rows:
+        rows = rows.sort_values("Id", kind="stable")
+    return _in_order(rows[LOG])
+
+
+def version_changes(versions: pd.DataFrame, fields: Sequence[str]) -> pd.DataFrame:
+    """Return the log of what differs between one version of an opportunity and the next, for the fields it has."""
+    rows = versions.sort_values(["Id", "VersionStart"], kind="stable")
+    same_deal = (rows["Id"] == rows["Id"].shift()).to_numpy()
+    parts = []
+    for field in [field for field in fields if field in rows]:
+        new, old = rows[field], rows[field].shift()
+        differs = same_deal & ((new != old) & (new.notna() | old.notna())).to_numpy()
+        parts.append(
+            pd.DataFrame(
+                {
+                    "deal_id": rows["Id"], MOMENT: rows["VersionStart"], "Field": field,
+                    "OldValue": old.where(old.notna(), None), "NewValue": new.where(new.notna(), None),
+                }
+            )[differs]
+        )  # fmt: skip
+    return _stacked(parts or [pd.DataFrame(columns=LOG)], LOG)
 
 
 def combined(states: pd.DataFrame, changes: pd.DataFrame, today: pd.DataFrame) -> pd.DataFrame:
@@ -93,20 +168,34 @@ def combined(states: pd.DataFrame, changes: pd.DataFrame, today: pd.DataFrame) -
     """
     rank = np.concatenate([np.zeros(len(changes), dtype=np.int64), np.ones(len(states), dtype=np.int64)])
     log = _stacked((changes, states), list(TYPES)).assign(__rank__=rank)
+    log["deal_id"] = today.index.get_indexer(pd.Index(log["deal_id"]))  # numbers sort several times faster than texts
     log = log.sort_values(["deal_id", MOMENT, "__rank__"], kind="stable", ignore_index=True)
     starts = _starts(log["deal_id"])
     is_state = (log["__rank__"] == 1).to_numpy()
     last_state = _last_where(is_state, starts)
-    out = log[["deal_id", MOMENT]].copy()
+    out = pd.DataFrame({"deal_id": today.index.to_numpy()[log["deal_id"]], MOMENT: log[MOMENT]})
     for name in [name for name in VECTOR if name in states.columns]:
         out[name] = log[name].to_numpy()[np.maximum(last_state, 0)]
     field = log["Field"].to_numpy()
     for name in today.columns:
-        out[name] = _field_values(log, field == name, starts, today[name])
-    moment = pd.MultiIndex.from_frame(log[["deal_id", MOMENT]])
-    with_state = moment.isin(moment[is_state])
-    superseded = ~is_state & (with_state | moment.duplicated(keep="last"))
-    return out[(last_state >= 0) & ~superseded].reset_index(drop=True)
+        out[name] = _field_values(log, field == name, starts, today[name].to_numpy(dtype=object))
+    # Of the rows of one moment the states come last: they, or else the last change, hold all that changed.
+    is_last = ~log.duplicated(["deal_id", MOMENT], keep="last").to_numpy()
+    kept: pd.DataFrame = out[(last_state >= 0) & (is_state | is_last)].reset_index(drop=True)
+    return kept
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Order changes by time; of two changes of a field in one second, the one that undoes or goes on comes second."""
+    rows = rows.sort_values(["deal_id", "Field", MOMENT], kind="stable", ignore_index=True)
+    following = rows.shift(-1)
+    together = (rows["deal_id"] == following["deal_id"]) & (rows["Field"] == following["Field"])
+    together &= rows[MOMENT] == following[MOMENT]
+    old, new = rows["OldValue"].fillna(""), rows["NewValue"].fillna("")
+    backwards = together & (old == new.shift(-1)) & (new != old.shift(-1))
+    backwards &= ~backwards.shift(fill_value=False)
+    place = np.arange(len(rows)) + backwards.to_numpy() - backwards.shift(fill_value=False).to_numpy()
+    return rows.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
 
 
 def _stacked(parts: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
@@ -118,13 +207,12 @@ def _stacked(parts: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(stacked)
 
 
-def _field_values(log: pd.DataFrame, changed: np.ndarray, starts: np.ndarray, today: pd.Series) -> np.ndarray:
-    values = log["deal_id"].map(today).to_numpy(dtype=object, copy=True)
-    if not changed.any():
-        return values
-    first_change = log[changed].drop_duplicates("deal_id").set_index("deal_id")["OldValue"]
-    tracked = log["deal_id"].isin(first_change.index).to_numpy()
-    values[tracked] = log.loc[tracked, "deal_id"].map(first_change).to_numpy(dtype=object)
+def _field_values(log: pd.DataFrame, changed: np.ndarray, starts: np.ndarray, today: np.ndarray) -> np.ndarray:
+    earliest = today.copy()  # by deal: the first recorded change's old value, else today's
+    deal = log["deal_id"].to_numpy()
+    first = np.flatnonzero(changed)[::-1]
+    earliest[deal[first]] = log["OldValue"].to_numpy(dtype=object)[first]
+    values: np.ndarray = earliest[deal]
     last = _last_where(changed, starts)
     new = log["NewValue"].to_numpy(dtype=object)
     values[last >= 0] = new[last[last >= 0]]

@@ -9,14 +9,16 @@ from pydantic import Field, model_validator
 from analytics.records.contract import SIDE_TABLES
 from analytics.records.sources.exports import CrmExport, check_objects
 from analytics.records.sources.salesforce.fields import OBJECTS
+from analytics.records.sources.salesforce.leaks import refuse_recomputed
 from analytics.records.sources.table_mapping import check_attributes, check_columns
 
 
 class SalesforceSource(CrmExport):
-    """A Salesforce export: Opportunity, OpportunityHistory, OpportunityFieldHistory, Task, User.
+    """A Salesforce export: Opportunity, its histories, stages, contact roles, splits, tasks, events, users, rates.
 
-    Objects are found by name and read by API names (`CrmExport` says where). Only Opportunity is required; without
-    OpportunityHistory only today's state is known.
+    Objects are found by name and read by API names (`CrmExport` says where; `fields.OBJECTS` lists them). Only
+    Opportunity is required; without OpportunityHistory, a connector's versions or the history of StageName in
+    OpportunityFieldHistory, only today's state is known.
 
     Parameters
     ----------
@@ -26,11 +28,13 @@ class SalesforceSource(CrmExport):
     attributes : dict
         Attribute name -> Opportunity field; its history is taken from OpportunityFieldHistory where it is tracked.
     won_stages, lost_stages, open_stages : tuple of str
-        What stages mean that the current opportunities do not show (else IsClosed and IsWon per StageName).
+        What stages mean where neither OpportunityStage nor most of today's opportunities say it, or say it wrongly.
     activity_side, user_team : str, optional
-        The Task field that says whether the buyer or the seller acted, and the User field with the team.
+        The field of Task (and Event) that says whether the buyer or the seller acted, and the User field with the
+        team (else the name of the user's role).
     activity_columns, owner_columns : dict
-        Column of `activities` or `owners` -> Task or User field, for others (`start_on: Start_Date__c`).
+        Column of `activities` or `owners` -> field of Task (and Event) or of User, for others
+        (`start_on: Start_Date__c`).
     """
 
     kind: Literal["salesforce"]
@@ -52,6 +56,7 @@ class SalesforceSource(CrmExport):
     def _complete(self) -> SalesforceSource:
         check_objects(self.objects, OBJECTS)
         check_attributes(self.attributes)
+        refuse_recomputed(self.tracked_attributes)
         check_columns(self.activity_columns, SIDE_TABLES["activities"], required=(), block="activity_columns")
         check_columns(self.owner_columns, SIDE_TABLES["owners"], required=(), block="owner_columns")
         return self
