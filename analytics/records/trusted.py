@@ -77,6 +77,22 @@ def trusted_from(history: History, *, as_of: dt.date, close_date: CloseDate = "t
     return pd.DataFrame(rows, columns=list(_COLUMNS)).astype({"trusted_from": "datetime64[ns]", "late": bool})
 
 
+def changes_of(states: pd.DataFrame, name: str) -> pd.Series[bool]:
+    """In which states has a field another value than in the state before, the deal being open in both?
+
+    Examples
+    --------
+    >>> states = pd.DataFrame({"deal_id": ["A", "A", "B"], "status": "open", "stage": ["Demo", "Offer", "Demo"]})
+    >>> changes_of(states, "stage").tolist()
+    [False, True, False]
+    """
+    values = states[name]
+    before = values.shift()
+    same = (values == before) | (values.isna() & before.isna())
+    deal, is_open = states["deal_id"], states["status"] == "open"
+    return ~same & (deal == deal.shift()) & is_open & is_open.shift(fill_value=False)
+
+
 def _outcomes(found: Observation, lives: pd.DataFrame) -> dict[str, Any]:
     affects = "incidence, win rates, cohorts, quarters"
     if found.observed_from is None:
@@ -102,21 +118,11 @@ def _field(history: History, states: pd.DataFrame, lives: pd.DataFrame, name: st
         return _row(name, None, "The source keeps only today's state: no change is recorded.", affects)
     if not states[name].notna().any():
         return _row(name, None, "It is not in the export, or not mapped.", affects)
-    changed = _first_change(states, name).reindex(lives.index)
+    changed = states[changes_of(states, name)].groupby("deal_id")["recorded_on"].first().reindex(lives.index)
     if not changed.notna().any():
         how = "No change of it was ever recorded: nothing changed, or it is not tracked and one value stands for all."
         return _row(name, None, how, affects)
     return _since(name, "a change of it", lives, changed, affects)
-
-
-def _first_change(states: pd.DataFrame, name: str) -> pd.Series[pd.Timestamp]:
-    """The first day, per deal, on which the field of an open deal had another value than in the state before."""
-    values = states[name]
-    before = values.shift()
-    same = (values == before) | (values.isna() & before.isna())
-    deal, is_open = states["deal_id"], states["status"] == "open"
-    change = ~same & (deal == deal.shift()) & is_open & is_open.shift(fill_value=False)
-    return states[change].groupby("deal_id")["recorded_on"].first()
 
 
 def _reasons(states: pd.DataFrame, lives: pd.DataFrame) -> dict[str, Any]:
