@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import traceback
 from collections.abc import Iterator
@@ -57,6 +58,22 @@ Exit codes:
 """
 
 
+CHECK_HELP = """Say what is in an export and what it can answer, without running a study.
+
+PARAMS is a company's file or a quarter's. Prints what was read and rejected,
+which objects and tables are missing and which questions that rules out, the
+stages and what they mean, the deals in scope (or the lines to choose a scope
+from), from when on each kind of answer can be trusted, and settings and traps
+to look at. It only reads, and it shows counts and columns, never a deal.
+
+\b
+Exit codes:
+    0  a study can run
+    1  the check failed
+    2  the input or the parameters cannot be used; the sentence says why
+"""
+
+
 @click.group(help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88})
 @click.version_option(package_name="winloss", message="winloss %(version)s")
 def main() -> None:
@@ -96,6 +113,25 @@ def run(
         else:
             click.echo(f"Report: {result.page}")
         sys.exit(result.exit_code)
+
+
+@main.command(help=CHECK_HELP, short_help="Say what is in an export, and what it can answer.")
+@click.argument("params", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON, for machines.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def check(params: Path, as_json: bool, debug: bool) -> None:
+    """Check a company's records; see CHECK_HELP."""
+    from analytics.studies.check import check as check_records
+    from analytics.studies.check_words import printable, words_of
+
+    with _plainly(debug):
+        report = check_records(params)
+        if as_json:
+            click.echo(json.dumps(report.facts, ensure_ascii=False, allow_nan=False, indent=2))
+        else:
+            click.echo(words_of(report.facts))
+        if not report.can_run:
+            _fail(printable(report.problems[0]), INPUT, debug=False)
 
 
 @main.command(short_help="Write an invented company's Salesforce export, to practise on.")
