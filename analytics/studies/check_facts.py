@@ -28,7 +28,8 @@ def asked_facts(company: CompanyParams, quarter: QuarterParams | None, as_of: dt
     return {
         "company": company.company, "title": company.title, "quarter": None if quarter is None else quarter.quarter,
         "as_of": as_of.isoformat(), "as_of_is": "the last record" if quarter is None else "the quarter's file",
-        "folder": company.folder.name, "quarters_beside": beside, "source": company.source.kind,
+        "folder": company.folder.name, "quarters_beside": beside,
+        "latest_quarter": company.calendar.latest_complete(as_of).name, "source": company.source.kind,
     }  # fmt: skip
 
 

@@ -171,7 +171,8 @@ def _verdict(facts: Facts) -> Iterator[str]:
     for name in runs:
         yield f"  winloss run {facts['folder']}/{name}"
     if not runs:
-        yield f"  It takes a quarter's file: winloss init quarter --company {facts['company']}"
+        yield "  It takes a quarter's file:"
+        yield f"  winloss init quarter --company {facts['company']} --quarter {facts['latest_quarter']}"
 
 
 def _wrapped(text: str, indent: int, hanging: int | None = None) -> list[str]:

@@ -26,15 +26,15 @@ Then your own export:
      OpportunityHistory, and where you have them OpportunityFieldHistory,
      Task and User, as CSV. From anywhere else one table of deals is enough
      (CSV, Parquet, Excel or a SQL table).
-  2. Copy params/demo.yaml to params/acme.yaml and change what differs:
-     `source` says where the files are and what the columns are called.
-     Other shapes to copy: params/maven.yaml (one table of deals),
-     params/uk_dos.yaml (dated extracts), params/bpi2017.yaml (event log).
-     Leave `scope` out at first: the run stops and lists the values it
-     found, ready to paste.
-  3. Copy params/demo-2025Q4.yaml to params/acme-2025Q4.yaml: the quarter,
-     and as_of, the last day whose records are used.
-  4. winloss run params/acme-2025Q4.yaml
+  2. winloss init salesforce --company acme  writes params/acme.yaml with
+     every key explained; `source` says where the files are and what the
+     columns are called. Other kinds: hubspot, dynamics, pipedrive, flat (one
+     table of deals), snapshots (dated extracts), events (an event log).
+  3. winloss check params/acme.yaml  says what was found, what is missing and
+     what that rules out, and lists the values to choose a scope from.
+  4. winloss init quarter --company acme --quarter 2025Q4  writes the quarter's
+     file: the quarter, and as_of, the last day whose records are used.
+  5. winloss run params/acme-2025Q4.yaml
 
 What is wrong with the input is said in one sentence, and an earlier report
 stays as it was. `winloss run --help` lists the exit codes.
@@ -71,6 +71,15 @@ Exit codes:
     0  a study can run
     1  the check failed
     2  the input or the parameters cannot be used; the sentence says why
+"""
+
+
+INIT_HELP = """Write a params file to begin with, every key in it explained.
+
+KIND is salesforce, hubspot, dynamics, pipedrive, flat (one table of deals, or
+one row per recorded state), snapshots (dated full extracts), events (an event
+log), or quarter for a quarter's file. Keys that are optional are commented
+out. A file that is there already stays as it is.
 """
 
 
@@ -132,6 +141,27 @@ def check(params: Path, as_json: bool, debug: bool) -> None:
             click.echo(words_of(report.facts))
         if not report.can_run:
             _fail(printable(report.problems[0]), INPUT, debug=False)
+
+
+@main.command(help=INIT_HELP, short_help="Write a params file to begin with.")
+@click.argument("kind")
+@click.option("--company", default="acme", show_default=True, help="The company's short name: a-z, 0-9 and _.")
+@click.option("--quarter", help="Which quarter (2025Q4); writes the quarter's file.")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("params"), show_default=True)
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def init(kind: str, company: str, quarter: str | None, folder: Path, debug: bool) -> None:
+    """Write a params file; see INIT_HELP."""
+    from analytics.studies.init import company_template, quarter_file, write_new
+
+    with _plainly(debug):
+        path = folder / f"{company}.yaml"
+        if kind != "quarter":
+            write_new(path, company_template(kind, company))
+            click.echo(f"Written: {path}. Fill in what is marked with <-, then: winloss check {path}")
+        if quarter is not None or kind == "quarter":
+            of_quarter, text = quarter_file(folder, company, quarter)
+            write_new(of_quarter, text)
+            click.echo(f"Written: {of_quarter}. Check the quarter and as_of, then: winloss run {of_quarter}")
 
 
 @main.command(short_help="Write an invented company's Salesforce export, to practise on.")
