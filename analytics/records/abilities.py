@@ -15,7 +15,7 @@ from analytics.records.rules import OutcomeRules
 from analytics.records.trusted import changes_of
 
 _FILLED = (
-    "account_id", "owner_id", "source", "stage", "amount", "expected_close_on", "probability", "forecast_category",
+    "account_id", "owner_id", "source", "amount", "expected_close_on", "probability", "forecast_category",
 )  # fmt: skip
 _TABLES = {
     "activities": "occurred_on", "owners": "recorded_on", "quotas": "recorded_on", "reviews": "held_on",
