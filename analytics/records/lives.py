@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -50,6 +51,24 @@ def side_known(history: History, name: str, as_of: dt.date, event: str) -> pd.Da
     frame = as_frame(history.side[name], list(SIDE_TABLES[name]), SIDE_TABLES[name])
     known_on = frame[[event, "recorded_on"]].max(axis=1) if event != "recorded_on" else frame["recorded_on"]
     return frame[~(known_on > pd.Timestamp(as_of))].reset_index(drop=True)
+
+
+def in_memory(history: History) -> History:
+    """Return the same History as frames, for several questions of one that lies in an engine.
+
+    Examples
+    --------
+    >>> in_memory(History(table=pd.DataFrame({"deal_id": ["A"]}))).table["deal_id"].tolist()
+    ['A']
+    """
+    contract = {**HISTORY_COLUMNS, **dict.fromkeys(history.attributes, "string")}
+    table = as_frame(history.table, [name for name in contract if name in history.table.columns], contract)
+    side = {
+        name: as_frame(rows, list(rows.columns), SIDE_TABLES[name])
+        for name, rows in history.side.items()
+        if name in SIDE_TABLES
+    }
+    return dataclasses.replace(history, table=table, side=side)
 
 
 def as_frame(table: Any, columns: list[str], contract: dict[str, str]) -> pd.DataFrame:

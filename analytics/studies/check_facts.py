@@ -10,7 +10,7 @@ import pandas as pd
 
 from analytics.records.abilities import abilities
 from analytics.records.contract import SIDE_TABLES, STATUSES, History
-from analytics.records.lives import states_known
+from analytics.records.lives import in_memory, states_known
 from analytics.records.observation import agreement, observed_since
 from analytics.records.rejects import rejects_by_reason
 from analytics.records.sources.looked_for import objects_looked_for
@@ -35,6 +35,7 @@ def asked_facts(company: CompanyParams, quarter: QuarterParams | None, as_of: dt
 
 def records_facts(company: CompanyParams, history: History, as_of: dt.date) -> dict[str, Any]:
     """What the records hold, as known at the end of the as-of day."""
+    history = in_memory(history)
     found = observed_since(history, as_of=as_of, close_date=company.close_date)
     trusted = trusted_from(history, as_of=as_of, close_date=company.close_date)
     able = abilities(
@@ -48,13 +49,7 @@ def records_facts(company: CompanyParams, history: History, as_of: dt.date) -> d
             for name, files in objects_looked_for(company.source, history.files).items()
         ],
         "history": _history(company, history, as_of),
-        "tables": [
-            {
-                "table": name,
-                "rows": int(history.side[name].count().to_pyarrow().as_py()) if name in history.side else None,
-            }
-            for name in SIDE_TABLES
-        ],
+        "tables": [{"table": name, "rows": _rows(history, name)} for name in SIDE_TABLES],
         "abilities": [{**row, "notebook": row["study"] in here} for row in _records(able)],
         "observed": {
             "observed_from": _day(found.observed_from),
@@ -88,7 +83,7 @@ def _files(history: History) -> list[dict[str, Any]]:
 
 
 def _rows(history: History, table: str) -> int | None:
-    return int(history.side[table].count().to_pyarrow().as_py()) if table in history.side else None
+    return len(history.side[table]) if table in history.side else None
 
 
 def _history(company: CompanyParams, history: History, as_of: dt.date) -> dict[str, Any]:
