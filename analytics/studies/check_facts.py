@@ -45,8 +45,8 @@ def records_facts(company: CompanyParams, history: History, as_of: dt.date) -> d
     return {
         "files": _files(history),
         "objects": [
-            {"object": name, "read_from": list(files)}
-            for name, files in objects_looked_for(company.source, history.files).items()
+            {"object": name, "found": list(places)}
+            for name, places in objects_looked_for(company.source, history.files, company.folder).items()
         ],
         "history": _history(company, history, as_of),
         "tables": [{"table": name, "rows": _rows(history, name)} for name in SIDE_TABLES],

@@ -58,8 +58,8 @@ def _files(facts: Facts) -> Iterator[str]:
 def _objects(facts: Facts) -> Iterator[str]:
     if not facts["objects"]:
         return
-    missing = [one["object"] for one in facts["objects"] if not one["read_from"]]
-    found = [one["object"] for one in facts["objects"] if one["read_from"]]
+    missing = [one["object"] for one in facts["objects"] if not one["found"]]
+    found = [one["object"] for one in facts["objects"] if one["found"]]
     yield f"Objects of {facts['source']} that were looked for"
     yield from _wrapped(f"found: {', '.join(found) or 'none'}", 2)
     yield from _wrapped(f"missing: {', '.join(missing) or 'none'}", 2)

@@ -12,6 +12,9 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from analytics.records.contract import SourceFile
+from analytics.records.sources.looked_for import objects_looked_for
+from analytics.records.sources.salesforce.mapping import SalesforceSource
 from analytics.studies.check_words import printable
 from analytics.studies.cli import main
 from analytics.studies.places import project_root
@@ -205,7 +208,7 @@ def test_every_params_file_of_the_project(
 
 def test_the_demo_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     found = facts(PARAMS / "demo-2025Q4.yaml")
-    assert [one["object"] for one in found["objects"] if one["read_from"]][:3] == [
+    assert [one["object"] for one in found["objects"] if one["found"]][:3] == [
         "Opportunity", "OpportunityHistory", "OpportunityFieldHistory"
     ]  # fmt: skip
     opportunity = found["files"][0]
@@ -215,3 +218,23 @@ def test_the_demo_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (stages["Proposal"], stages["Closed Won"]) == (["open"], ["closed_won"])
     assert found["observed"]["observed_from"] is None
     assert questions(found, "no").keys() & {"booked against plan, coverage", "no decision, silent deals"} == set()
+
+
+def test_objects_are_found_in_a_folder_and_by_their_place(tmp_path: Path) -> None:
+    for name in ("sf_opportunity_data.csv", "Task.xlsx", "notes.txt", "people.csv"):
+        (tmp_path / name).touch()
+    places = {"User": {"file": "people.csv"}}
+    source = SalesforceSource(kind="salesforce", folder=".", objects=places)  # type: ignore[arg-type]
+    found = objects_looked_for(source, [SourceFile("people.csv (User)", "", 1, 1, 0)], tmp_path)
+    assert {name: names for name, names in found.items() if names} == {
+        "Opportunity": ("sf_opportunity_data.csv",), "Task": ("Task.xlsx",), "User": ("people.csv",)
+    }  # fmt: skip
+    assert found["OpportunityHistory"] == ()
+
+
+def test_tables_of_a_database_are_found_after_their_schema() -> None:
+    url = "postgres://reader@db/crm"
+    source = SalesforceSource(kind="salesforce", url=url, objects={"Task": {"table": "crm.todo"}})  # type: ignore[dict-item]
+    read = [SourceFile(name, "", 1, 1, 0) for name in ("crm.opportunity", "crm.todo", "crm.task")]
+    found = objects_looked_for(source, read)
+    assert (found["Opportunity"], found["Task"], found["User"]) == (("crm.opportunity",), ("crm.todo",), ())

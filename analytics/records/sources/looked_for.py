@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from pydantic import BaseModel
 
 from analytics.records.contract import SourceFile
 from analytics.records.sources.exports import CrmExport
 from analytics.records.sources.objects import CrmObject, is_named
+from analytics.records.sources.paths import resolve_path
+from analytics.records.sources.reading import FORMATS
 
 
-def objects_looked_for(source: BaseModel, files: Iterable[SourceFile]) -> dict[str, tuple[str, ...]]:
-    """Which objects does this kind of CRM have, and which files or tables of the export were read as each?
+def objects_looked_for(
+    source: BaseModel, files: Iterable[SourceFile], base: Path = Path()
+) -> dict[str, tuple[str, ...]]:
+    """Which objects does this kind of CRM have, and which files or tables of the export hold each?
 
     Parameters
     ----------
@@ -22,11 +26,14 @@ def objects_looked_for(source: BaseModel, files: Iterable[SourceFile]) -> dict[s
         The checked `source:` block.
     files : iterable of SourceFile
         What was read.
+    base : pathlib.Path
+        The folder of the params file.
 
     Returns
     -------
     dict of str to tuple of str
-        Object -> names of what was read as it, empty where the export lacks it; nothing for sources that are no CRM.
+        Object -> names of what holds it (a file of the folder may be there and not be needed), empty where the export
+        lacks it; nothing for sources that are no CRM.
 
     Examples
     --------
@@ -38,9 +45,9 @@ def objects_looked_for(source: BaseModel, files: Iterable[SourceFile]) -> dict[s
     """
     if not isinstance(source, CrmExport):
         return {}
-    read = {_plain(file.name): file.name for file in files}
+    there = dict.fromkeys([*(_plain(file.name) for file in files), *_in_folder(source, base)])
     return {
-        name: tuple(full for short, full in read.items() if _is_object(short, spec, source))
+        name: tuple(found for found in there if _is_object(found, spec, source))
         for name, spec in _objects(source).items()
     }
 
@@ -58,6 +65,13 @@ def _is_object(name: str, spec: CrmObject, source: CrmExport) -> bool:
         return name in (PurePath(place.file or "").name, place.table)
     # a file's name ends where its suffixes begin, a table's begins after its schema
     return is_named(name.rpartition(".")[2] if source.url else name.partition(".")[0], spec)
+
+
+def _in_folder(source: CrmExport, base: Path) -> list[str]:
+    folder = resolve_path(source.folder, base) if source.folder else None
+    if folder is None or not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if path.name.lower().endswith(FORMATS))
 
 
 def _plain(name: str) -> str:
