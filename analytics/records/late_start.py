@@ -55,8 +55,8 @@ def late_start(spans: pd.DataFrame) -> LateStart | None:
     Returns
     -------
     LateStart or None
-        The day with the most evidence, if at least `SURE` batches were expected before it and at most `FEW` of the
-        expected events were seen.
+        The day with the most evidence, if at least `SURE` batches were expected before it and at most
+        `FEW` of the expected events were seen.
 
     Notes
     -----
@@ -84,18 +84,18 @@ def late_start(spans: pd.DataFrame) -> LateStart | None:
     watched = np.maximum(watched, opened)
     events = np.sort(left[happened])
     candidates = np.unique(events[: max(20, int(len(events) * _EARLIEST))])[:_MOST_DAYS]
-    best, evidence = None, 0.0
+    best, most = None, 0.0
     for since in candidates:
         seen = int(np.searchsorted(events, since, side="left"))
         expected = _expected_before(int(since), opened, watched, left, happened)
-        if expected < SURE or seen > FEW * expected:
-            continue
-        weight = expected - seen + (seen * np.log(seen / expected) if seen else 0.0)
-        if weight > evidence:
-            best, evidence = LateStart(_date(int(since)), seen, expected), weight
-    if best is None or best.expected / _batch(_number(best.since), opened, watched, left, happened) < SURE:
+        # The log-likelihood ratio of a Poisson count: stray rows before the day take little from it.
+        evidence = expected - seen + (seen * np.log(seen / expected) if seen and expected else 0.0)
+        if expected >= SURE and seen <= FEW * expected and evidence > most:
+            best, most = LateStart(_date(int(since)), seen, expected), evidence
+    if best is None:
         return None
-    return best
+    batch = _batch(_number(best.since), opened, watched, left, happened)
+    return best if best.expected / batch >= SURE else None
 
 
 def expected_before(spans: pd.DataFrame, since: dt.date) -> float:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -216,6 +219,44 @@ def test_deals_enter_late_where_a_field_does() -> None:
 def test_no_events_have_no_start() -> None:
     days = pd.to_datetime(["2024-01-01"])
     assert late_start(pd.DataFrame({"opened": days, "watched": days, "left": days, "happened": False})) is None
+
+
+def demo_without(tmp_path: Path, dropped: Callable[[str, pd.DataFrame], pd.Series[bool]]) -> tuple[Observation, Any]:
+    """Read the demo's export after rows were dropped from it; what is observed, and what can be trusted from when."""
+    shutil.copytree(PARAMS.parent / "data" / "demo", tmp_path / "data" / "demo")
+    (tmp_path / "params").mkdir()
+    shutil.copy(PARAMS / "demo.yaml", tmp_path / "params")
+    for name in ("Opportunity", "OpportunityHistory", "OpportunityFieldHistory"):
+        path = tmp_path / "data" / "demo" / f"{name}.csv.gz"
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+        rows[~dropped(name, rows)].to_csv(path, index=False)
+    records = read_history(load_company(tmp_path / "params" / "demo.yaml"))
+    as_of = dt.date(2026, 1, 31)
+    facts = trusted_from(records, as_of=as_of).set_index("what")
+    return observed_since(records, as_of=as_of), facts
+
+
+def test_a_salesforce_export_with_18_months_of_history_keeps_its_outcomes(tmp_path: Path) -> None:
+    found, facts = demo_without(
+        tmp_path, lambda name, rows: (rows["CreatedDate"] < "2024-08-01") & (name != "Opportunity")
+    )
+    assert found.observed_from is None
+    assert not facts.loc["outcomes", "late"]
+    assert (facts.loc["stage", "late"], f"{facts.loc['stage', 'trusted_from']:%Y-%m-%d}") == (True, "2024-08-01")
+    assert (facts.loc["amount", "late"], facts.loc["expected_close_on", "late"]) == (True, True)
+
+
+def test_a_salesforce_export_of_deals_closed_in_18_months_lacks_the_others(tmp_path: Path) -> None:
+    def dropped(name: str, rows: pd.DataFrame) -> pd.Series[bool]:
+        if name == "Opportunity":
+            return (rows["IsClosed"] == "true") & (rows["CloseDate"] < "2024-08-01")
+        return rows["OpportunityId"].str.len() == 0
+
+    found, facts = demo_without(tmp_path, dropped)
+    assert found.observed_from is not None
+    assert dt.date(2024, 8, 1) <= found.observed_from <= dt.date(2024, 8, 3)
+    assert facts.loc["outcomes", "late"]
+    assert not facts.loc[["stage", "amount", "expected_close_on"], "late"].any()
 
 
 @pytest.mark.parametrize(
