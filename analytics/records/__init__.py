@@ -18,6 +18,10 @@ attrition    where every row and deal went
 delays       how late closings were recorded
 scope        stops a study that does not say which deals it is about
 period       the view of somebody who watched only between two days
+observation  whether deals that ended early are absent, and deals that enter late
+trusted      from which day on each field and side table is recorded
+             (lives lays states out in pandas, late_start tells a beginning from its pace)
+abilities    which questions the records can answer (needs lists what each of them needs)
 
 Everything up to Deals is an ibis expression and stays in the engine.
 """

@@ -67,17 +67,40 @@ def require_scope(history: History, definitions: Definitions) -> None:
     """
     if definitions.scope is not None and definitions.scope.says_something:
         return
-    lines = ["scope:", "  keep:"]
+    raise InputError(
+        "scope is not set, so it is not known which deals are studied; paste this, and remove the lines and values "
+        f"that do not belong to the study (or say that all do):\n\n{scope_lines(history)}"
+    )
+
+
+def scope_lines(history: History) -> str:
+    """What can a scope be made of? Lines for the params, each value with its number of deals.
+
+    A column in which most deals have a value of their own (a name, an id) is no kind of deal: only its number of values
+    is told, and not what stands in it.
+
+    Examples
+    --------
+    >>> rows = {"deal_id": ["A", "B", "C"], "recorded_on": [dt.date(2025, 1, 10)] * 3, "sequence": [1, 1, 1],
+    ...         "status": ["open"] * 3, "pipeline": ["new", "new", "renewal"]}
+    >>> print(scope_lines(History(table=pd.DataFrame(rows))))
+    scope:
+      keep:
+        pipeline: [new, renewal]  # 2, 1 deals
+    <BLANKLINE>
+    scope: {everything: true}  # all deals
+    """
+    lines, ids = [], []
     for column, values in scope_values(history).items():
         shown = values.head(_LISTED)
         counts = ", ".join(f"{deals:,}" for deals in shown["deals"])
         more = f"; {len(values) - _LISTED} more values" if len(values) > _LISTED else ""
-        lines.append(f"    {column}: {_flow(shown['value'].tolist())}  # {counts} deals{more}")
-    choice = "\n".join(lines) + "\n\n" if len(lines) > 2 else ""
-    raise InputError(
-        "scope is not set, so it is not known which deals are studied; paste this, and remove the lines and values "
-        f"that do not belong to the study (or say that all do):\n\n{choice}scope: {{everything: true}}  # all deals"
-    )
+        if more and len(values) > values["deals"].sum() / 2:
+            ids.append(f"# {column}: {len(values):,} different values, nearly one for each deal")
+        else:
+            lines.append(f"    {column}: {_flow(shown['value'].tolist())}  # {counts} deals{more}")
+    choice = "\n".join(["scope:", "  keep:", *lines, *ids]) + "\n\n" if lines else ""
+    return f"{choice}scope: {{everything: true}}  # all deals" + ("" if lines else "\n".join(["", *ids]))
 
 
 def _flow(values: list[Any]) -> str:

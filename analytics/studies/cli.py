@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import traceback
 from collections.abc import Iterator
@@ -25,15 +26,15 @@ Then your own export:
      OpportunityHistory, and where you have them OpportunityFieldHistory,
      Task and User, as CSV. From anywhere else one table of deals is enough
      (CSV, Parquet, Excel or a SQL table).
-  2. Copy params/demo.yaml to params/acme.yaml and change what differs:
-     `source` says where the files are and what the columns are called.
-     Other shapes to copy: params/maven.yaml (one table of deals),
-     params/uk_dos.yaml (dated extracts), params/bpi2017.yaml (event log).
-     Leave `scope` out at first: the run stops and lists the values it
-     found, ready to paste.
-  3. Copy params/demo-2025Q4.yaml to params/acme-2025Q4.yaml: the quarter,
-     and as_of, the last day whose records are used.
-  4. winloss run params/acme-2025Q4.yaml
+  2. winloss init salesforce --company acme  writes params/acme.yaml with
+     every key explained; `source` says where the files are and what the
+     columns are called. Other kinds: hubspot, dynamics, pipedrive, flat (one
+     table of deals), snapshots (dated extracts), events (an event log).
+  3. winloss check params/acme.yaml  says what was found, what is missing and
+     what that rules out, and lists the values to choose a scope from.
+  4. winloss init quarter --company acme --quarter 2025Q4  writes the quarter's
+     file: the quarter, and as_of, the last day whose records are used.
+  5. winloss run params/acme-2025Q4.yaml
 
 What is wrong with the input is said in one sentence, and an earlier report
 stays as it was. `winloss run --help` lists the exit codes.
@@ -54,6 +55,31 @@ Exit codes:
     4  a kernel died
     5  a study took too long
   130  stopped
+"""
+
+
+CHECK_HELP = """Say what is in an export and what it can answer, without running a study.
+
+PARAMS is a company's file or a quarter's. Prints what was read and rejected,
+which objects and tables are missing and which questions that rules out, the
+stages and what they mean, the deals in scope (or the lines to choose a scope
+from), from when on each kind of answer can be trusted, and settings and traps
+to look at. It only reads, and it shows counts and columns, never a deal.
+
+\b
+Exit codes:
+    0  a study can run
+    1  the check failed
+    2  the input or the parameters cannot be used; the sentence says why
+"""
+
+
+INIT_HELP = """Write a params file to begin with, every key in it explained.
+
+KIND is salesforce, hubspot, dynamics, pipedrive, flat (one table of deals, or
+one row per recorded state), snapshots (dated full extracts), events (an event
+log), or quarter for a quarter's file. Keys that are optional are commented
+out. A file that is there already stays as it is.
 """
 
 
@@ -96,6 +122,46 @@ def run(
         else:
             click.echo(f"Report: {result.page}")
         sys.exit(result.exit_code)
+
+
+@main.command(help=CHECK_HELP, short_help="Say what is in an export, and what it can answer.")
+@click.argument("params", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON, for machines.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def check(params: Path, as_json: bool, debug: bool) -> None:
+    """Check a company's records; see CHECK_HELP."""
+    from analytics.studies.check import check as check_records
+    from analytics.studies.check_words import printable, words_of
+
+    with _plainly(debug):
+        report = check_records(params)
+        if as_json:
+            click.echo(json.dumps(report.facts, ensure_ascii=False, allow_nan=False, indent=2))
+        else:
+            click.echo(words_of(report.facts))
+        if not report.can_run:
+            _fail(printable(report.problems[0]), INPUT, debug=False)
+
+
+@main.command(help=INIT_HELP, short_help="Write a params file to begin with.")
+@click.argument("kind")
+@click.option("--company", default="acme", show_default=True, help="The company's short name: a-z, 0-9 and _.")
+@click.option("--quarter", help="Which quarter (2025Q4); writes the quarter's file.")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("params"), show_default=True)
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def init(kind: str, company: str, quarter: str | None, folder: Path, debug: bool) -> None:
+    """Write a params file; see INIT_HELP."""
+    from analytics.studies.init import company_template, quarter_file, write_new
+
+    with _plainly(debug):
+        path = folder / f"{company}.yaml"
+        if kind != "quarter":
+            write_new(path, company_template(kind, company))
+            click.echo(f"Written: {path}. Fill in what is marked with <-, then: winloss check {path}")
+        if quarter is not None or kind == "quarter":
+            of_quarter, text = quarter_file(folder, company, quarter)
+            write_new(of_quarter, text)
+            click.echo(f"Written: {of_quarter}. Check the quarter and as_of, then: winloss run {of_quarter}")
 
 
 @main.command(short_help="Write an invented company's Salesforce export, to practise on.")

@@ -41,7 +41,7 @@ def test_the_sentence_can_be_pasted():
 
 
 def test_long_lists_are_cut_and_say_so():
-    text = "deal on status owner segment\n" + "\n".join(f"D{n} 1 open ana s{n}" for n in range(40))
+    text = "deal on status owner segment\n" + "\n".join(f"D{n} 1 open ana s{n % 40}" for n in range(80))
     with pytest.raises(InputError, match="25 more values"):
         require_scope(history(text), Definitions())
 
@@ -53,3 +53,10 @@ def test_nothing_to_choose_from():
 
 def test_a_choice_is_enough():
     require_scope(history(TEXT), Definitions(scope=Scope(keep={"deal_type": ["New"]})))
+
+
+def test_names_and_ids_are_counted_and_not_shown():
+    text = "deal on status owner segment\n" + "\n".join(f"D{n} 1 open ana secret{n}" for n in range(40))
+    with pytest.raises(InputError, match="# segment: 40 different values, nearly one for each deal") as raised:
+        require_scope(history(text), Definitions())
+    assert "secret" not in str(raised.value)

@@ -184,7 +184,7 @@ def _database_object(spec: CrmObject, source: CrmExport, place: ObjectPlace | No
         names = table_names(url, reader.base)
         schema = f"{source.database_schema}." if source.database_schema else ""
         here = {name.removeprefix(schema): name for name in names if name.startswith(schema)}
-        found = [full for short, full in here.items() if _is_named(short, spec)]
+        found = [full for short, full in here.items() if is_named(short, spec)]
         if len(found) > 1:
             raise _two_of_one(spec, found)
         if not found:
@@ -195,7 +195,7 @@ def _database_object(spec: CrmObject, source: CrmExport, place: ObjectPlace | No
 
 
 def _object_file(spec: CrmObject, written: str, base: Path) -> Path | None:
-    found = [path for path in _files(written, base) if _is_named(path.name.split(".")[0], spec)]
+    found = [path for path in _files(written, base) if is_named(path.name.split(".")[0], spec)]
     if len(found) > 1:
         raise _two_of_one(spec, [path.name for path in found])
     return found[0] if found else None
@@ -208,7 +208,7 @@ def _files(written: str, base: Path) -> list[Path]:
     return [path for path in sorted(folder.iterdir()) if path.is_file() and path.name.lower().endswith(FORMATS)]
 
 
-def _is_named(name: str, spec: CrmObject) -> bool:
+def is_named(name: str, spec: CrmObject) -> bool:
     """Whether a file's or table's name is the object's; connectors' affixes (`sf_…`, `…_data`) do not matter."""
     bare = re.sub(r"^(sf|salesforce|hubspot|hs|dynamics|d365|pipedrive)_|_data$", "", name.lower())
     return {plain_name(name), plain_name(bare)} & {plain_name(known) for known in (spec.name, *spec.also)} != set()
