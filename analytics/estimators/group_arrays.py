@@ -88,8 +88,13 @@ def _arrays(
     left = np.bincount(key, weights=n, minlength=size)
     moves[groups:] -= left[:-groups]
     n_risk = np.cumsum(moves.reshape(-1, groups), axis=0)[:-1]
-    event, other = (np.bincount(key[kind], weights=n[kind], minlength=size).reshape(-1, groups)[:-1] for kind in kinds)
-    return GroupArrays(time, n_risk.round(), event, other)
+    event, other = (_table(key[kind], n[kind], size, groups) for kind in kinds)
+    return GroupArrays(time, np.asarray(n_risk, dtype=float).round(), event, other)
+
+
+def _table(key: npt.NDArray[np.int64], n: npt.NDArray[Any], size: int, groups: int) -> Floats:
+    counted = np.bincount(key, weights=n, minlength=size)
+    return np.asarray(counted, dtype=float).reshape(-1, groups)[:-1]
 
 
 def _codes(cells: pd.DataFrame, columns: Sequence[str]) -> tuple[npt.NDArray[np.int64], int]:
