@@ -157,8 +157,8 @@ def _gray(arrays: GroupArrays, rho: float) -> Score:
     n, d1, d2 = n[keep], d1[keep], d2[keep]
     there = n > 0
     base = np.where(there, n, 1.0)
-    after = np.cumprod(np.where(there, 1 - (d1 + d2) / base, 1.0), axis=0)
-    after = np.asarray(np.where(after < 1e-12, 0.0, after), dtype=float)
+    raw = np.cumprod(np.where(there, 1 - (d1 + d2) / base, 1.0), axis=0)
+    after: Floats = np.asarray(np.where(raw < 1e-12, 0.0, raw), dtype=float)
     before = np.asarray(np.vstack([np.ones(n.shape[1]), after[:-1]]), dtype=float)
     incidence = np.vstack([np.zeros(n.shape[1]), np.cumsum(before * d1 / base, axis=0)])[:-1]
     h = np.where(there & (before > 0), n / np.where(before > 0, before, 1.0), 0.0)
