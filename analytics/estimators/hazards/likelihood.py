@@ -94,6 +94,20 @@ def schoenfeld_residuals(rows: RiskRows, means: Floats) -> Floats:
     return np.asarray(rows.x[rows.hit] - means[rows.last[rows.hit]])
 
 
+def hazard_influence(rows: RiskRows, point: Point, ties: Ties, factor: Floats) -> Floats:
+    """Return what one deal of each row adds to sum over times of factor(t) h(t), the coefficients held fixed.
+
+    It adds to the events of its own end, and to the risk sum of every time at which it is at risk.
+    """
+    steps, _ = _met(rows, rows.w * point.relative, ties)
+    events = rows.by_event_time(rows.n if ties == "efron" else rows.w)
+    added = summed_in_order(steps.place, 1.0 / steps.risk, len(rows.time)) * (1.0 if ties == "breslow" else 1 / events)
+    taken, own = _of_times(rows, steps, steps.weight / steps.risk**2)
+    out = -point.relative * _exposure(rows, factor * taken, factor * own)
+    out[rows.hit] += (factor * added)[rows.last[rows.hit]]
+    return np.asarray(out)
+
+
 def event_means(rows: RiskRows, point: Point, ties: Ties) -> Floats:
     """Return the mean covariates of the risk set that the events of each time meet, on average over their steps."""
     steps, mean_step = _met(rows, rows.w * point.relative, ties)
