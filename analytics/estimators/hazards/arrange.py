@@ -1,0 +1,157 @@
+"""Arrange plain arrays into `RiskRows`, with the weights of the Fine-Gray model where they are asked for."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analytics.estimators.hazards.rows import Floats, Ints, Late, RiskRows
+
+
+@dataclass(frozen=True)
+class Spells:
+    """What a hazard regression is fitted to, one entry per row: covariates, `(entry, exit]`, how it ended, its weight.
+
+    `cause` is 0 where the row was still open at `exit`, 1 for the outcome, 2 for any other; `n`, `w` and `w2` are the
+    deals behind a row, the sum of their weights and of the squared weights.
+    """
+
+    x: Floats
+    entry: npt.NDArray[Any]
+    leave: npt.NDArray[Any]
+    cause: Ints
+    n: Floats
+    w: Floats
+    w2: Floats
+    stratum: Ints
+
+
+def arrange(spells: Spells, *, subdistribution: bool = False) -> RiskRows:
+    """Order rows by stratum and exit and find the event times between which each is at risk.
+
+    Parameters
+    ----------
+    spells : Spells
+        Rows in any order.
+    subdistribution : bool
+        Keep rows with another outcome at risk after their end, with the weights of Geskus (2011).
+
+    Returns
+    -------
+    RiskRows
+    """
+    order = _order(spells.stratum, spells.leave)
+    stratum, entry, leave = spells.stratum[order], spells.entry[order], spells.leave[order]
+    cause = spells.cause[order]
+    event = cause == 1
+    strata = int(stratum.max(initial=-1)) + 1
+    edges = np.searchsorted(stratum, np.arange(strata + 1))
+    first, last = np.zeros(len(order), dtype=np.int64), np.zeros(len(order), dtype=np.int64)
+    times: list[npt.NDArray[Any]] = []
+    block = [0]
+    for a, b in itertools.pairwise(edges.tolist()):
+        time = np.unique(leave[a:b][event[a:b]])
+        first[a:b] = block[-1] + _position(time, entry[a:b])
+        last[a:b] = block[-1] + _position(time, leave[a:b]) - 1
+        times.append(time)
+        block.append(block[-1] + len(time))
+    time = np.concatenate(times).astype(float) if times else np.zeros(0)
+    rows = RiskRows(
+        np.take(spells.x.T, order, axis=1).T, spells.n[order], spells.w[order], spells.w2[order],
+        np.flatnonzero(event), stratum, first, last, time,
+        np.asarray(block, dtype=np.int64), order,
+    )  # fmt: skip
+    if not subdistribution:
+        return rows
+    other = np.flatnonzero(cause == 2)
+    weight = censoring_weight(entry, leave, cause, rows.n)
+    late = Late(other, 1.0 / weight.at(leave[other].astype(float)), weight.at(time))
+    return RiskRows(**{**vars(rows), "late": late})
+
+
+def _order(stratum: Ints, leave: npt.NDArray[Any]) -> Ints:
+    if stratum.max(initial=0) == 0 and leave.dtype.kind in "iu" and len(leave):
+        low, high = int(leave.min()), int(leave.max())
+        if high - low < 2**15:  # a short key sorts by counting
+            return np.argsort((leave - low).astype(np.int16), kind="stable")
+    return np.lexsort((leave, stratum))
+
+
+def _position(time: npt.NDArray[Any], values: npt.NDArray[Any]) -> Ints:
+    """Return how many event times are not later than each value."""
+    if values.dtype.kind in "iu" and time.dtype.kind in "iu" and len(values) and len(time):
+        low, high = int(min(values.min(), time[0])), int(max(values.max(), time[-1]))
+        if high - low < 4 * len(values) + 1000:
+            table = np.searchsorted(time, np.arange(low, high + 1), side="right")
+            return np.asarray(table[values - low])
+    return np.searchsorted(time, values, side="right")
+
+
+@dataclass(frozen=True)
+class CensoringWeight:
+    """W(t) as two step functions: G just after each censoring, and H from each entry on."""
+
+    censored: Floats
+    open: Floats
+    entered: Floats
+    watched: Floats
+
+    def at(self, time: Floats) -> Floats:
+        """Return W at times."""
+        before = np.concatenate(([1.0], self.open))[np.searchsorted(self.censored, time, side="left")]
+        # a deal at risk at t entered before t: only the entries at or after t could have kept it out
+        return np.asarray(before * np.concatenate((self.watched, [1.0]))[np.searchsorted(self.entered, time)])
+
+
+def censoring_weight(entry: npt.NDArray[Any], leave: npt.NDArray[Any], cause: Ints, w: Floats) -> CensoringWeight:
+    """How likely is a deal to be watched at each time, from censorings and late entries?
+
+    W(t) = G(t-) H(t-): G is the reverse product limit of censorings (events come before censorings at one time), H that
+    of entries, looking back in time. Geskus (2011), Biometrics 67:39, section 3.
+
+    Examples
+    --------
+    >>> w = censoring_weight(np.array([-1, -1]), np.array([3, 9]), np.array([0, 1]), np.ones(2))
+    >>> w.at(np.array([3.0, 9.0])).tolist()
+    [1.0, 0.5]
+    """
+    censored, open_ = _product_limit(leave, cause == 0, entry, w)
+    return CensoringWeight(censored, open_, *_entries(entry, leave, w))
+
+
+def _product_limit(
+    leave: npt.NDArray[Any], censored: npt.NDArray[np.bool_], entry: npt.NDArray[Any], w: Floats
+) -> tuple[Floats, Floats]:
+    """Return the times of censorings and G just after each."""
+    time = np.unique(leave[censored]).astype(float)
+    if not len(time):
+        return time, time
+    # at risk of censoring at c: watched until c or longer, and not ended at c itself
+    n = _weight_from(leave, w, time) - _weight_from(entry, w, time)
+    ended = ~censored
+    same = np.searchsorted(time, leave[ended].astype(float))
+    hit = (same < len(time)) & (time[np.minimum(same, len(time) - 1)] == leave[ended])
+    n = n - np.bincount(same[hit], weights=w[ended][hit], minlength=len(time))
+    d = np.bincount(np.searchsorted(time, leave[censored].astype(float)), weights=w[censored], minlength=len(time))
+    return time, np.asarray(np.cumprod(np.where(n > 0, 1 - d / np.where(n > 0, n, 1.0), 0.0)), dtype=float)
+
+
+def _entries(entry: npt.NDArray[Any], leave: npt.NDArray[Any], w: Floats) -> tuple[Floats, Floats]:
+    """Return the times of entries and the product of 1 - entries / watched over this and all later ones."""
+    time = np.unique(entry).astype(float)
+    n = _weight_from(leave, w, np.nextafter(time, np.inf)) - _weight_from(entry, w, np.nextafter(time, np.inf))
+    d = np.bincount(np.searchsorted(time, entry.astype(float)), weights=w, minlength=len(time))
+    factor = np.where(n > 0, 1 - d / np.where(n > 0, n, 1.0), 0.0)
+    factor[0] = 1.0  # before the first entry nobody is watched; the scale cancels in every ratio
+    return time, np.asarray(np.cumprod(np.maximum(factor, 0.0)[::-1])[::-1], dtype=float)
+
+
+def _weight_from(values: npt.NDArray[Any], w: Floats, time: Floats) -> Floats:
+    """Return the weight of the values that are at or after each time."""
+    order = np.argsort(values, kind="stable")
+    below = np.concatenate(([0.0], np.cumsum(w[order])))
+    return np.asarray(below[-1] - below[np.searchsorted(values[order], time, side="left")])

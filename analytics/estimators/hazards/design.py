@@ -1,0 +1,141 @@
+"""From a formula and a frame of deals to the covariates of a regression, and back to a profile's covariates."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analytics.estimators.hazards.rows import Floats
+from analytics.records.errors import InputError, nearest
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a formula made of a frame.
+
+    Attributes
+    ----------
+    formula : str
+        As it was written.
+    terms : tuple of str
+        Names of the covariates ("x1", "C(segment)[T.SMB]"): a category is compared with the first one.
+    columns : tuple of str
+        Columns of the frame that the formula reads.
+    x : array (rows, terms)
+        The covariates, without an intercept (the baseline hazard is it).
+    """
+
+    formula: str
+    terms: tuple[str, ...]
+    columns: tuple[str, ...]
+    x: Floats
+    _spec: Any
+    _levels: dict[str, frozenset[Any]]
+
+    def of(self, profiles: pd.DataFrame) -> Floats:
+        """Return the covariates of profiles, `(profiles, terms)`.
+
+        Raises
+        ------
+        InputError
+            A column that the formula reads is missing or empty, or holds a category that the deals did not have.
+        """
+        _complete(profiles, self.columns)
+        for name, levels in self._levels.items():
+            for value in profiles[name].unique():
+                if value not in levels:
+                    raise InputError(
+                        "no deal that the model was fitted to has this value", column=name, value=value,
+                        action=nearest(str(value), map(str, levels)),
+                    )  # fmt: skip
+        return _without_intercept(self._spec.get_model_matrix(profiles))[0]
+
+
+def design(deals: pd.DataFrame, formula: str) -> Design:
+    """Turn a formula into covariates.
+
+    Parameters
+    ----------
+    deals : pandas.DataFrame
+        The columns that the formula names.
+    formula : str
+        Right-hand side in Wilkinson's notation ("x1 + C(segment)").
+
+    Raises
+    ------
+    InputError
+        A formula that cannot be read, a column that is missing or has empty cells, a covariate that is the same for
+        every deal, covariates of which one is a sum of the others.
+
+    Examples
+    --------
+    >>> made = design(pd.DataFrame({"size": [1.0, 2.0, 3.0, 5.0], "segment": list("abab")}), "size + C(segment)")
+    >>> made.terms, made.of(pd.DataFrame({"size": [4.0], "segment": ["b"]})).tolist()
+    (('size', 'C(segment)[T.b]'), [[4.0, 1.0]])
+    """
+    from formulaic import Formula
+    from formulaic.errors import FormulaicError
+
+    try:
+        columns = tuple(sorted(str(name) for name in Formula(formula).required_variables))
+        _complete(deals, columns)
+        matrix = Formula(formula).get_model_matrix(deals)
+    except FormulaicError as error:
+        raise InputError(
+            f"the formula cannot be read: {str(error).splitlines()[0]}",
+            value=formula,
+            action="Write it like x1 + C(x2)",
+        ) from None
+    x, terms = _without_intercept(matrix)
+    _independent(x, terms)
+    levels = {name: frozenset(deals[name].unique()) for name in columns if not _is_number(deals[name])}
+    return Design(formula, terms, columns, x, matrix.model_spec, levels)
+
+
+def _complete(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    for name in columns:
+        if name not in frame.columns:
+            raise InputError(
+                "the formula names this column and the deals lack it", column=name, action=nearest(name, frame.columns)
+            )
+        empty = int(frame[name].isna().sum())
+        if empty:
+            raise InputError(
+                f"{empty:,} of {len(frame):,} deals have no value", column=name,
+                action="Leave them out by a named rule, or give the missing value a category of its own",
+            )  # fmt: skip
+
+
+def _without_intercept(matrix: Any) -> tuple[Floats, tuple[str, ...]]:
+    frame = pd.DataFrame(matrix)
+    kept = [name for name in frame.columns if name != "Intercept"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return frame[kept].to_numpy(dtype=float), tuple(str(name) for name in kept)
+
+
+def _independent(x: Floats, terms: Sequence[str]) -> None:
+    if not terms:
+        raise InputError("the formula names no covariate", action="Name at least one column")
+    if not len(x):
+        raise InputError("there are no deals to fit a model to")
+    spread = x.std(axis=0)
+    for name, width in zip(terms, spread, strict=True):
+        if not width > 0:
+            raise InputError("this covariate is the same for every deal", value=name, action="Leave it out")
+    scaled = (x - x.mean(axis=0)) / spread
+    values, vectors = np.linalg.eigh(scaled.T @ scaled / len(x))
+    if values[0] < 1e-10:
+        tied = [name for name, part in zip(terms, vectors[:, 0], strict=True) if abs(part) > 1e-6]
+        raise InputError(
+            f"these covariates say the same thing together: {', '.join(tied)}", action="Leave one of them out"
+        )
+
+
+def _is_number(values: pd.Series[Any]) -> bool:
+    return pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)

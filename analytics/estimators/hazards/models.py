@@ -1,0 +1,279 @@
+"""Which deals win (lose, end in no decision) faster, and which more often: cause-specific Cox and Fine-Gray models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from analytics.estimators.columns import account_column, day_column, outcome_column, stratum_column
+from analytics.estimators.hazards.arrange import Spells, arrange
+from analytics.estimators.hazards.design import Design, design
+from analytics.estimators.hazards.fitting import Fit, maximise, robust_covariance
+from analytics.estimators.hazards.likelihood import Ties
+from analytics.estimators.hazards.rows import Floats, Ints, RiskRows
+from analytics.estimators.rates import quantile
+from analytics.estimators.result import Estimate, Meta
+from analytics.records.errors import InputError, nearest
+
+Kind = Literal["cause-specific", "subdistribution"]
+
+
+@dataclass(frozen=True, eq=False)
+class HazardModel:
+    """A fitted hazard regression: coefficients to read, and what prediction and checks need.
+
+    Attributes
+    ----------
+    coefficients : Estimate
+        Kind coefficient, keys (term,): `estimate` (log hazard ratio), its interval, `hazard_ratio`, `ratio_low`,
+        `ratio_high`, `z`, `p_value`, `model_std_error` (without accounts and weights).
+    outcome, kind, ties, conf_level
+        As asked for.
+    design : Design
+        Formula and covariates; `center` was taken off them before fitting.
+    fit : Fit
+        Coefficients with both covariances.
+    rows : RiskRows
+        The deals in the kernel's order.
+    strata : pandas.DataFrame
+        The values of each stratum, in the order of `rows.block`.
+    unit : array or None
+        Account number of each deal in the caller's order.
+    """
+
+    coefficients: Estimate
+    outcome: str
+    kind: Kind
+    ties: Ties
+    conf_level: float
+    design: Design
+    center: Floats
+    fit: Fit
+    rows: RiskRows
+    strata: pd.DataFrame
+    unit: Ints | None
+
+    @property
+    def covariance(self) -> Floats:
+        """The covariance that the intervals use: the robust one where there is one."""
+        return self.fit.model if self.fit.robust is None else self.fit.robust
+
+    def baseline(self) -> pd.DataFrame:
+        """Return the baseline hazard of a deal whose covariates are all 0 (first categories).
+
+        Columns: strata, `time`, `hazard` (increment), `cumulative_hazard`.
+        """
+        scale = float(np.exp(-self.center @ self.fit.beta))
+        sizes = np.diff(self.rows.block)
+        frame = self.strata.loc[np.repeat(np.arange(len(sizes)), sizes)].reset_index(drop=True)
+        frame["time"], frame["hazard"] = self.rows.time, self.fit.point.hazard * scale
+        places = np.repeat(np.arange(len(sizes)), sizes)
+        frame["cumulative_hazard"] = frame["hazard"].groupby(places).cumsum().to_numpy()
+        return frame
+
+
+def cause_specific_cox(
+    deals: pd.DataFrame,
+    formula: str,
+    *,
+    outcome: str,
+    ties: Ties = "efron",
+    weights: str | None = None,
+    cluster: str | None = None,
+    strata: Sequence[str] = (),
+    conf_level: float = 0.95,
+) -> HazardModel:
+    """How much faster do deals with some trait reach an outcome, among those still open?
+
+    Parameters
+    ----------
+    deals : pandas.DataFrame
+        `entry`, `exit` (days after opening, at risk on `(entry, exit]`), `outcome`, the columns of the formula; several
+        rows of one deal, one after the other, hold covariates that change.
+    formula : str
+        "x1 + C(segment)".
+    outcome : str
+        The outcome; other outcomes and open deals are censored where they happen.
+    ties : {"efron", "breslow"}
+        How events of one day are treated.
+    weights, cluster : str, optional
+        Columns of weights and of accounts (or of deal ids, where a deal has several rows). With either, standard errors
+        are the robust ones.
+    strata : sequence of str
+        Columns whose values have a baseline hazard each.
+    conf_level : float
+
+    Returns
+    -------
+    HazardModel
+
+    Raises
+    ------
+    InputError
+        Missing columns or cells, a covariate without variation, an outcome that nobody had, an infinite effect.
+
+    Notes
+    -----
+    A hazard ratio speaks of pace among deals still open, not of shares: a trait that speeds up losing lowers the share
+    won without touching the hazard of winning. Assumes that the ratio does not change with age (`proportionality`) and
+    that open deals are censored for reasons unrelated to how they end. Cox (1972), JRSS B 34:187; Prentice et al.
+    (1978), Biometrics 34:541 for several outcomes. An unrecorded outcome counts as another outcome.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"entry": -1, "exit": [2, 3, 5, 7, 8, 9], "x": [1.0, 0.0, 1.0, 0.0, 1.0, 0.0],
+    ...                       "outcome": ["won", "won", "won", "won", "lost", "open"]})
+    >>> model = cause_specific_cox(deals, "x", outcome="won")
+    >>> model.coefficients.frame[["term", "estimate", "std_error"]].round(4).values.tolist()
+    [['x', 0.2739, 1.0107]]
+    """
+    return _fitted(_Asked(deals, formula, outcome, "cause-specific", ties, conf_level), weights, cluster, strata)
+
+
+def fine_gray(
+    deals: pd.DataFrame,
+    formula: str,
+    *,
+    outcome: str,
+    ties: Ties = "breslow",
+    weights: str | None = None,
+    cluster: str | None = None,
+    strata: Sequence[str] = (),
+    conf_level: float = 0.95,
+) -> HazardModel:
+    """How much more often do deals with some trait reach an outcome at all?
+
+    Parameters
+    ----------
+    deals, formula, outcome, ties, weights, cluster, strata, conf_level
+        As for `cause_specific_cox`; one row per deal.
+
+    Returns
+    -------
+    HazardModel
+        Its ratios are of subdistribution hazards: above 1 means a higher cumulative incidence at every age. Standard
+        errors are always robust, since a deal can count at many times after its end.
+
+    Raises
+    ------
+    InputError
+        As `cause_specific_cox`.
+
+    Notes
+    -----
+    The size of the ratio has no reading beyond its direction (Austin & Fine 2017, Stat Med 36:4391), and models of
+    different outcomes can contradict each other: their incidences may sum to more than 1, which `predicted_incidence`
+    says. Deals that ended otherwise stay at risk with weights from censorings and, where deals enter late, entries
+    (Geskus 2011, Biometrics 67:39); these weights do not look at covariates. Fine & Gray (1999), JASA 94:496.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"entry": -1, "exit": [2, 3, 5, 7, 8, 9], "x": [1.0, 0.0, 1.0, 0.0, 1.0, 0.0],
+    ...                       "outcome": ["won", "won", "won", "won", "lost", "open"]})
+    >>> fine_gray(deals, "x", outcome="won").coefficients.frame["estimate"].round(4).tolist()
+    [0.2739]
+    """
+    return _fitted(_Asked(deals, formula, outcome, "subdistribution", ties, conf_level), weights, cluster, strata)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    deals: pd.DataFrame
+    formula: str
+    outcome: str
+    kind: Kind
+    ties: Ties
+    conf_level: float
+
+
+def _fitted(asked: _Asked, weights: str | None, cluster: str | None, strata: Sequence[str]) -> HazardModel:
+    made = design(asked.deals, asked.formula)
+    center = made.x.mean(axis=0)
+    made = replace(made, x=made.x - center)
+    spells, values = _spells(asked, made, weights, strata)
+    unit = None if cluster is None else _codes(account_column(asked.deals, cluster))
+    subdistribution = asked.kind == "subdistribution"
+    rows = arrange(spells, subdistribution=subdistribution)
+    beta, point, null = maximise(rows, asked.ties, made.terms)
+    model: Floats = np.asarray(np.linalg.inv(point.information), dtype=float)
+    robust = influence = None
+    if subdistribution or weights or cluster:
+        robust, influence = robust_covariance(rows, point, asked.ties, model, unit)
+    fit = Fit(beta, model, robust, influence, point, null)
+    estimate = _coefficients(asked, made, fit, _Sizes(len(spells.x), unit, cluster))
+    return HazardModel(
+        estimate, asked.outcome, asked.kind, asked.ties, asked.conf_level, made, center, fit, rows, values, unit
+    )
+
+
+def _spells(asked: _Asked, made: Design, weights: str | None, strata: Sequence[str]) -> tuple[Spells, pd.DataFrame]:
+    deals = asked.deals
+    for name in ("entry", "exit", "outcome", *strata, *([weights] if weights else [])):
+        if name not in deals.columns:
+            raise InputError(f"the deals have no column {name!r}", action=nearest(name, deals.columns))
+    entry, leave = np.asarray(day_column(deals["entry"])), np.asarray(day_column(deals["exit"]))
+    if (leave <= entry).any():
+        raise InputError(f"{int((leave <= entry).sum())} deals leave before they are watched", column="exit",
+                         action="Leave them out by a named rule: exit must exceed entry")  # fmt: skip
+    outcome = np.asarray(outcome_column(deals["outcome"]))
+    cause = np.where(outcome == "open", 0, np.where(outcome == asked.outcome, 1, 2))
+    n = np.ones(len(deals))
+    w = n
+    if weights:
+        w = deals[weights].to_numpy(dtype=float)
+        if not (np.isfinite(w).all() and (w > 0).all()):
+            raise InputError("a weight is missing, infinite, zero or negative", column=weights)
+    if strata:
+        keys = pd.DataFrame({name: np.asarray(stratum_column(deals[name]), dtype=object) for name in strata})
+        values = keys.drop_duplicates().sort_values(list(strata)).reset_index(drop=True)
+        place = pd.MultiIndex.from_frame(values).get_indexer(pd.MultiIndex.from_frame(keys))
+        stratum = np.asarray(place, dtype=np.int64)
+    else:
+        values, stratum = pd.DataFrame(index=[0]), np.zeros(len(deals), dtype=np.int64)
+    return Spells(made.x, entry, leave, cause, n, w, w if w is n else w * w, stratum), values
+
+
+def _codes(values: Any) -> Ints:
+    return np.asarray(pd.factorize(values)[0], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    rows: int
+    unit: Ints | None
+    cluster: str | None
+
+    @property
+    def accounts(self) -> int | None:
+        return None if self.unit is None else int(self.unit.max()) + 1
+
+
+def _coefficients(asked: _Asked, made: Design, fit: Fit, sizes: _Sizes) -> Estimate:
+    from scipy.special import ndtr
+
+    covariance = fit.model if fit.robust is None else fit.robust
+    error = np.sqrt(np.diag(covariance))
+    reach = quantile(asked.conf_level) * error
+    frame = pd.DataFrame({
+        "term": made.terms, "estimate": fit.beta, "std_error": error,
+        "conf_low": fit.beta - reach, "conf_high": fit.beta + reach,
+        "hazard_ratio": np.exp(fit.beta), "ratio_low": np.exp(fit.beta - reach), "ratio_high": np.exp(fit.beta + reach),
+        "z": fit.beta / error, "p_value": 2 * ndtr(-np.abs(fit.beta / error)),
+        "model_std_error": np.sqrt(np.diag(fit.model)),
+    })  # fmt: skip
+    of = (
+        "cumulative incidence (subdistribution hazard)"
+        if asked.kind == "subdistribution"
+        else "hazard among open deals"
+    )
+    meta = Meta(
+        kind="coefficient", estimand=f"log ratio of the {of} of {asked.outcome} for one unit of each covariate",
+        keys=("term",), n_deals=sizes.rows, n_accounts=sizes.accounts, conf_level=asked.conf_level, interval="Wald",
+        variance="inverse information" if fit.robust is None else "sandwich", cluster=sizes.cluster,
+        unit="log hazard ratio",
+    )  # fmt: skip
+    return Estimate(frame, meta)
