@@ -11,7 +11,8 @@ import pandas as pd
 from analytics.display import theme, wording
 
 FIGURE = re.compile(
-    r"((< )?[+−±]?[\d.,]+(\s?[%kM])?( \([^a-z]*( to [^a-z]*)?\))?|–|[A-Z]{3}\s[−\d.,]+(\s[kM])?)( \[\d+\])*"
+    r"(<\d+|not shown|(< )?[+−±]?[\d.,]+(\s?[%kM])?( \([^a-z]*( to [^a-z]*)?\))?|–|[A-Z]{3}\s[−\d.,]+(\s[kM])?)"
+    r"( \[\d+\])*"
 )
 SHARES = ("two_sd_high", "estimate", "from_rate", "to_rate", "overall", "count_estimate", "estimate_now")
 MORE_SHARES = ("estimate_then", "share_now", "share_then", "largest_deal_share")
@@ -51,7 +52,7 @@ def cell(column: str, value: Any) -> str:
         return f"{value:%Y-%m-%d}"
     if isinstance(value, (int, float)) or hasattr(value, "dtype"):
         return _number(column, float(value))
-    text = str(value)
+    text = wording.readable(value)
     if column == "outcome":
         return theme.outcome_name(text)
     return text.replace("_", " ") if column in ("kind", "part") else text

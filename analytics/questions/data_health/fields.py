@@ -10,6 +10,7 @@ import pandas as pd
 from analytics.estimators.rates import Column, account_codes, clustered_proportion
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
 from analytics.records.contract import DEALS_COLUMNS
+from analytics.records.private import ID_COLUMNS, is_free_text, is_name_like
 
 FIELDS = {
     "account_id": "account", "owner_id": "owner", "source": "source", "stage": "stage", "amount": "amount above 0",
@@ -80,7 +81,8 @@ def field_counts(deals: pd.DataFrame, fields: Sequence[str] | None = None) -> Li
     Returns
     -------
     Listing
-        field, label, deals, filled, missing, distinct, most_common (empty where every value is different).
+        field, label, deals, filled, missing, distinct, most_common (empty where every value is different, for ids, and
+        for what people typed: who and what they wrote is nobody's business here).
 
     Examples
     --------
@@ -91,7 +93,16 @@ def field_counts(deals: pd.DataFrame, fields: Sequence[str] | None = None) -> Li
     for field, label in _fields(deals, fields).items():
         filled = _filled(deals, field)
         values = deals.loc[filled, field].astype(str).value_counts()
-        common = f"{values.index[0]} ({values.iloc[0]:,})" if len(values) and values.iloc[0] > 1 else ""
+        private = (
+            field in ID_COLUMNS
+            or is_name_like(field)
+            or (
+                not pd.api.types.is_numeric_dtype(deals[field])
+                and field.endswith("_on") is False
+                and is_free_text(list(values.index), int(filled.sum()))
+            )
+        )
+        common = f"{values.index[0]} ({values.iloc[0]:,})" if len(values) and values.iloc[0] > 1 and not private else ""
         number = int(filled.sum())
         rows.append((field, label, len(deals), number, len(deals) - number, len(values), common))
     columns = ["field", "label", "deals", "filled", "missing", "distinct", "most_common"]
