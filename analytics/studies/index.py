@@ -54,7 +54,7 @@ def _record(study: Study, base: str) -> StudyLink:
     return StudyLink(
         "What was left out, and how this was made", f"{base}/rejects.csv",
         status=f"{len(study.rejects):,} rejected rows",
-        question="Every rejected row with its file, line, reason and values (names and texts left out); parameters, hashes, versions.",
+        question="Every rejected row with its file, line, reason and values; parameters, hashes, versions.",
         downloads=(("rejected rows (CSV)", f"{base}/rejects.csv"), run),
     )  # fmt: skip
 
