@@ -93,16 +93,8 @@ def field_counts(deals: pd.DataFrame, fields: Sequence[str] | None = None) -> Li
     for field, label in _fields(deals, fields).items():
         filled = _filled(deals, field)
         values = deals.loc[filled, field].astype(str).value_counts()
-        private = (
-            field in ID_COLUMNS
-            or is_name_like(field)
-            or (
-                not pd.api.types.is_numeric_dtype(deals[field])
-                and field.endswith("_on") is False
-                and is_free_text(list(values.index), int(filled.sum()))
-            )
-        )
-        common = f"{values.index[0]} ({values.iloc[0]:,})" if len(values) and values.iloc[0] > 1 and not private else ""
+        telling = len(values) > 0 and values.iloc[0] > 1 and not _private(field, values)
+        common = f"{values.index[0]} ({values.iloc[0]:,})" if telling else ""
         number = int(filled.sum())
         rows.append((field, label, len(deals), number, len(deals) - number, len(values), common))
     columns = ["field", "label", "deals", "filled", "missing", "distinct", "most_common"]
@@ -121,6 +113,12 @@ def _fields(deals: pd.DataFrame, fields: Sequence[str] | None) -> dict[str, str]
         return {name: FIELDS.get(name, name) for name in fields}
     attributes = [name for name in deals.columns if name not in DEALS_COLUMNS]
     return {name: label for name, label in FIELDS.items() if name in deals} | {name: name for name in attributes}
+
+
+def _private(field: str, values: pd.Series) -> bool:
+    """Say whether the values of a field name somebody, or are what people typed: dates and amounts are neither."""
+    chosen = field == "amount" or field.endswith("_on")
+    return field in ID_COLUMNS or is_name_like(field) or (not chosen and is_free_text(values.index, int(values.sum())))
 
 
 def _filled(deals: pd.DataFrame, field: str) -> pd.Series:
