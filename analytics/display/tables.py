@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from analytics.display import theme, wording
-from analytics.display.cells import cell, heading, is_figure, says_nothing
+from analytics.display.cells import cell, heading, is_figure, says_nothing, withheld
 from analytics.display.findings import Cards, finding_cards
 from analytics.estimators.result import WITHHELD, Estimate, Finding, Listing
 
@@ -219,9 +219,7 @@ def listing_table(
 def _cells(frame: pd.DataFrame, column: str) -> list[str]:
     """Cells of a column in words; a number that a shared report withholds is `<5` or `not shown`, not empty."""
     texts = [cell(str(column), value) for value in frame[column]]
-    if WITHHELD not in frame or not pd.api.types.is_numeric_dtype(frame[column]):
-        return texts
-    return [text or str(mark) for text, mark in zip(texts, frame[WITHHELD], strict=True)]
+    return [text or mark for text, mark in zip(texts, withheld(frame, str(column)), strict=True)]
 
 
 def _table(shown: pd.DataFrame, title: str, note: str, name: str, *, numeric: Sequence[str]) -> Table:

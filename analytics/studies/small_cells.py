@@ -103,15 +103,18 @@ def _estimate_rows(frame: pd.DataFrame, keys: tuple[str, ...], smallest: int, te
         events_of, of = frame["n_event"].astype(float), frame["n_risk"].astype(float)
         share = np.isclose(frame["estimate"].astype(float), events_of / of.where(of > 0), rtol=0, atol=1e-9)
         small |= share & (of - events_of).between(1, smallest - 1).to_numpy()
-    mark = pd.Series(np.where(small, f"<{smallest}", ""), index=frame.index, dtype=object)
+    exact = [name for name in (*base, *events) if name in ("n_deals", "n_risk", "n_event")]
+    said = np.where(_small(frame, exact, smallest), f"<{smallest}", np.where(small, NOT_SHOWN, ""))
+    mark = pd.Series(said, index=frame.index, dtype=object)
     size = frame[base].astype(float).min(axis=1) if base else pd.Series(np.inf, index=frame.index)
+    counts = frame[[*base, *events]].astype(float).fillna(0)
     if "segment" in keys:
         mark = mark.mask(frame["segment"].isin(list(tested)) & mark.eq(""), NOT_SHOWN)
     if "definition" in keys and base:
         _nested(mark, frame["definition"].astype(str), size, smallest)
     for key in keys:
         if key not in _APART and mark.ne("").any():
-            _complemented(mark, frame, [other for other in keys if other != key], key, size, smallest)
+            _complemented(mark, frame, [other for other in keys if other != key], (key, size, counts), smallest)
     hidden = mark.ne("")
     cells = [name for name in frame.columns if _CELLS.fullmatch(name) and name not in base]
     single = [name for name in cells if _small(frame, [name], smallest).any()]
@@ -134,22 +137,23 @@ def _nested(mark: pd.Series, names: pd.Series, size: pd.Series, smallest: int) -
 
 
 def _complemented(
-    mark: pd.Series, frame: pd.DataFrame, by: list[str], key: str, size: pd.Series, smallest: int
+    mark: pd.Series, frame: pd.DataFrame, by: list[str], cells: tuple[str, pd.Series, pd.DataFrame], smallest: int
 ) -> None:
-    cells = frame[~frame[key].astype(str).isin(_TOTALS)]
-    groups = cells.groupby(by, dropna=False, sort=False).indices.values() if by else [np.arange(len(cells))]
+    """Hide more cells, smallest first, until the hidden ones together are no small cell by any count."""
+    key, size, counts = cells
+    parts = frame[~frame[key].astype(str).isin(_TOTALS)]
+    groups = parts.groupby(by, dropna=False, sort=False).indices.values() if by else [np.arange(len(parts))]
     for places in groups:
-        labels = cells.index[places]
+        labels = parts.index[places]
         hidden = mark[labels].ne("")
         if not hidden.any():
             continue
-        left = size[labels][~hidden & (size[labels] > 0)].sort_values(kind="stable")
-        number, total = int(hidden.sum()), float(size[labels][hidden].fillna(0).sum())
-        for place, n in left.items():
-            if number >= 2 and total >= smallest:
+        number, total = int(hidden.sum()), counts.loc[labels][hidden].sum()
+        for place, _ in size[labels][~hidden & (size[labels] > 0)].sort_values(kind="stable").items():
+            if number >= 2 and not ((total > 0) & (total < smallest)).any():
                 break
             mark[mark.index == place] = NOT_SHOWN
-            number, total = number + 1, total + float(n)
+            number, total = number + 1, total + counts[counts.index == place].sum()
 
 
 def _small(frame: pd.DataFrame, names: list[str], smallest: int) -> np.ndarray:
@@ -203,13 +207,15 @@ def _counted_rows(frame: pd.DataFrame, smallest: int) -> pd.DataFrame:
     """Rows that count deals: small ones lose their numbers, and `found` or `missing` goes with `filled`."""
     named = [c for c in ("deals", "n_deals", "found") if c in frame][:1]
     pairs = [c for c in ("filled", "missing") if c in frame]
-    mark = pd.Series(np.where(_small(frame, [*named, *pairs], smallest), f"<{smallest}", ""), index=frame.index)
-    mark = mark.astype(object)
+    more = np.where(_small(frame, pairs, smallest), NOT_SHOWN, "")
+    mark = pd.Series(np.where(_small(frame, named, smallest), f"<{smallest}", more), index=frame.index, dtype=object)
     totals = frame.iloc[:, 0].astype(str).isin(_TOTALS)
     apart = {"trap", "field", "what", "check"} & set(frame.columns)
     if named and not apart and mark.ne("").any():
         cells = frame[~totals].assign(_group=frame.get("group", ""), _cell=range(int((~totals).sum())))
-        _complemented(mark, cells, ["_group"], "_cell", cells[named[0]].astype(float), smallest)
+        _complemented(
+            mark, cells, ["_group"], ("_cell", cells[named[0]].astype(float), cells[named].astype(float)), smallest
+        )
     others = [
         c for c in frame.columns if c.endswith("_deals") and c not in named and _small(frame, [c], smallest).any()
     ]

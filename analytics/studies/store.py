@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from analytics.display.cells import withheld
 from analytics.estimators.result import SCHEMA_VERSION, WITHHELD, Estimate, Finding, Listing, Meta
 
 Saved: TypeAlias = Estimate | Listing | Finding | tuple[Finding, ...]
@@ -116,15 +117,14 @@ def with_marks(frame: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
-    >>> with_marks(pd.DataFrame({"n_deals": [float("nan"), 7], "withheld": ["<5", ""]}))["n_deals"].tolist()
+    >>> with_marks(pd.DataFrame({"n_event": [float("nan"), 7], "withheld": ["<5", ""]}))["n_event"].tolist()
     ['<5', 7.0]
     """
     if WITHHELD not in frame:
         return frame
-    numbers = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
-    taken = frame[WITHHELD].ne("")
-    filled = {name: frame[name].astype(object).mask(taken & frame[name].isna(), frame[WITHHELD]) for name in numbers}
-    return frame.assign(**filled)
+    marks = {name: withheld(frame, name) for name in frame.columns if name != WITHHELD}
+    taken = {name: mark for name, mark in marks.items() if mark.ne("").any()}
+    return frame.assign(**{name: frame[name].astype(object).mask(mark.ne(""), mark) for name, mark in taken.items()})
 
 
 def write_text(path: Path, text: str) -> None:

@@ -127,7 +127,7 @@ def test_what_a_plain_share_leaves_over_is_a_cell() -> None:
     frame = frame.assign(estimate=frame["n_event"] / 100, conf_low=0.5, conf_high=1.0)
     shown = protected(Estimate(frame, meta("probability", "field")), "completeness", 5)
     assert isinstance(shown, Estimate)
-    assert shown.frame["withheld"].tolist() == ["<5", "", ""]
+    assert shown.frame["withheld"].tolist() == ["not shown", "", ""]
     assert shown.frame["n_event"].fillna(-1).tolist() == [-1, 100, 60]
 
 

@@ -53,7 +53,7 @@ def test_sheet_names_are_allowed_and_different() -> None:
 
 
 def test_withheld_numbers_say_so_and_the_bytes_are_the_same_twice() -> None:
-    frame = pd.DataFrame({"n_deals": [np.nan, 7], "withheld": ["<5", ""]})
+    frame = pd.DataFrame({"n_event": [np.nan, 7], "withheld": ["<5", ""]})
     assert loaded(as_excel({"a": frame}))["a"]["A2"].value == "<5"
     assert as_excel({"a": frame}) == as_excel({"a": frame})
 
