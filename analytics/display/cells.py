@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 
 from analytics.display import theme, wording
+from analytics.estimators.result import WITHHELD
 
 FIGURE = re.compile(
-    r"((< )?[+−±]?[\d.,]+(\s?[%kM])?( \([^a-z]*( to [^a-z]*)?\))?|–|[A-Z]{3}\s[−\d.,]+(\s[kM])?)( \[\d+\])*"
+    r"(<\d+|not shown|(< )?[+−±]?[\d.,]+(\s?[%kM])?( \([^a-z]*( to [^a-z]*)?\))?|–|[A-Z]{3}\s[−\d.,]+(\s[kM])?)"
+    r"( \[\d+\])*"
 )
 SHARES = ("two_sd_high", "estimate", "from_rate", "to_rate", "overall", "count_estimate", "estimate_now")
 MORE_SHARES = ("estimate_then", "share_now", "share_then", "largest_deal_share")
@@ -33,6 +35,28 @@ HEADINGS = {
 }
 
 
+COUNTED = ("n_event", "deals", "found")
+
+
+def withheld(frame: pd.DataFrame, column: str) -> pd.Series:
+    """Say what stands in the place of each number that a shared report withholds; empty elsewhere.
+
+    `<5` stands only where it is true: at the count that it is about. The numbers beside it are `not shown`.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"n_deals": [None, 9.0], "n_event": [None, 7.0], "withheld": ["<5", ""]})
+    >>> withheld(frame, "n_event").tolist(), withheld(frame, "n_deals").tolist()
+    (['<5', ''], ['not shown', ''])
+    """
+    if WITHHELD not in frame or not pd.api.types.is_numeric_dtype(frame[column]):
+        return pd.Series("", index=frame.index)
+    mark = frame[WITHHELD].astype(object)
+    alone = column == "n_risk" and "estimate" in frame
+    true = frame["estimate"].notna() if alone else pd.Series(column in COUNTED, index=frame.index)
+    return mark.where(true | mark.eq(""), "not shown").where(frame[column].isna(), "")
+
+
 def heading(column: str) -> str:
     """Return the heading of a column: its own where it has one, else its name in words."""
     if column in HEADINGS:
@@ -51,7 +75,7 @@ def cell(column: str, value: Any) -> str:
         return f"{value:%Y-%m-%d}"
     if isinstance(value, (int, float)) or hasattr(value, "dtype"):
         return _number(column, float(value))
-    text = str(value)
+    text = wording.readable(value)
     if column == "outcome":
         return theme.outcome_name(text)
     return text.replace("_", " ") if column in ("kind", "part") else text

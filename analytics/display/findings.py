@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from analytics.display import theme
+from analytics.display import theme, wording
 from analytics.estimators.result import Finding
 
 GRID = (
@@ -38,7 +38,8 @@ class Cards:
 
     def text(self) -> str:
         """Return the cards as plain text: [verdict] headline detail."""
-        return "\n".join(f"[{item.verdict}] {item.headline} {item.detail}".rstrip() for item in self.findings)
+        said = ((item.verdict, _said(item.headline), _said(item.detail)) for item in self.findings)
+        return "\n".join(f"[{verdict}] {headline} {detail}".rstrip() for verdict, headline, detail in said)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/html": self.html(), "text/plain": self.text()}
@@ -64,11 +65,16 @@ def chip(verdict: str) -> str:
     return f'<span class="wl-chip {SLUGS[known]}" style="{style}">{html.escape(verdict)}</span>'
 
 
+def _said(text: str) -> str:
+    """A sentence that may name something of the CRM."""
+    return wording.readable(text, 1500)
+
+
 def card(finding: Finding) -> str:
     """Return one finding as an article: chip, bold sentence, detail."""
     style = CARD.format(rule=theme.RULE, paper=theme.PAPER, ink=theme.INK, font=theme.FONT.replace("'", "&#39;"))
     return (
         f'<article class="wl-card" style="{style}">{chip(finding.verdict)}'
-        f'<p class="wl-headline" style="margin:8px 0 4px;font-weight:650">{html.escape(finding.headline)}</p>'
-        f'<p class="wl-detail" style="margin:0">{html.escape(finding.detail)}</p></article>'
+        f'<p class="wl-headline" style="margin:8px 0 4px;font-weight:650">{html.escape(_said(finding.headline))}</p>'
+        f'<p class="wl-detail" style="margin:0">{html.escape(_said(finding.detail))}</p></article>'
     )

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 
 from analytics.display import theme, wording
-from analytics.display.cells import cell, heading, is_figure, says_nothing
+from analytics.display.cells import cell, heading, is_figure, says_nothing, withheld
 from analytics.display.findings import Cards, finding_cards
-from analytics.estimators.result import Estimate, Finding, Listing
+from analytics.estimators.result import WITHHELD, Estimate, Finding, Listing
 
 MOST_ROWS = 200
 HIDDEN = (
@@ -27,6 +27,7 @@ HIDDEN = (
     "meaningful",
     "note",
     "no_interval_reason",
+    WITHHELD,
 )
 SAME = ("horizon_days", "horizon_reached", "age_days", "one_in", "borrowed", "mature", "n_risk", "n_event")
 CODES = ("definition", "rule", "measure", "part", "level", "outcome", "item", "field", "trap")  # said by their `label`
@@ -134,7 +135,7 @@ def estimate_table(
     taken = {*meta.keys, "label", "estimate", "conf_low", "conf_high"}
     for column in columns or [c for c in frame.columns if c not in taken and c not in HIDDEN]:
         if columns or not (says_nothing(frame[column]) or (column in SAME and frame[column].nunique() < 2)):
-            shown[heading(column)] = [cell(column, value) for value in frame[column]]
+            shown[heading(column)] = _cells(frame, column)
     note = " ".join([*notes, wording.provenance(meta)])
     return _table(shown, title, note, name, numeric=[c for c in shown.columns if is_figure(shown[c])])
 
@@ -209,11 +210,16 @@ def listing_table(
     if "label" in frame.columns:
         coded += [c for c in frame.columns if c in CODES]
         frame = frame[["label", *(c for c in frame.columns if c != "label")]]
-    frame = frame[list(columns) or [c for c in frame.columns if c not in coded]]
     shown = pd.DataFrame(index=frame.index)
-    for column in frame.columns:
-        shown[heading(str(column))] = [cell(str(column), value) for value in frame[column]]
+    for column in list(columns) or [c for c in frame.columns if c not in (*coded, WITHHELD)]:
+        shown[heading(str(column))] = _cells(frame, column)
     return _table(shown, title or listing.title, "", name, numeric=[c for c in shown.columns if is_figure(shown[c])])
+
+
+def _cells(frame: pd.DataFrame, column: str) -> list[str]:
+    """Cells of a column in words; a number that a shared report withholds is `<5` or `not shown`, not empty."""
+    texts = [cell(str(column), value) for value in frame[column]]
+    return [text or mark for text, mark in zip(texts, withheld(frame, str(column)), strict=True)]
 
 
 def _table(shown: pd.DataFrame, title: str, note: str, name: str, *, numeric: Sequence[str]) -> Table:

@@ -36,7 +36,7 @@ def percent(value: float, n: float | None = None) -> str:
     >>> percent(0.3184, 412), percent(0.3184, 4120)
     ('32\xa0%', '31.8\xa0%')
     """
-    return f"{_plain(100 * value, decimals(n))}\u00a0%"
+    return f"{_plain(100 * value, decimals(n))}\u00a0%" if math.isfinite(value) else "–"
 
 
 def percent_interval(value: float, low: float, high: float, n: float | None = None) -> str:
@@ -61,6 +61,8 @@ def points(value: float, digits: int = 1) -> str:
     >>> points(-0.0312), points(0.004)
     ('−3.1', '+0.4')
     """
+    if not math.isfinite(value):
+        return "–"
     text = f"{100 * value:+.{digits}f}"
     return minus("0" if float(text) == 0 else text)
 
@@ -125,10 +127,23 @@ def safe(value: object, limit: int = 90) -> str:
     >>> safe('<b>R&D</b>')
     '&lt;b&gt;R&amp;D&lt;/b&gt;'
     """
-    text = _one_line("".join(c if c.isprintable() or c == "\u00a0" else " " for c in str(value)))
-    if len(text) > limit:
-        text = text[: limit - 1].rstrip() + "…"
+    text = readable(value, limit)
     return html.escape(text, quote=False).replace("$", "&#36;").replace("%{", "%&#123;")
+
+
+def readable(value: object, limit: int = 300) -> str:
+    r"""Return a text from the CRM as one line that says what it seems to say; the caller escapes it.
+
+    Characters that nobody sees are taken out: those that command a terminal, end a string, or turn the direction of
+    the text after them. A text longer than `limit` ends in an ellipsis.
+
+    Examples
+    --------
+    >>> readable("Acme\x00 \u202egnp.exe\n<b>")
+    'Acme gnp.exe <b>'
+    """
+    text = _one_line("".join(c if c.isprintable() or c == "\u00a0" else " " for c in str(value)))
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
 def _one_line(text: str) -> str:
@@ -138,7 +153,7 @@ def _one_line(text: str) -> str:
 
 def wrapped(value: object, width: int, lines: int = 3) -> list[str]:
     """Break a text into at most `lines` escaped lines of `width` characters; what does not fit ends in an ellipsis."""
-    parts = textwrap.wrap(_one_line(str(value)), width, max_lines=lines, placeholder=" …", break_on_hyphens=False)
+    parts = textwrap.wrap(readable(value, 20 * width), width, max_lines=lines, placeholder=" …", break_on_hyphens=False)
     return [safe(part, limit=width + 2) for part in parts] or [""]
 
 

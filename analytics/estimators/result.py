@@ -24,6 +24,8 @@ SCHEMA_VERSION = 1
 VALUE_COLUMNS = ("estimate", "std_error", "conf_low", "conf_high", "n_risk", "n_event", "cum_event")
 BOUNDED_KINDS = ("incidence", "survival", "probability")
 TOLERANCE = 1e-9
+WITHHELD = "withheld"
+"""Column of a shared frame: why a row's numbers are missing (`<5`, `not shown`), empty where none was taken away."""
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ def count(n: float, singular: str, plural: str | None = None) -> str:
     >>> count(1, "deal"), count(2473, "deal"), count(2, "opportunity", "opportunities")
     ('1 deal', '2,473 deals', '2 opportunities')
     """
-    return f"{n:,.0f} {singular if round(n) == 1 else plural or singular + 's'}"
+    return f"{n:,.0f} {singular if 0.5 < n < 1.5 else plural or singular + 's'}"
 
 
 def sized(n_deals: float, n_accounts: float | None, without: float = 0) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from analytics.records.errors import InputError, nearest
 
@@ -51,7 +52,7 @@ def connect(url: str | None = None) -> Any:
         raise
     except Exception as error:
         # Drivers like to repeat the address, password included; the cause is cut off for the same reason.
-        reason = _without(str(error), urlsplit(url).password).strip().splitlines() or [type(error).__name__]
+        reason = _without(str(error), _passwords(url)).strip().splitlines() or [type(error).__name__]
         raise InputError(
             f"cannot be opened ({redacted(reason[0])})",
             value=redacted(url),
@@ -67,11 +68,18 @@ def redacted(url: str) -> str:
     >>> redacted("postgres://ana:s3cret@db/crm")
     'postgres://ana:***@db/crm'
     """
-    return re.sub(r"(://[^:/@\s]*):.*@", r"\1:***@", re.sub(r"(?i)(password=)[^&\s]+", r"\1***", url))
+    return re.sub(r"(://[^:/@\s]*):.*@", r"\1:***@", re.sub(r"(?i)((?:password|passwd|pwd)=)[^&;\s]+", r"\1***", url))
 
 
-def _without(text: str, secret: str | None) -> str:
-    for form in {secret or "", unquote(secret or "")} - {""}:
+def _passwords(url: str) -> set[str]:
+    """Every form in which the passwords of an address may be repeated; it may hold any sign, so no parser is asked."""
+    found = re.findall(r"://[^:/@\s]*:(.*)@|(?i:(?:password|passwd|pwd)=)([^&;\s]+)", url)
+    written = {part for match in found for part in match if part} | {os.environ.get("PGPASSWORD", "")}
+    return written | {unquote(part) for part in written}
+
+
+def _without(text: str, passwords: set[str]) -> str:
+    for form in sorted(passwords - {""}, key=len, reverse=True):
         text = text.replace(form, "***")
     return text
 

@@ -13,6 +13,7 @@ import click
 
 from analytics.records.errors import InputError
 from analytics.studies.exits import DONE, FAILED, INPUT, STOPPED, LockedError
+from analytics.studies.redaction import hidden, known_secrets, printable
 
 HELP = """Why deals are won, lost, or end in no decision: a quarter's study of a CRM export.
 
@@ -116,7 +117,7 @@ def run(
         result = run_study(params, Options(reports=reports, only=only, notebooks=notebooks, seconds=seconds))
         for outcome in result.outcomes:
             if debug and outcome.traceback:
-                click.echo(outcome.traceback, err=True)
+                click.echo(_safe(outcome.traceback), err=True)
         if result.exit_code != DONE:
             click.echo("The report was not replaced. What was done is in " + str(result.folder), err=True)
         else:
@@ -202,9 +203,14 @@ def _plainly(debug: bool) -> Iterator[None]:
 
 def _fail(sentence: str, code: int, debug: bool) -> None:
     if debug:
-        traceback.print_exc()
-    click.echo(("Input: " if code == INPUT else "") + sentence, err=True)
+        click.echo(_safe(traceback.format_exc()), err=True)
+    click.echo(_safe(("Input: " if code == INPUT else "") + sentence), err=True)
     sys.exit(code)
+
+
+def _safe(text: str) -> str:
+    """A text for the terminal: no password, and nothing that commands it."""
+    return printable(hidden(text, known_secrets({})))
 
 
 if __name__ == "__main__":

@@ -97,7 +97,20 @@ def _publish(partial: Path, target: Path, job: Job) -> None:
     notebook = _read(partial)
     # papermill writes this machine's paths into the notebook; they say nothing to whoever it is mailed to.
     notebook.metadata.get("papermill", {}).update(input_path=Path(job.notebook).name, output_path=target.name)
+    if job.safe and target.name.endswith(".failed.ipynb"):
+        _without_values(notebook)
     write_text(target, hidden(nbformat.writes(notebook), job.secrets) + "\n")
+
+
+def _without_values(notebook: Any) -> None:
+    """Take out of a failed notebook what may name a value of the input: its errors and what was printed."""
+    said = "The message may name a value of the input: it was shown where the run was started."
+    for cell in notebook.cells:
+        kept = [output for output in cell.get("outputs", ()) if output.get("output_type") not in ("error", "stream")]
+        if "outputs" in cell and len(kept) < len(cell.outputs):
+            failed = [output for output in cell.outputs if output.output_type == "error"]
+            named = [nbformat.v4.new_output("error", ename=output.ename, evalue=said) for output in failed]
+            cell.outputs = [*kept, *named]
 
 
 def _read(path: Path) -> Any:

@@ -35,27 +35,34 @@ def index_of(study: Study, run: Path, notebooks: Sequence[Notebook]) -> str:
     """
     base = f"runs/{run.name}"
     links = [_link(notebook, base, run) for notebook in notebooks]
-    rejected = len(study.rejects)
-    record = StudyLink(
-        "What was left out, and how this was made", f"{base}/rejects.csv", status=f"{rejected:,} rejected rows",
-        question="Every rejected row with its file, line, reason and values; parameters, hashes, versions.",
-        downloads=(("rejected rows (CSV)", f"{base}/rejects.csv"), ("the run (JSON)", f"{base}/run.json")),
-    )  # fmt: skip
     cards = [finding for notebook in notebooks for finding in fixed_findings(run / "estimates" / notebook.name)]
     return index_page(
         title=f"{study.title}, {study.quarter.name}",
         subtitle=subtitle(study),
-        studies=[*links, record],
+        studies=[*links, _record(study, base)],
         findings=cards,
         facts=facts(study),
     )
 
 
+def _record(study: Study, base: str) -> StudyLink:
+    """How the run was made and, unless it is shared, the rows that it could not use."""
+    run = ("the run (JSON)", f"{base}/run.json")
+    if study.sharing.safe:
+        said = "Parameters, hashes, versions. A report for sharing: ids are codes, rows with few deals are not shown."
+        return StudyLink("How this was made", f"{base}/run.json", status="", question=said, downloads=(run,))
+    return StudyLink(
+        "What was left out, and how this was made", f"{base}/rejects.csv",
+        status=f"{len(study.rejects):,} rejected rows",
+        question="Every rejected row with its file, line, reason and values; parameters, hashes, versions.",
+        downloads=(("rejected rows (CSV)", f"{base}/rejects.csv"), run),
+    )  # fmt: skip
+
+
 def subtitle(study: Study) -> str:
     """Say the quarter's days, the as-of date and how many deals of how many rows were studied."""
-    read = sum(file.rows_read for file in study.files)
     days = f"{_day(study.quarter.start)} to {_day(study.quarter.end)}, as of {_day(study.as_of)}"
-    return f"{days}. {len(study.deals):,} deals studied, from {read:,} rows read."
+    return f"{days}. {study.studied}."
 
 
 def facts(study: Study) -> list[tuple[str, str]]:
@@ -87,6 +94,8 @@ def _link(notebook: Notebook, base: str, run: Path) -> StudyLink:
     downloads = [("notebook", f"{base}/{name}.ipynb"), ("provenance", f"{base}/{name}.provenance.json")]
     if (run / "estimates" / name).is_dir():
         downloads.insert(1, ("numbers", f"{base}/estimates/{name}/"))
+    if (run / f"{name}.xlsx").is_file():
+        downloads.insert(2, ("workbook (Excel)", f"{base}/{name}.xlsx"))
     return StudyLink(
         notebook.title,
         f"{base}/{name}.html",

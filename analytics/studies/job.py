@@ -9,7 +9,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Job:
-    """One notebook to execute: where it is, where it goes, what is injected, what must never be written."""
+    """One notebook to execute: where it is, where it goes, what is injected, what must never be written,
+    and whether it is shared safely, so that an error may not name a value."""
 
     name: str
     notebook: str
@@ -19,6 +20,7 @@ class Job:
     title: str
     facts: Sequence[tuple[str, str]] = ()
     secrets: Sequence[str] = ()
+    safe: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from analytics.records.errors import InputError, nearest
 from analytics.records.rules import OutcomeRules
 from analytics.records.sources.mapping import SourceConfig
 from analytics.studies.checking import checked
+from analytics.studies.redaction import refuse_passwords
 from analytics.studies.strict_yaml import read_yaml
 
 CLOSED = ConfigDict(frozen=True, extra="forbid")
@@ -84,6 +85,13 @@ class CompanyParams(BaseModel):
         Sizes below which nothing is shown.
     crm_url_template : str, optional
         Link to a deal in the CRM, with `{deal_id}` in it.
+    share : {"private", "safe"}
+        `safe` makes a report for others: ids as stable codes, no lists of deals, no cells with fewer than
+        `thresholds.smallest_cell` deals. See `analytics.studies.sharing`.
+    show : tuple of {"names", "text"}
+        Private things that are shown all the same: columns of names; free text and original values of rejected rows.
+    ids : tuple of str
+        Attributes that identify somebody or something, beside deal, account and owner: codes under `share: safe`.
 
     Examples
     --------
@@ -111,6 +119,9 @@ class CompanyParams(BaseModel):
     practical_differences: PracticalDifferences = PracticalDifferences()
     thresholds: Thresholds = Thresholds()
     crm_url_template: str | None = None
+    share: Literal["private", "safe"] = "private"
+    show: tuple[Literal["names", "text"], ...] = ()
+    ids: tuple[str, ...] = ()
     _path: Path | None = PrivateAttr(default=None)
     _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
 
@@ -201,6 +212,7 @@ def load_company(path: Path | str) -> CompanyParams:
     """
     path = Path(path).absolute()
     content = read_yaml(path)
+    refuse_passwords(content, file=path.name)
     params = checked(CompanyParams, content, file=path.name)
     if params.company != path.stem:
         raise InputError(

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from analytics.studies.exits import DONE, STATUS
 from analytics.studies.job import Outcome
+from analytics.studies.redaction import printable
 
 
 class Progress:
@@ -37,7 +38,8 @@ class Progress:
             self._bar = None
 
     def say(self, text: str) -> None:
-        """Say one line."""
+        """Say one line; what comes from a CRM cannot command the terminal."""
+        text = printable(text)
         if self._bar is not None:
             self._bar.write(text, file=self._stream)
         else:

@@ -12,7 +12,7 @@ from typing import Any
 from analytics.estimators.result import SCHEMA_VERSION
 from analytics.studies.cache import records_code
 from analytics.studies.notebook_cell import Notebook
-from analytics.studies.params import QuarterParams
+from analytics.studies.params import CompanyParams, QuarterParams
 from analytics.studies.redaction import hidden_in
 from analytics.studies.study import Study
 
@@ -58,7 +58,7 @@ def study_facts(study: Study, quarter: QuarterParams, secrets: tuple[str, ...]) 
         "as_of": study.as_of,
         "settled_on": study.settled_on,
         "parameters": quarter.as_parameters(),
-        "company_params": study.params.raw,
+        "company_params": company_facts(study.params),
         "rules_hash": study.rules.hash,
         "definitions_hash": study.definitions.hash,
         "input_hash": study.input_hash,
@@ -68,6 +68,17 @@ def study_facts(study: Study, quarter: QuarterParams, secrets: tuple[str, ...]) 
     }
     cleaned: dict[str, Any] = hidden_in(facts, secrets)
     return cleaned
+
+
+def company_facts(params: CompanyParams) -> dict[str, Any]:
+    """Give a company's params as written; of a shared report, without where its records are and whom they name."""
+    if params.share != "safe":
+        return params.raw
+    left_out = ("source", "scope", "crm_url_template")
+    kept: dict[str, Any] = {key: value for key, value in params.raw.items() if key not in left_out}
+    scope = params.scope
+    columns = [] if scope is None else sorted({*scope.keep, *scope.drop})
+    return {**kept, "source": {"kind": params.source.kind}, "scope": {"columns": columns}}
 
 
 def notebook_facts(shared: dict[str, Any], notebook: Notebook, folder: Path) -> dict[str, Any]:

@@ -23,10 +23,11 @@ from analytics.studies.notebook_cell import Notebook, check_parameters, find_not
 from analytics.studies.params import CompanyParams, QuarterParams, load_company, load_quarter
 from analytics.studies.places import CACHE_VARIABLE, OUT_VARIABLE, PARAMS_VARIABLE, cache_folder, notebooks_folder
 from analytics.studies.progress import Progress
-from analytics.studies.provenance import notebook_facts, study_facts, versions
+from analytics.studies.provenance import company_facts, notebook_facts, study_facts, versions
 from analytics.studies.redaction import hidden, hidden_in, known_secrets
 from analytics.studies.store import as_csv, write_json, write_text
 from analytics.studies.study import Study, open_params
+from analytics.studies.workbook import write_workbook
 from analytics.studies.workers import Workers, workers
 
 SIDE_BY_SIDE = 2
@@ -70,6 +71,11 @@ class _Run:
     def id(self) -> str:
         return self.folder.name
 
+    @property
+    def safe(self) -> bool:
+        """Whether the bundle is shared: an error in it may not name a value of the input; the terminal may."""
+        return self.company.share == "safe"
+
     def record(self, exit_code: int | None, outcomes: Sequence[Outcome] = (), message: str = "") -> None:
         """Write run.json: it is there from the first moment, and true at the last."""
         results = {outcome.name: outcome for outcome in outcomes}
@@ -78,12 +84,12 @@ class _Run:
             "run": self.id,
             "status": "running" if exit_code is None else STATUS[exit_code],
             "exit_code": exit_code,
-            "message": message,
+            "message": STATUS[exit_code] if message and exit_code is not None and self.safe else message,
             "complete": exit_code == DONE and not self.options.only,
             "seconds": round(time.monotonic() - self.started, 1),
-            "notebooks": [_line(notebook, results.get(notebook.name)) for notebook in self.notebooks],
+            "notebooks": [_line(notebook, results.get(notebook.name), safe=self.safe) for notebook in self.notebooks],
             "parameters": self.quarter.as_parameters(),
-            "company_params": self.company.raw,
+            "company_params": company_facts(self.company),
             "versions": versions(),
             **self.facts,
         }
@@ -150,7 +156,8 @@ def _at_work(run: _Run, bundle: Path) -> Result:
         study = _prepared(run)
         count = len(run.notebooks)
         if len(study.rejects):
-            progress.say(f"{len(study.rejects):,} rows rejected; rejects.csv beside the report says why")
+            where = "a report for sharing leaves them out" if run.safe else "rejects.csv beside the report says why"
+            progress.say(f"{len(study.rejects):,} rows rejected; {where}")
         progress.say(f"{len(study.deals):,} deals studied; executing {count} notebook{'s' if count > 1 else ''}")
         progress.start()
         outcomes = _executed(run, study, pool, progress)
@@ -159,6 +166,7 @@ def _at_work(run: _Run, bundle: Path) -> Result:
     for notebook in run.notebooks:
         if notebook.name in done:
             write_json(run.folder / f"{notebook.name}.provenance.json", notebook_facts(run.facts, notebook, run.folder))
+            write_workbook(run.folder / "estimates" / notebook.name, run.folder / f"{notebook.name}.xlsx")
     failed = [outcome for outcome in outcomes if outcome.exit_code != DONE]
     run.record(failed[0].exit_code if failed else DONE, outcomes, message=failed[0].message if failed else "")
     if failed:
@@ -173,7 +181,8 @@ def _prepared(run: _Run) -> Study:
     """Open the study and fill the snapshot cache, so that no notebook needs the engine."""
     study = open_params(run.company, run.quarter)
     study.fill_cache()
-    write_text(run.folder / "rejects.csv", hidden(as_csv(study.rejects), run.secrets))
+    if not run.safe:
+        write_text(run.folder / "rejects.csv", hidden(as_csv(study.rejects), run.secrets))
     return study
 
 
@@ -183,7 +192,7 @@ def _executed(run: _Run, study: Study, pool: Workers, progress: Progress) -> lis
         CACHE_VARIABLE: str(cache_folder(run.company.folder)),
         INPUT_VARIABLE: study.input_hash,
     }
-    said: dict[str, Any] = {"facts": facts(study), "secrets": run.secrets}
+    said: dict[str, Any] = {"facts": facts(study), "secrets": run.secrets, "safe": run.safe}
     jobs: list[tuple[Job, Mapping[str, str]]] = []
     for notebook in run.notebooks:
         job = Job(
@@ -221,12 +230,12 @@ def _new_folder(bundle: Path) -> Path:
     raise RuntimeError("no free name for the run's folder")
 
 
-def _line(notebook: Notebook, outcome: Outcome | None) -> dict[str, Any]:
+def _line(notebook: Notebook, outcome: Outcome | None, *, safe: bool) -> dict[str, Any]:
     line: dict[str, Any] = {"name": notebook.name, "title": notebook.title}
     if outcome is None:
         return {**line, "status": "not finished"}
     line |= {"status": STATUS[outcome.exit_code], "exit_code": outcome.exit_code, "seconds": outcome.seconds}
-    return line | ({"message": outcome.message} if outcome.message else {})
+    return line | ({"message": outcome.message} if outcome.message and not safe else {})
 
 
 @contextlib.contextmanager

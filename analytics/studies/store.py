@@ -17,13 +17,14 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.result import SCHEMA_VERSION, Estimate, Finding, Listing, Meta
+from analytics.display.cells import withheld
+from analytics.estimators.result import SCHEMA_VERSION, WITHHELD, Estimate, Finding, Listing, Meta
 
 Saved: TypeAlias = Estimate | Listing | Finding | tuple[Finding, ...]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a cell that begins like this for a formula, and runs it."""
+_FORMULA = re.compile(r"[\s\ufeff\u200b-\u200f\u2060\x00-\x1f]*[=+\-@＝＋－＠]|[\t\r\n]")
+"""A spreadsheet takes a cell that begins like this for a formula, and runs it; some drop blanks before they look."""
 
 
 def write(folder: Path, name: str, result: Saved) -> tuple[Path, ...]:
@@ -106,14 +107,34 @@ def as_csv(frame: pd.DataFrame) -> str:
     # The standard's line ends: with "\n" alone a carriage return within a cell would not be quoted and end the row.
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([_harmless(column) for column in frame.columns])
-    for row in frame.itertuples(index=False, name=None):
+    for row in with_marks(frame).itertuples(index=False, name=None):
         writer.writerow([_harmless(plain(value)) for value in row])
     return text.getvalue()
+
+
+def with_marks(frame: pd.DataFrame) -> pd.DataFrame:
+    """Say in the place of each number that a shared report withholds that it is withheld.
+
+    Examples
+    --------
+    >>> with_marks(pd.DataFrame({"n_event": [float("nan"), 7], "withheld": ["<5", ""]}))["n_event"].tolist()
+    ['<5', 7.0]
+    """
+    if WITHHELD not in frame:
+        return frame
+    marks = {name: withheld(frame, name) for name in frame.columns if name != WITHHELD}
+    taken = {name: mark for name, mark in marks.items() if mark.ne("").any()}
+    return frame.assign(**{name: frame[name].astype(object).mask(mark.ne(""), mark) for name, mark in taken.items()})
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     _whole(path, lambda part: part.write_text(text, encoding="utf-8", newline=""))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    _whole(path, lambda part: part.write_bytes(content))
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -153,8 +174,9 @@ def plain(value: Any) -> Any:
 
 
 def _harmless(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return "'" + value
+    if isinstance(value, str):
+        value = value.replace("\x00", "")
+        return "'" + value if _FORMULA.match(value) else value
     return "" if value is None else value
 
 

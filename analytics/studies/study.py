@@ -23,7 +23,7 @@ from analytics.studies.choices import as_of_checked, compared_quarters, quarter_
 from analytics.studies.histories import company_history
 from analytics.studies.params import CompanyParams, QuarterParams, load_company, quarter_params
 from analytics.studies.places import OUT_VARIABLE, params_folder
-from analytics.studies.snapshots import Snapshots
+from analytics.studies.sharing import SharedSnapshots, sharing_of
 
 SavedT = TypeVar("SavedT", Estimate, Listing, Finding, tuple[Finding, ...])
 
@@ -56,17 +56,22 @@ class Study:
         self.params, self.quarter, self.as_of = params, quarter, as_of
         self.compare_to, self.segments = compare_to, segments
         self.input_hash, self._records = records
-        self._snapshots = Snapshots(params, *records)
+        self.sharing = sharing_of(params, self._records)
+        self._snapshots = SharedSnapshots(params, *records, self.sharing)
         self._saved: dict[str, object] = {}
 
     def __repr__(self) -> str:
         days = f"{self.quarter.start:%-d %B %Y} to {self.quarter.end:%-d %B %Y}"
-        read = sum(file.rows_read for file in self.files)
-        studied = f"{len(self.deals):,} deals studied, from {read:,} rows read"
-        return f"{self.title}: {self.quarter.name} ({days}), as of {self.as_of:%-d %B %Y}. {studied}."
+        return f"{self.title}: {self.quarter.name} ({days}), as of {self.as_of:%-d %B %Y}. {self.studied}."
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(repr(self))}</p>"
+
+    @property
+    def studied(self) -> str:
+        """How many deals are studied, of how many rows; a shared report does not say how many rows are missing."""
+        read = sum(file.rows_read for file in self.files)
+        return f"{len(self.deals):,} deals studied" + ("" if self.sharing.safe else f", from {read:,} rows read")
 
     @property
     def title(self) -> str:
@@ -178,7 +183,7 @@ class Study:
     @cached_property
     def history(self) -> History:
         """What was recorded, and when, as pandas frames."""
-        return self._records.as_frames()
+        return self.sharing.history(self._records.as_frames())
 
     @property
     def files(self) -> tuple[SourceFile, ...]:
@@ -187,8 +192,8 @@ class Study:
 
     @cached_property
     def rejects(self) -> pd.DataFrame:
-        """Every rejected row with its file, line, reason and values."""
-        return self._records.rejects()
+        """Every rejected row with its file, line, reason and values; names and texts only where params ask for them."""
+        return self.sharing.rejects(self._records.rejects())
 
     def save(self, name: str, result: SavedT) -> SavedT:
         """Register a result under a name, write it where `WINLOSS_OUT` says, and return it stamped.
@@ -202,7 +207,8 @@ class Study:
 
         Returns
         -------
-        The same, an Estimate with as-of date, hash of rules and input, and whether it is a reconstruction.
+        The same, an Estimate with as-of date, hash of rules and input, and whether it is a reconstruction. Under
+        `share: safe` what may be shown of it, which can be a Finding that says what is left out.
 
         Raises
         ------
@@ -212,9 +218,9 @@ class Study:
         out = os.environ.get(OUT_VARIABLE)
         if out and name in self._saved:
             raise ValueError(f"two results of this notebook are called {name!r}")
-        stamped = self._stamped(result)
+        stamped = self._stamped(cast(SavedT, self.sharing.result(name, result)))
         self._saved[name] = stamped
-        if out:
+        if out and not self.sharing.leaves_out(result):
             store.write(Path(out), name, stamped)
         return stamped
 

@@ -30,6 +30,7 @@ def main() -> int:
         from analytics.studies.execute import execute
         from analytics.studies.job import Job
         from analytics.studies.kernel import private_folders
+        from analytics.studies.redaction import hidden
 
         logging.getLogger("papermill").setLevel(logging.ERROR)
         with private_folders() as folders:
@@ -41,8 +42,9 @@ def main() -> int:
                 try:
                     outcome = dataclasses.asdict(execute(job, lambda: _say(answers, {"cell": 1})))
                 except Exception as error:
-                    reason = f"{type(error).__name__}: {error}"
-                    outcome = {"name": job.name, "exit_code": 1, "message": reason, "traceback": traceback.format_exc()}
+                    reason = hidden(f"{type(error).__name__}: {error}", job.secrets)
+                    where = hidden(traceback.format_exc(), job.secrets)
+                    outcome = {"name": job.name, "exit_code": 1, "message": reason, "traceback": where}
                 _say(answers, {"outcome": outcome})
     except KeyboardInterrupt:
         return 130

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from analytics.studies.exits import FAILED, TIMEOUT
 from analytics.studies.job import Job, Outcome
+from analytics.studies.redaction import hidden
 
 _GRACE_SECONDS = 10.0
 """How long a worker may take to put its kernel away before it is killed."""
@@ -53,8 +54,11 @@ class _Worker:
         self.answers.put((self, None))
 
     def finished(self, outcome: Outcome) -> Outcome:
-        self.job = None
-        return dataclasses.replace(outcome, seconds=round(time.monotonic() - self.since, 1))
+        # What a dying process wrote last is nobody's careful sentence.
+        secrets, self.job = (self.job.secrets if self.job else ()), None
+        message, where = hidden(outcome.message, secrets), hidden(outcome.traceback, secrets)
+        seconds = round(time.monotonic() - self.since, 1)
+        return dataclasses.replace(outcome, message=message, traceback=where, seconds=seconds)
 
     def stop(self) -> str:
         """End the process, its kernel and its reader; returns what it wrote to standard error."""

@@ -70,7 +70,7 @@ def test_a_run_leaves_a_whole_bundle(done: Path) -> None:
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == {
         "run.json", "rejects.csv", "01_ending.ipynb", "01_ending.html", "01_ending.provenance.json", "02_size.ipynb",
         "02_size.html", "02_size.provenance.json", "estimates/01_ending/ending.parquet",
-        "estimates/01_ending/ending.json", "estimates/01_ending/ending.csv",
+        "estimates/01_ending/ending.json", "estimates/01_ending/ending.csv", "01_ending.xlsx",
     }  # fmt: skip
     run = facts(done)
     assert (run["status"], run["exit_code"], run["complete"]) == ("done", 0, True)
@@ -110,7 +110,8 @@ def test_nothing_that_is_shown_changes_from_run_to_run(done: Path) -> None:
     assert winloss(done).exit_code == 0
     second = newest(done)
     assert first != second
-    for name in ("01_ending.html", "02_size.html", "rejects.csv", "estimates/01_ending/ending.json"):
+    same = ("01_ending.html", "02_size.html", "rejects.csv", "estimates/01_ending/ending.json", "01_ending.xlsx")
+    for name in same:
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
     frames = [pd.read_parquet(folder / "estimates/01_ending/ending.parquet") for folder in (first, second)]
     pd.testing.assert_frame_equal(*frames)

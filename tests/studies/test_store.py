@@ -80,7 +80,9 @@ def test_listings_and_findings_come_back(tmp_path: Path) -> None:
     assert store.names(tmp_path) == ("attrition", "findings", "none", "one")
 
 
-@pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+1", "-2", "@SUM(A1)", "\tx", "\rx"])
+@pytest.mark.parametrize(
+    "text", ["=HYPERLINK(1)", "+1", "-2", "@SUM(A1)", "\tx", "\rx", " =1", "\n=1", "\u00a0=1", "\ufeff=1", "＝1", "＠x"]
+)
 def test_no_cell_of_a_csv_is_a_formula(text: str) -> None:
     written = store.as_csv(pd.DataFrame({text: [text], "change": [-0.5]}))
     head, row = list(csv.reader(io.StringIO(written, newline="")))

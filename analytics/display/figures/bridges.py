@@ -164,12 +164,13 @@ def _interval(record: Any) -> str:
 
 
 def _part_steps(frame: pd.DataFrame, then: float, now: float) -> list[Step]:
-    """Steps in the fixed order of the parts: by level where they are few, else the sum over the levels."""
+    """Steps in the fixed order of the parts: by level where few and all are shown, else the sum over the levels."""
     steps, level = [], then
     for part, name in PARTS.items():
         rows = frame[frame["part"] == part]
         single = rows[rows["level"] != "all"]
-        rows = single if 0 < len(single) <= MOST_LEVELS else rows[rows["level"] == "all"]
+        whole = 0 < len(single) <= MOST_LEVELS and bool(single["estimate"].notna().all())
+        rows = single if whole else rows[rows["level"] == "all"]
         for record in records(rows):
             value = float(record["estimate"])
             label = str(record.get("label") or (f"{name}: {record['level']}" if record["level"] != "all" else name))

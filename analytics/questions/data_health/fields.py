@@ -10,6 +10,7 @@ import pandas as pd
 from analytics.estimators.rates import Column, account_codes, clustered_proportion
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
 from analytics.records.contract import DEALS_COLUMNS
+from analytics.records.private import ID_COLUMNS, is_free_text, is_name_like
 
 FIELDS = {
     "account_id": "account", "owner_id": "owner", "source": "source", "stage": "stage", "amount": "amount above 0",
@@ -80,7 +81,8 @@ def field_counts(deals: pd.DataFrame, fields: Sequence[str] | None = None) -> Li
     Returns
     -------
     Listing
-        field, label, deals, filled, missing, distinct, most_common (empty where every value is different).
+        field, label, deals, filled, missing, distinct, most_common (empty where every value is different, for ids, and
+        for what people typed: who and what they wrote is nobody's business here).
 
     Examples
     --------
@@ -91,7 +93,8 @@ def field_counts(deals: pd.DataFrame, fields: Sequence[str] | None = None) -> Li
     for field, label in _fields(deals, fields).items():
         filled = _filled(deals, field)
         values = deals.loc[filled, field].astype(str).value_counts()
-        common = f"{values.index[0]} ({values.iloc[0]:,})" if len(values) and values.iloc[0] > 1 else ""
+        telling = len(values) > 0 and values.iloc[0] > 1 and not _private(field, values)
+        common = f"{values.index[0]} ({values.iloc[0]:,})" if telling else ""
         number = int(filled.sum())
         rows.append((field, label, len(deals), number, len(deals) - number, len(values), common))
     columns = ["field", "label", "deals", "filled", "missing", "distinct", "most_common"]
@@ -110,6 +113,12 @@ def _fields(deals: pd.DataFrame, fields: Sequence[str] | None) -> dict[str, str]
         return {name: FIELDS.get(name, name) for name in fields}
     attributes = [name for name in deals.columns if name not in DEALS_COLUMNS]
     return {name: label for name, label in FIELDS.items() if name in deals} | {name: name for name in attributes}
+
+
+def _private(field: str, values: pd.Series) -> bool:
+    """Say whether the values of a field name somebody, or are what people typed: dates and amounts are neither."""
+    chosen = field == "amount" or field.endswith("_on")
+    return field in ID_COLUMNS or is_name_like(field) or (not chosen and is_free_text(values.index, int(values.sum())))
 
 
 def _filled(deals: pd.DataFrame, field: str) -> pd.Series:

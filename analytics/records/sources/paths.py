@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+from analytics.records.engine import redacted
 from analytics.records.errors import InputError, nearest
 
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
@@ -42,12 +43,14 @@ def expand_variables(text: str) -> str:
         if not name.startswith("WINLOSS_"):
             raise InputError(
                 f"the variable {name!r} is not expanded in a path",
-                file=text,
+                file=redacted(text),
                 action="Use ${WINLOSS_DATA} (only variables that begin with WINLOSS_ are read)",
             )
         if not os.environ.get(name):
             raise InputError(
-                f"the variable {name} is not set", file=text, action=f"Set {name} to the folder that holds the data"
+                f"the variable {name} is not set",
+                file=redacted(text),
+                action=f"Set {name} to the folder that holds the data",
             )
         return os.environ[name]
 
