@@ -69,6 +69,6 @@ def _recorded_in_time(closing: pd.DataFrame, extracted_on: dt.date | None) -> pd
         last = recorded[~late].max() if (~late).any() else closing["opened_on"].max()
     if not late.any():
         return closing.assign(recorded_on=recorded)
-    known_by = closing["opened_on"].clip(lower=last)
+    known_by = closing["opened_on"].where(closing["opened_on"] > last, last)
     after = closing["opened_on"].where(late)
     return closing.assign(recorded_on=recorded.mask(late, known_by), closed_after=after)

@@ -89,7 +89,7 @@ def _owner_rows(known: Known) -> pd.DataFrame:
 
 def kinds(known: Known) -> list[Noticed]:
     """Trap 18: renewals apart from new business, and deals that a machine opened."""
-    return [*_kinds_in_scope(known), *_machine_made(known)]
+    return [*_kinds_in_scope(known), *_follow_ups(known), *_by_the_dozen(known)]
 
 
 def _kinds_in_scope(known: Known) -> list[Noticed]:
@@ -113,28 +113,44 @@ def _kinds_in_scope(known: Known) -> list[Noticed]:
     return found
 
 
-def _machine_made(known: Known) -> list[Noticed]:
-    """Deals opened on the day on which the account's other deal was won, and deals opened by the dozen."""
-    deals, found = known.deals, []
-    won = known.closings.loc[known.closings["status"] == "closed_won", ["account_id", "closed_on", "deal_id"]]
+def _follow_ups(known: Known) -> list[Noticed]:
+    """Deals (renewals, where the type is known) opened on the day on which another deal of the account was won."""
+    renewals = _renewals(known.all_deals)
+    deals = known.all_deals if renewals.any() else known.deals
+    among = renewals if renewals.any() else deals["account_id"].notna()
+    closings = known.all_episodes[known.all_episodes["closed_recorded_on"].notna()]
+    won = closings.loc[closings["status"] == "closed_won", ["account_id", "closed_on", "deal_id"]]
     won = won.dropna(subset=["account_id"])
     pairs = deals.dropna(subset=["account_id"]).merge(
         won, left_on=["account_id", "opened_on"], right_on=["account_id", "closed_on"], suffixes=("", "_won")
     )
     follow = deals["deal_id"].isin(pairs.loc[pairs["deal_id"] != pairs["deal_id_won"], "deal_id"])
-    if len(won):
-        what = "opened on the day on which another deal of the account was won"
-        found.append(line(18, what, follow, deals["account_id"].notna(), "kept; leave renewals out by scope"))
+    if won.empty:
+        return []
+    what = f"{'renewal ' if renewals.any() else ''}opened on the day on which another deal of the account was won"
+    return [line(18, what, follow & among, among, "made by the CRM, perhaps: leave renewals out by scope")]
+
+
+def _by_the_dozen(known: Known) -> list[Noticed]:
+    """Deals that one owner opened on one day, many more than usual."""
+    deals = known.deals
     owned = deals["owner_id"].notna()
-    if owned.any():
-        per_day = deals[owned].groupby(["owner_id", "opened_on"])["deal_id"].size().rename("n").reset_index()
-        per_day["usual"] = per_day.groupby("owner_id")["n"].transform("median")
-        bulk = per_day[(per_day["n"] >= BULK_AT_LEAST) & (per_day["n"] >= BULK_TIMES_USUAL * per_day["usual"])]
-        keys = pd.MultiIndex.from_frame(bulk[["owner_id", "opened_on"]])
-        made = pd.Series(pd.MultiIndex.from_frame(deals[["owner_id", "opened_on"]]).isin(keys), index=deals.index)
-        what = f"one of {BULK_AT_LEAST} or more that its owner opened in a day, five times as many as usual"
-        found.append(line(18, what, made, owned, "kept; leave them out by scope if nobody sold them"))
-    return found
+    if not owned.any():
+        return []
+    per_day = deals[owned].groupby(["owner_id", "opened_on"])["deal_id"].size().rename("n").reset_index()
+    per_day["usual"] = per_day.groupby("owner_id")["n"].transform("median")
+    bulk = per_day[(per_day["n"] >= BULK_AT_LEAST) & (per_day["n"] >= BULK_TIMES_USUAL * per_day["usual"])]
+    keys = pd.MultiIndex.from_frame(bulk[["owner_id", "opened_on"]])
+    made = pd.Series(pd.MultiIndex.from_frame(deals[["owner_id", "opened_on"]]).isin(keys), index=deals.index)
+    what = f"one of {BULK_AT_LEAST} or more that its owner opened in a day, five times as many as usual"
+    return [line(18, what, made, owned, "kept; leave them out by scope if nobody sold them")]
+
+
+def _renewals(deals: pd.DataFrame) -> pd.Series:
+    """Say which deals are renewals by their type; none where the type is not known."""
+    if "deal_type" not in deals:
+        return pd.Series(False, index=deals.index)
+    return deals["deal_type"].astype(object).fillna("").astype(str).str.contains("renew", case=False)
 
 
 def _moment(known: Known, column: str) -> str:
