@@ -1,6 +1,8 @@
 """Trap 20: fields that only closing fills are marked and refused; and every trap has its line at every date."""
 
 import datetime as dt
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -143,3 +145,14 @@ def test_a_later_as_of_date_changes_no_earlier_count(tmp_path):
         )
         told, known = (trap_counts(records, as_of=as_of) for records in (history, cut))
         pd.testing.assert_frame_equal(told, known)
+
+
+def test_the_readme_lists_the_twenty_traps_by_their_names_and_each_has_a_test():
+    root = Path(__file__).resolve().parents[2]
+    rows = re.findall(
+        r"^\| (\d+) \| ([^|]+) \| ([^|]+) \|", (root / "README.md").read_text(encoding="utf-8"), flags=re.M
+    )
+    assert {int(number): name.strip() for number, name, _ in rows} == {n: trap.name for n, trap in TRAPS.items()}
+    assert [int(number) for number, _, _ in rows] == list(range(1, 21))
+    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    assert sorted(set(re.findall(r"^def test_trap_(\d\d)_", tests, flags=re.M))) == [f"{n:02}" for n in range(1, 21)]
