@@ -78,6 +78,32 @@ def leaky_fields(history: History, *, as_of: dt.date) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def leaky_in_export(history: History, *, as_of: dt.date) -> pd.DataFrame:
+    """Which fields does the whole export show to be leaky, whatever the date of the study?
+
+    A field without a history carries today's value at every date. At an earlier one it looks harmless, because the
+    deals that were open then have closed since and had it filled: the leak shows only in those that are still open.
+
+    Parameters
+    ----------
+    history : History
+        What was recorded, and when.
+    as_of : datetime.date
+        The date of the study; judged is by everything up to `history.known_to`, which may be later.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `leaky_fields`.
+
+    Examples
+    --------
+    >>> leaky_in_export(History(table=pd.DataFrame({"deal_id": [], "status": []})), as_of=dt.date(2025, 3, 1)).empty
+    True
+    """
+    return leaky_fields(history, as_of=max(as_of, history.known_to or as_of))
+
+
 def refuse_leaky(columns: Iterable[str], leaky: pd.DataFrame, *, read_at: Mapping[str, str] | None = None) -> None:
     """Refuse to use a leaky field for splitting deals or as a covariate.
 
@@ -86,7 +112,7 @@ def refuse_leaky(columns: Iterable[str], leaky: pd.DataFrame, *, read_at: Mappin
     columns : iterable of str
         The columns that are to be used.
     leaky : pandas.DataFrame
-        From `leaky_fields`.
+        From `leaky_in_export` (or `leaky_fields`).
     read_at : mapping of str to str, optional
         When a column's value is read (`Definitions.attributes_at`). A field that changes at the close may be used where
         its value is the one of the opening, because its history is known; one that is filled there has none to use.
@@ -131,11 +157,11 @@ def _counts(history: History, fields: tuple[str, ...], as_of: dt.date) -> dict[s
     states = known_states(history, as_of)
     now = state_at(states, "now", {"status": "status", "opened_on": "opened_on", **{f: f"{f}_now" for f in fields}})
     before = state_at(states, "before", {"recorded_on": "known_on", **{f: f"{f}_then" for f in fields}})
-    close = state_at(states, "close", {"recorded_on": "closing_day"})
-    deals = now.left_join(before, "deal_id").drop("deal_id_right").left_join(close, "deal_id").drop("deal_id_right")
+    close = state_at(states, "close", {"recorded_on": "closing_day", "opened_on": "opened_on"})
+    deals = now.left_join(before, "deal_id").drop("deal_id_right")
     closed = deals.status != "open"
     told = closed & deals.known_on.notnull()
-    old = _old_enough(deals, closed, as_of)
+    old = ~closed & _old_enough(deals, close, as_of)
     sums: dict[str, Any] = {"n_closed": closed.sum(), "n_before": told.sum(), "n_open": old.sum()}
     for field in fields:
         here, then = _filled(deals[f"{field}_now"]), _filled(deals[f"{field}_then"])
@@ -149,14 +175,14 @@ def _counts(history: History, fields: tuple[str, ...], as_of: dt.date) -> dict[s
     return found
 
 
-def _old_enough(deals: Any, closed: Any, as_of: dt.date) -> Any:
-    """Say which deals are open and at least as old as the youngest quarter of closed ones were at their closing."""
+def _old_enough(deals: Any, closings: Any, as_of: dt.date) -> Any:
+    """Say which deals are at least as old by now as the youngest quarter of closed ones were at their closing."""
     import ibis
 
-    ages = deals.closing_day.delta(deals.opened_on, unit="day")
-    youngest = deals.aggregate(age=ages.quantile(YOUNG_QUANTILE, where=closed)).to_pyarrow()["age"][0].as_py()
+    ages = closings.closing_day.delta(closings.opened_on, unit="day")
+    youngest = closings.aggregate(age=ages.quantile(YOUNG_QUANTILE)).to_pyarrow()["age"][0].as_py()
     age = ibis.date(as_of).delta(deals.opened_on, unit="day")
-    return ~closed & (age >= (0 if youngest is None else youngest))
+    return age >= (0 if youngest is None else youngest)
 
 
 def _filled(column: Any) -> Any:

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 Instant = Literal["opening", "before", "close", "now"]
 
+_STATES_PER_DAY = 2**32
+
 
 def state_at(states: Any, moment: Instant, columns: dict[str, str]) -> Any:
     """Return the last state of each deal at a moment: deal_id, and `columns` under their new names.
@@ -16,18 +18,19 @@ def state_at(states: Any, moment: Instant, columns: dict[str, str]) -> Any:
     """
     import ibis
 
-    deal = ibis.window(group_by="deal_id")
-    states = states.mutate(
-        first_day=states.recorded_on.min().over(deal),
-        closing_day=states.recorded_on.min(where=states.status != "open").over(deal),
+    marks = states.group_by("deal_id").aggregate(
+        first_day=states.recorded_on.min(), closing_day=states.recorded_on.min(where=states.status != "open")
     )
+    # A number that orders the states of a deal: taking its maximum needs no sorting of all states.
+    day = states.recorded_on.delta(ibis.date("1970-01-01"), unit="day")
+    marked = states.mutate(place=day * _STATES_PER_DAY + states.sequence).inner_join(marks, "deal_id")
     chosen = {
-        "opening": states.recorded_on == states.first_day,
-        "before": states.closing_day.isnull() | (states.recorded_on < states.closing_day),
-        "close": states.recorded_on == states.closing_day,
+        "opening": marked.recorded_on == marked.first_day,
+        "before": marked.closing_day.isnull() | (marked.recorded_on < marked.closing_day),
+        "close": marked.recorded_on == marked.closing_day,
         "now": ibis.literal(True),
     }[moment]
-    states = states.filter(chosen)
-    newest = ibis.window(group_by="deal_id", order_by=[states.recorded_on.desc(), states.sequence.desc()])
-    states = states.mutate(place=ibis.row_number().over(newest)).filter(lambda rows: rows.place == 0)
-    return states.select("deal_id", **{to: states[name] for name, to in columns.items()})
+    marked = marked.filter(chosen)
+    newest = marked.group_by("deal_id").aggregate(place=marked.place.max())
+    found = marked.inner_join(newest, ["deal_id", "place"])
+    return found.select("deal_id", **{to: found[name] for name, to in columns.items()})

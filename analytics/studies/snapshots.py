@@ -87,12 +87,12 @@ class Snapshots:
         return self._cached(compute, frame="traps", as_of=as_of, calendar=calendar)
 
     def leaky_fields(self, as_of: dt.date) -> pd.DataFrame:
-        """Which fields are filled only at the close."""
+        """Which fields are filled only at the close, as the whole export shows."""
 
         def compute() -> pd.DataFrame:
-            from analytics.records.leakage import leaky_fields
+            from analytics.records.leakage import leaky_in_export
 
-            return leaky_fields(self._tables, as_of=as_of)
+            return leaky_in_export(self._tables, as_of=as_of)
 
         return self._cached(compute, frame="leaky", as_of=as_of)
 

@@ -168,7 +168,7 @@ class Study:
 
     @cached_property
     def leaky_fields(self) -> pd.DataFrame:
-        """Every field, and whether it is filled or changed only when a deal closes."""
+        """Every field, and whether the export shows it to be filled or changed only when a deal closes."""
         return self._snapshots.leaky_fields(self.as_of)
 
     @cached_property

@@ -10,7 +10,7 @@ import pandas as pd
 from analytics.records.calendar import FiscalCalendar
 from analytics.records.contract import History, Noticed
 from analytics.records.definitions import Definitions
-from analytics.records.leakage import leaky_fields
+from analytics.records.leakage import leaky_in_export
 from analytics.records.traps import dates, identity, money, quarters, stages
 from analytics.records.traps.known import Known
 from analytics.records.traps.numbered import TRAPS
@@ -56,7 +56,8 @@ def trap_counts(
     -----
     What the tables tell is counted from records known at the as-of date, so a later one changes no earlier count.
     What only the source can see (deleted records, a scale of percent, moments with a zone: `History.noticed`) concerns
-    the export as a whole.
+    the export as a whole, and so does trap 20: a study of an earlier date must not use a field because its leak had not
+    shown by then.
 
     Examples
     --------
@@ -86,7 +87,7 @@ def _rows(number: int, lines: list[Noticed]) -> list[tuple[object, ...]]:
 
 def _leaks(history: History, as_of: dt.date) -> list[Noticed]:
     """Trap 20: fields that are filled only at the close."""
-    fields = leaky_fields(history, as_of=as_of)
+    fields = leaky_in_export(history, as_of=as_of)
     if fields.empty:
         return []
     what, rule = "fields filled or changed only at the close", "refused for splitting deals and as covariates"
