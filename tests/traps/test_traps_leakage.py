@@ -2,13 +2,14 @@
 
 import datetime as dt
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from trap_exports import AS_OF, counts, recorded, today
 
-from analytics.records.contract import History
+from analytics.records.contract import History, Noticed
 from analytics.records.errors import InputError
 from analytics.records.leakage import leaky_fields, leaky_in_export, refuse_leaky
 from analytics.records.traps import TRAPS, trap_counts
@@ -142,6 +143,16 @@ def test_what_could_not_be_looked_for_is_never_0(tmp_path):
     assert unseen["trap"].tolist() == [1, 2, 3, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 18, 19, 20]
     assert unseen["rule"].tolist() == [f"not in this export: needs {TRAPS[n].needs}" for n in unseen["trap"]]
     assert bare.loc[bare["trap"] == 1, "name"].tolist() == [TRAPS[1].name]
+
+
+def test_what_a_source_noticed_stands_with_its_trap_and_0_of_0_says_that_there_was_nothing_to_look_at(tmp_path):
+    history = today(tmp_path, "deal_id opened_on status\nA 2025-01-02 open")
+    seen = (Noticed(19, "split", 0, 0, "rows", "never joined"), Noticed(16, "merged", 2, 9, "deals", "left out"))
+    frame = trap_counts(replace(history, noticed=seen), as_of=AS_OF)
+    assert frame.loc[frame["trap"] == 16, ["what", "found", "of", "rule"]].values.tolist() == [
+        ["merged", 2, 9, "left out"]
+    ]
+    assert frame.loc[frame["trap"] == 19, "rule"].tolist() == [f"not in this export: needs {TRAPS[19].needs}"]
 
 
 def test_a_later_as_of_date_changes_no_earlier_count(tmp_path):

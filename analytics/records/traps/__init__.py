@@ -72,7 +72,8 @@ def trap_counts(
     """
     known = Known(history, as_of, definitions, calendar)
     lines = [found for count in _COUNTED for found in count(known)]
-    lines += [*history.noticed, *_leaks(history, as_of)]
+    # A source that had nothing to look at says so by 0 of 0.
+    lines += [*(seen for seen in history.noticed if seen.of), *_leaks(history, as_of)]
     rows = [row for number in TRAPS for row in _rows(number, [found for found in lines if found.trap == number])]
     columns = ["trap", "name", "what", "found", "of", "unit", "rule"]
     return pd.DataFrame(rows, columns=columns).astype({"trap": "int64", "found": "Int64", "of": "Int64"})

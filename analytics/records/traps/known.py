@@ -19,9 +19,9 @@ from analytics.records.snapshot import episodes_with_exclusion
 from analytics.records.states import known_states
 
 _COLUMNS = (
-    "deal_id", "episode", "account_id", "opened_on", "opening_on", "closed_on", "closed_recorded_on", "typed_on",
-    "status", "stage", "outcome", "expected_close_on", "born_closed", "has_next", "amount_original", "open_amount",
-    "currency_original", "owner_id", "probability", "forecast_category", "exit", "excluded",
+    "deal_id", "episode", "account_id", "opened_on", "closed_on", "closed_recorded_on", "typed_on", "status",
+    "expected_close_on", "born_closed", "has_next", "amount_original", "open_amount", "currency_original", "owner_id",
+    "probability", "forecast_category", "excluded",
 )  # fmt: skip
 
 
