@@ -149,7 +149,7 @@ class Noticed:
     what: str
     found: int
     of: int
-    unit: Literal["deals", "rows"]
+    unit: Literal["deals", "rows", "fields"]
     rule: str
 
 

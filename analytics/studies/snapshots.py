@@ -74,5 +74,27 @@ class Snapshots:
 
         return self._cached(compute, frame="delays", as_of=as_of)
 
+    def trap_counts(self, as_of: dt.date) -> pd.DataFrame:
+        """The twenty traps, counted."""
+
+        def compute() -> pd.DataFrame:
+            from analytics.records.traps import trap_counts
+
+            definitions, calendar = self._params.definitions, self._params.calendar
+            return trap_counts(self._tables, as_of=as_of, definitions=definitions, calendar=calendar)
+
+        calendar = self._params.calendar.model_dump(mode="json")
+        return self._cached(compute, frame="traps", as_of=as_of, calendar=calendar)
+
+    def leaky_fields(self, as_of: dt.date) -> pd.DataFrame:
+        """Which fields are filled only at the close, as the whole export shows."""
+
+        def compute() -> pd.DataFrame:
+            from analytics.records.leakage import leaky_in_export
+
+            return leaky_in_export(self._tables, as_of=as_of)
+
+        return self._cached(compute, frame="leaky", as_of=as_of)
+
     def _cached(self, compute: Callable[[], pd.DataFrame], **facts: Any) -> pd.DataFrame:
         return cached_frame(self._folder, cache_key(**{**self._depends, **facts}), compute)

@@ -16,6 +16,7 @@ from analytics.estimators.result import Estimate, Finding, Listing
 from analytics.records.calendar import Quarter
 from analytics.records.contract import History, SourceFile
 from analytics.records.definitions import Definitions
+from analytics.records.leakage import refuse_leaky
 from analytics.records.rules import OutcomeRules
 from analytics.studies import store
 from analytics.studies.cache import CachedHistory
@@ -37,14 +38,10 @@ class Study:
     ----------
     params : CompanyParams
         The company's checked params.
-    quarter : Quarter
-        The quarter under study.
-    as_of : datetime.date
-        The last day whose records are used.
-    compare_to : tuple of Quarter
-        Quarters to compare with.
-    segments : tuple of str
-        Columns to split by.
+    quarter, as_of
+        The quarter under study and the last day whose records are used (datetime.date).
+    compare_to, segments
+        Quarters to compare with (tuple of Quarter) and columns to split by (tuple of str).
     input_hash : str
         Changes whenever an input file does.
     """
@@ -170,6 +167,16 @@ class Study:
         return self._snapshots.delays(self.as_of)
 
     @cached_property
+    def trap_counts(self) -> pd.DataFrame:
+        """The twenty traps of CRM exports: how often each was found, and what is done about it."""
+        return self._snapshots.trap_counts(self.as_of)
+
+    @cached_property
+    def leaky_fields(self) -> pd.DataFrame:
+        """Every field, and whether the export shows it to be filled or changed only when a deal closes."""
+        return self._snapshots.leaky_fields(self.as_of)
+
+    @cached_property
     def settled_on(self) -> dt.date:
         """The day up to which nearly all closings have been recorded: `settle_days` before as-of, or as estimated."""
         if self.params.settle_days is not None:
@@ -233,7 +240,7 @@ class Study:
         """Compute every frame that notebooks ask for, so that they need no engine."""
         for quarter in (self.quarter, *self.compare_to):
             self.deals_as_known(quarter)
-        _ = (self.known_deals, self.deals_by_rule, self.attrition, self.settled_on, self.rejects)
+        _ = (self.known_deals, self.deals_by_rule, self.attrition, self.settled_on, self.rejects, self.trap_counts)
 
     def _stamped(self, result: SavedT) -> SavedT:
         if not isinstance(result, Estimate):
@@ -271,10 +278,8 @@ def open_study(
         `2025Q4` or `FY26Q1`, in the company's fiscal calendar.
     as_of : str or datetime.date
         The last day whose records are used, `2026-01-31`.
-    compare_to : sequence of str, optional
-        Quarters to compare with; unset, the quarter before and the same quarter a year ago.
-    segments : sequence of str, optional
-        Columns to split by; unset, the company's own.
+    compare_to, segments : sequence of str, optional
+        Quarters to compare with (unset: the one before, and a year ago); columns to split by (unset: the company's).
 
     Returns
     -------
@@ -284,7 +289,8 @@ def open_study(
     ------
     InputError
         For a parameter of the wrong type, an unknown company, quarter or segment, a quarter in the future, an as-of
-        date before the first record, a scope that is not set, and everything that is wrong with the input.
+        date before the first record, a scope that is not set, a segment that only closing fills, and everything that
+        is wrong with the input.
 
     Examples
     --------
@@ -314,4 +320,6 @@ def open_params(params: CompanyParams, asked: QuarterParams) -> Study:
     as_of_checked(asked.as_of, params, records[1])
     scope_checked(params, records[1])
     by = segments_checked(params.segments if asked.segments is None else asked.segments, records[1])
-    return Study(params, chosen, asked.as_of, compare_to=compared, segments=by, records=records)
+    study = Study(params, chosen, asked.as_of, compare_to=compared, segments=by, records=records)
+    refuse_leaky(by, study.leaky_fields, read_at=params.attributes_at)
+    return study

@@ -13,7 +13,9 @@ from analytics.questions.data_health import (
     activity_coverage,
     completeness,
     field_counts,
+    leaky_fields,
     left_out,
+    never_open,
     outcome_shares,
     recording_delay,
     rejected,
@@ -133,23 +135,59 @@ def test_outcome_shares_take_the_last_episode_and_say_what_they_cannot(make_deal
     assert nothing.detail == "2 of 2 deals closed with an unknown outcome, the others are open."
 
 
-def test_traps_count_and_name_their_denominators(deals) -> None:
-    attrition = pd.DataFrame({
-        "step": "left out", "rule": ["closed before it was opened", "no opening date"], "deals": [3, 0], "remaining": 7,
+def test_traps_say_what_was_found_and_what_could_not_be_looked_for() -> None:
+    counts = pd.DataFrame({
+        "trap": [3, 10, 13, 20], "name": ["past due", "amount", "currencies", "leaks"],
+        "what": ["open, past due", "no amount", "", "fields"], "found": pd.array([1235, 0, None, 1], "Int64"),
+        "of": pd.array([5000, 10, None, 8], "Int64"), "unit": ["deals", "deals", "", "fields"],
+        "rule": ["stays open", "kept", "not in this export: needs a currency", "refused"],
     })  # fmt: skip
-    rows = traps(deals, attrition, as_of=AS_OF).frame.set_index("trap")
-    expected = {
-        "already closed when first recorded": (1, 7), "re-opened after closing": (1, 6),
-        "closed, outcome not recorded": (1, 6), "open past its expected close date": (1, 1),
-        "won, amount 0 or missing": (1, 2), "lost, amount 0 or missing": (2, 2),
-        "no decision, amount 0 or missing": (0, 1), "amount below 0": (1, 7), "no account": (1, 7),
-        "lost or no decision without a reason": (2, 3), "closed before it was opened (left out)": (3, 10),
-        "no opening date (left out)": (0, 7),
-    }  # fmt: skip
-    assert {name: tuple(rows.loc[name, ["deals", "of"]]) for name in expected} == expected
-    assert rows.at["won, amount 0 or missing", "words"] == "1 of 2 won deals"
-    assert rows.at["no opening date (left out)", "words"] == "none"
-    assert isinstance(traps(deals.iloc[:0], as_of=AS_OF), Finding)
+    found = traps(counts)
+    assert found.title == "The twenty traps"
+    assert not found.private
+    assert found.frame["found"].tolist() == [
+        "1,235 of 5,000 deals",
+        "none of 10 deals",
+        "not looked for",
+        "1 of 8 fields",
+    ]
+    assert found.frame["n_found"].tolist()[:2] == [1235, 0]
+    assert pd.isna(found.frame["n_found"].iloc[2])
+    assert found.frame[["number", "looked_for"]].values.tolist()[0] == [3, "open, past due"]
+    assert isinstance(traps(counts.iloc[:0]), Finding)
+
+
+def test_leaky_fields_are_listed_with_their_shares() -> None:
+    fields = pd.DataFrame({
+        "field": ["rival", "size"], "leaky": [True, False], "kind": ["filled", ""], "why": ["90 % against 0 %", ""],
+        "filled_closed": [0.9, 1], "filled_before": [0.0, 1], "filled_open": [0.0, 1], "changed": [None, 0.0],
+        "n_closed": 40, "n_before": 38, "n_open": 21,
+    })  # fmt: skip
+    listed = leaky_fields(fields).frame
+    assert listed[["field", "why", "share_closed", "share_before", "n_open"]].values.tolist() == [
+        ["rival", "90 % against 0 %", 0.9, 0.0, 21]
+    ]
+    assert leaky_fields(fields[1:]).detail == "Looked at: size."
+    assert leaky_fields(fields[:0]).verdict == "not studied"
+
+
+def test_deals_that_were_never_open_are_told_apart(make_deals) -> None:
+    day = {"opened": "2025-01-01", "closed": "2025-01-01"}
+    longer = {"opened": "2025-01-01", "closed": "2025-03-01"}
+    deals = make_deals([
+        {**longer, "outcome": "won", "born_closed": True}, {**day, "outcome": "won"}, {**longer, "outcome": "won"},
+        {**longer, "outcome": "lost"}, {**longer, "outcome": "no_decision"}, {**longer, "outcome": "unknown"},
+        {"opened": "2025-01-01"},
+    ])  # fmt: skip
+    found = never_open(deals)
+    assert found.frame[["item", "n_event", "n_risk"]].values.tolist() == [
+        ["all", 3, 5], ["not_born_closed", 2, 4], ["open_for_a_day", 1, 3],
+    ]  # fmt: skip
+    assert found.frame["estimate"].tolist() == pytest.approx([3 / 5, 2 / 4, 1 / 3])
+    first = found.frame.iloc[0]
+    plain = clustered_proportion([1, 1, 1, 0, 0], cluster=range(5))
+    assert (first["conf_low"], first["conf_high"]) == pytest.approx(plain[2:])
+    assert never_open(deals[deals["outcome"] == "open"]).verdict == "not studied"
 
 
 def test_recording_delay_and_the_settled_day() -> None:

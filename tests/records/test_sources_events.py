@@ -122,3 +122,50 @@ def test_times_with_a_zone_are_dated_in_the_zone(tmp_path):
 def test_a_mapping_needs_case_activity_and_timestamp():
     with pytest.raises(ValidationError, match="columns: timestamp must be mapped"):
         TypeAdapter(SourceConfig).validate_python(BLOCK | {"columns": {"case": "c", "activity": "a"}})
+
+
+def test_each_event_has_its_own_probability_and_forecast_category(tmp_path):
+    text = "A,Create,2025-01-02 09:00:00,ana,10,Pipeline\nA,Accept,2025-01-09 12:00:00,bo,100,Forecast\n"
+    columns = {
+        "case": "case",
+        "activity": "act",
+        "timestamp": "time",
+        "probability": "sum",
+        "forecast_category": "size",
+    }
+    made = history(tmp_path, text, columns=columns, attributes={})
+    assert rows(made, "probability", "forecast_category") == [[0.1, "pipeline"], [1.0, "commit"]]
+    seen = {one.what: (one.trap, one.found, one.of) for one in made.noticed}
+    assert seen == {
+        "the same row is there twice": (16, 0, 2), "probability in percent": (11, 2, 2),
+        "probability outside its scale": (11, 0, 2), "forecast category that no rule names": (12, 0, 2),
+    }  # fmt: skip
+
+
+def test_an_event_that_is_there_twice_is_rejected_once(tmp_path):
+    made = history(tmp_path, LIFE + "A,Send,2025-01-03 10:00:00,bo,9,M\nA,Send,2025-01-03 10:00:00,cy,9,M\n")
+    reasons = made.rejects.set_index("line")["reason"].to_dict()
+    assert reasons == {8: "the same row is there twice"}  # the other one is by another resource
+    assert (made.noticed[0].trap, made.noticed[0].found, made.noticed[0].of) == (16, 1, 8)
+
+
+def test_closings_that_the_time_zone_moves_into_another_month_are_counted(tmp_path):
+    text = (
+        "A,Create,2025-09-02T10:00:00Z,ana,5,S\nA,Accept,2025-09-30T23:30:00Z,ana,5,S\n"
+        "B,Create,2025-09-30T23:30:00Z,ana,5,S\nB,Refuse,2025-10-15T10:00:00Z,ana,5,S\n"
+    )
+    (tmp_path / "log.csv").write_text(HEADER + text)
+    source = TypeAdapter(SourceConfig).validate_python(BLOCK | {"dates": "iso"})
+    edges = {
+        zone: [
+            (one.found, one.of, one.rule)
+            for one in read_history(source, base=tmp_path, timezone=zone).noticed
+            if one.trap == 15
+        ]
+        for zone in (None, "Europe/Berlin", "America/New_York")
+    }
+    assert edges == {  # an opening at the edge is no closing
+        None: [(1, 2, "dated as written")],
+        "Europe/Berlin": [(1, 2, "dated in Europe/Berlin")],
+        "America/New_York": [(0, 2, "dated in America/New_York")],
+    }

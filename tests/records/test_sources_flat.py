@@ -293,3 +293,34 @@ def test_reconstructed_states_against_a_plain_loop(tmp_path_factory, deals):
             expected.append([f"D{number:02}", int(after >= 0), str(max(closed.date(), opened)), status])
     made = history(tmp_path, HEADER + "".join(lines))
     assert rows(made, "deal_id", "sequence", "recorded_on", "status") == expected
+
+
+def test_probability_and_category_of_todays_file_belong_to_its_last_state(tmp_path):
+    columns = {**BLOCK["columns"], "probability": "p", "forecast_category": "f"}
+    text = "1,2025-01-02,2025-02-03,Won,10,100,Closed\n2,2025-01-05,,Open,20,40,Most Likely\n"
+    made = history(tmp_path, "id,opened,closed,stage,amount,p,f\n" + text, columns=columns)
+    assert rows(made, "deal_id", "status", "probability", "forecast_category") == [
+        ["1", "open", None, None], ["1", "closed_won", 1.0, "closed"], ["2", "open", 0.4, "most_likely"],
+    ]  # fmt: skip
+    assert {one.what: (one.found, one.of) for one in made.noticed if one.trap in (11, 12)} == {
+        "probability in percent": (2, 2), "probability outside its scale": (0, 2),
+        "forecast category that no rule names": (0, 2),
+    }  # fmt: skip
+
+
+def test_a_copy_is_rejected_and_the_same_id_with_another_value_is_an_error(tmp_path):
+    copy = "1,2025-01-02,,Open,5\n"
+    made = history(tmp_path, HEADER + copy + "2,2025-01-02,,Open,5\n" + copy + copy)
+    assert made.rejects["line"].tolist() == [4, 5]
+    assert [(one.found, one.of) for one in made.noticed if one.trap == 16] == [(2, 4)]
+    assert sentence(tmp_path, HEADER + copy + copy + "1,2025-01-02,,Open,6\n") == (
+        "deals.csv, column 'id', row 4, value '1': the same id is there twice. Keep one of it and row 2."
+    )
+
+
+def test_a_date_beyond_computing_is_still_no_date(tmp_path):
+    made = history(tmp_path, HEADER + "1,2025-01-02,2261-12-31,Won,5\n2,2025-01-02,9999-12-31,Won,5\n")
+    assert made.rejects[["line", "reason"]].values.tolist() == [[3, "closed is not an ISO date (2025-10-01)"]]
+    assert rows(made, "deal_id", "recorded_on", "closed_on", "closed_after") == [
+        ["1", "2025-01-02", None, None], ["1", "2025-01-02", "2261-12-31", "2025-01-02"],
+    ]  # fmt: skip

@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from analytics.records.contract import Noticed
 from analytics.records.errors import InputError
+from analytics.records.rules import OutcomeRules
+from analytics.records.snapshot import snapshot_frame
 from analytics.records.sources import read_history
 from analytics.records.sources.mapping import SourceConfig
 
@@ -131,3 +134,60 @@ def test_against_a_plain_loop(tmp_path_factory, extracts):
             known[deal] = state
     made = history(tmp_path, texts)
     assert rows(made, "deal_id", "recorded_on", "stage", "amount") == sorted(expected)
+
+
+def test_an_outcome_between_two_extracts_is_known_to_an_interval(tmp_path):
+    extracts = {
+        "2025-03-01": "1,2025-01-02,open,5\n2,2025-01-03,open,5\n3,2025-01-04,won,5\n",
+        "2025-03-04": "1,2025-01-02,won,5\n2,2025-01-03,open,5\n3,2025-01-04,won,5\n",
+        "2025-03-08": "1,2025-01-02,won,6\n2,2025-01-03,lost,5\n3,2025-01-04,won,5\n4,2025-03-05,won,5\n",
+    }
+    made = history(tmp_path, extracts)
+    closed = rows(made, "deal_id", "recorded_on", "status", "closed_after")
+    # 3 was closed when first seen and 4 was never seen open, so nobody knows a day on which they were
+    assert [row for row in closed if row[2] != "open"] == [
+        ["1", "03-04", "closed_won", "03-01"], ["1", "03-08", "closed_won", None],
+        ["2", "03-08", "closed_lost", "03-04"], ["3", "03-01", "closed_won", None], ["4", "03-08", "closed_won", None],
+    ]  # fmt: skip
+    deals = snapshot_frame(made, as_of=dt.date(2025, 3, 31), rules=OutcomeRules()).set_index("deal_id")
+    assert deals["closed_on"].astype(str).to_dict() == {
+        "1": "2025-03-04", "2": "2025-03-08", "3": "2025-03-01", "4": "2025-03-08"
+    }  # fmt: skip
+    assert deals["closed_after"].astype(str).to_dict() == {"1": "2025-03-01", "2": "2025-03-04", "3": "NaT", "4": "NaT"}
+
+
+def test_a_typed_closing_date_is_exact_unless_it_lies_after_the_extract(tmp_path):
+    columns = {**BLOCK["columns"], "closed_on": "amount"}
+    del columns["amount"]
+    extracts = {
+        "2025-03-01": "1,2025-01-02,open,\n2,2025-01-02,open,\n",
+        "2025-03-08": "1,2025-01-02,won,2025-03-05\n2,2025-01-02,won,2215-03-05\n",
+    }
+    made = history(tmp_path, extracts, columns=columns)
+    deals = snapshot_frame(made, as_of=dt.date(2025, 3, 31), rules=OutcomeRules()).set_index("deal_id")
+    assert deals["closed_on"].astype(str).to_dict() == {"1": "2025-03-05", "2": "2025-03-08"}
+    assert deals["closed_after"].astype(str).to_dict() == {"1": "NaT", "2": "2025-03-01"}
+    assert deals["typed_close_on"].astype(str).to_dict() == {"1": "2025-03-05", "2": "2215-03-05"}
+
+
+def test_copies_in_an_extract_are_rejected_and_counted_over_all_extracts(tmp_path):
+    extracts = {
+        "2025-03-01": "1,2025-01-02,open,5\n1,2025-01-02,open,5\n2,2025-01-02,open,5\n",
+        "2025-03-08": "1,2025-01-02,open,5\n2,2025-01-02,open,5\n2,2025-01-02,open,5\n",
+    }
+    made = history(tmp_path, extracts)
+    assert made.noticed == (
+        Noticed(16, "the same row is there twice", 2, 6, "rows", "one is kept, the others are rejected"),
+    )
+    assert made.rejects[["file", "line", "reason"]].values.tolist() == [
+        ["deals_2025-03-01.csv", 3, "the same row is there twice"],
+        ["deals_2025-03-08.csv", 4, "the same row is there twice"],
+    ]
+    assert len(made.table.to_pandas()) == 2
+
+
+def test_one_scale_of_probabilities_holds_for_all_extracts(tmp_path):
+    columns = {**BLOCK["columns"], "probability": "amount"}
+    del columns["amount"]
+    extracts = {"2025-03-01": "1,2025-01-02,open,1\n", "2025-03-08": "1,2025-01-02,open,60\n"}
+    assert rows(history(tmp_path, extracts, columns=columns), "probability") == [[0.01], [0.6]]

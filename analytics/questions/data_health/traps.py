@@ -1,153 +1,135 @@
-"""The usual traps of CRM exports, counted; and whether silence in these records means anything."""
+"""The twenty traps of CRM exports as found in these records, and what deals that were never open do to a rate."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable
-
-import numpy as np
 import pandas as pd
 
-from analytics.estimators.rates import account_codes
+from analytics.estimators.rates import account_codes, known_accounts
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
-from analytics.estimators.sentences import count, outcome_words
 from analytics.questions.data_health.fields import proportion_row
 
+_ENDED = ("won", "lost", "no_decision")
 
-def traps(ledger_deals: pd.DataFrame, attrition: pd.DataFrame | None = None, *, as_of: dt.date) -> Listing | Finding:
-    """Which of the usual traps of CRM exports are in these records, and how often?
+
+def traps(counts: pd.DataFrame) -> Listing | Finding:
+    """Which of the twenty traps are in these records, how often, and what is done about each?
 
     Parameters
     ----------
-    ledger_deals : pandas.DataFrame
-        Deals frame, all episodes.
-    attrition : pandas.DataFrame, optional
-        step, rule, deals, remaining: deals left out for dates that cannot be are counted from it.
-    as_of : datetime.date
-        The as-of date.
+    counts : pandas.DataFrame
+        trap, name, what, found, of, unit, rule (`study.trap_counts`).
 
     Returns
     -------
     Listing or Finding
-        trap, deals, of, words. A trap with no deal stays in the table: that is news as well.
+        number, trap, looked_for, found (in words), rule, then n_found, n_of and unit as numbers. A trap without a
+        deal stays in the table, for that is news as well; one that nothing could look for says what it would take.
 
     Examples
     --------
-    >>> deals = pd.DataFrame({"deal_id": ["a"], "account_id": ["x"], "outcome": ["lost"], "amount": 0.0, "reason": None,
-    ...     "expected_close_on": [pd.NaT], "born_closed": [False], "reopened": [False]})
-    >>> found = traps(deals, as_of=dt.date(2025, 12, 31)).frame
-    >>> found.loc[found["deals"] > 0, "words"].tolist()
-    ['1 of 1 lost deal', '1 of 1 lost or undecided deal']
+    >>> counts = pd.DataFrame({"trap": [3, 13], "name": ["past due", "currencies"], "what": ["open, past due", ""],
+    ...     "found": pd.array([2, None], "Int64"), "of": pd.array([10, None], "Int64"), "unit": ["deals", ""],
+    ...     "rule": ["stays open", "not in this export: needs a currency"]})
+    >>> traps(counts).frame["found"].tolist()
+    ['2 of 10 deals', 'not looked for']
     """
-    if not len(ledger_deals):
-        return Finding("traps", "There are no deals to check for traps.", "", "not studied")
-    rows = []
-    for name, caught, among in _trap_rows(ledger_deals, as_of):
-        kind = "lost or undecided deal" if name.startswith("lost or") else "deal"
-        kind = f"{name.partition(',')[0]} deal" if name.endswith("0 or missing") else kind
-        n, of = int(caught.sum()), int(among.sum())
-        rows.append((name, n, of, f"{n:,} of {count(of, kind)}" if n else "none"))
-    dates = ("no opening date", "opened after the as-of date", "closed before it was opened")
-    if attrition is not None:
-        for rule in dates:
-            n = int(attrition.loc[attrition["rule"] == rule, "deals"].abs().sum())
-            rows.append(
-                (f"{rule} (left out)", n, n + len(ledger_deals), f"{count(n, 'deal')} left out" if n else "none")
-            )
-    return Listing(pd.DataFrame(rows, columns=["trap", "deals", "of", "words"]), "Traps looked for")
+    if not len(counts):
+        return Finding("traps", "There are no records to check for traps.", "", "not studied")
+    words = [
+        "not looked for" if pd.isna(found) else f"{found:,} of {of:,} {unit}" if found else f"none of {of:,} {unit}"
+        for found, of, unit in zip(counts["found"], counts["of"], counts["unit"], strict=True)
+    ]
+    frame = pd.DataFrame({
+        "number": counts["trap"], "trap": counts["name"], "looked_for": counts["what"], "found": words,
+        "rule": counts["rule"], "n_found": counts["found"], "n_of": counts["of"], "unit": counts["unit"],
+    })  # fmt: skip
+    return Listing(frame.reset_index(drop=True), "The twenty traps")
 
 
-def activity_coverage(
-    ledger_deals: pd.DataFrame, activities: pd.DataFrame | None, *, days: int = 30, as_of: dt.date | None = None
-) -> Estimate | Finding:
-    """Is silence worth reading: what share of closed deals has an activity on record shortly before closing?
+def leaky_fields(fields: pd.DataFrame) -> Listing | Finding:
+    """Which fields are filled or changed only at the close, so that they say how a deal ended?
 
     Parameters
     ----------
-    ledger_deals : pandas.DataFrame
-        Deals frame, all episodes.
-    activities : pandas.DataFrame or None
-        deal_id, occurred_on (the side table as known at as-of), `side` where it is recorded. Where any of them is the
-        buyer's, only the buyer's count, as they do for the silence rule.
-    days : int
-        How long before closing counts.
-    as_of : datetime.date, optional
-        Leave out activities recorded later (`recorded_on`); give it wherever the table holds more than was known.
+    fields : pandas.DataFrame
+        One row per field with its shares and `leaky` (`study.leaky_fields`).
+
+    Returns
+    -------
+    Listing or Finding
+        field, why, then the shares and sizes behind it, of the leaky fields alone. A Finding where there is none, or
+        too few deals have closed to tell.
+
+    Examples
+    --------
+    >>> fields = pd.DataFrame({"field": ["source"], "leaky": [False], "kind": [""], "why": [""]})
+    >>> leaky_fields(fields).headline
+    'No field is filled or changed only at the close.'
+    """
+    if not len(fields):
+        said = "Fewer than 20 deals have closed."
+        return Finding("leaky_fields", "Which fields only closing fills is not known.", said, "not studied")
+    leaky = fields[fields["leaky"].astype(bool)]
+    if not len(leaky):
+        headline = "No field is filled or changed only at the close."
+        return Finding("leaky_fields", headline, f"Looked at: {', '.join(fields['field'])}.", "described")
+    shares = {"filled_closed": "share_closed", "filled_before": "share_before", "filled_open": "share_open"}
+    frame = leaky.drop(columns=["leaky", "kind"]).rename(columns={**shares, "changed": "share_changed"})
+    return Listing(frame.reset_index(drop=True), "Fields that only closing fills")
+
+
+def never_open(deals: pd.DataFrame) -> Estimate | Finding:
+    """What share of closed deals was won, with and without those that were never open for a day?
+
+    Parameters
+    ----------
+    deals : pandas.DataFrame
+        Deals frame, first episodes.
 
     Returns
     -------
     Estimate or Finding
-        Kind probability, keys (outcome,): won first, then lost and no decision; `label`, `n_deals`, `n_accounts`. A
-        Finding without an activities table, or without closed deals.
+        Kind probability, keys (item,): "all", "not_born_closed" (without deals that were closed when first recorded)
+        and "open_for_a_day" (nor those opened and closed on one day). `label`, `n_event` (won), `n_risk` (won, lost or
+        no decision), `n_accounts`. A Finding where no deal has closed with a known outcome.
 
     Notes
     -----
-    Won deals were worked on until they closed: where few of them show it, silence means that nothing was recorded.
+    Deals that were entered after the fact are mostly wins, and they were never at risk: a win rate that holds them
+    says how deals are entered. Wilson limits, clustered by account where accounts are known. Unknown outcomes
+    are in neither number.
 
     Examples
     --------
-    >>> deals = pd.DataFrame({"deal_id": ["a", "b"], "account_id": ["x", "y"], "outcome": "won",
-    ...     "closed_on": pd.to_datetime(["2025-12-01", "2025-12-01"])})
-    >>> activities = pd.DataFrame({"deal_id": ["a"], "occurred_on": pd.to_datetime(["2025-11-20"])})
-    >>> activity_coverage(deals, activities).frame["estimate"].tolist()
-    [0.5]
+    >>> deals = pd.DataFrame({"outcome": ["won", "won", "lost"], "born_closed": [True, False, False],
+    ...                       "exit": [0, 0, 40], "account_id": ["x", "y", "z"]})
+    >>> never_open(deals).frame[["item", "n_event", "n_risk"]].values.tolist()
+    [['all', 2, 3], ['not_born_closed', 1, 2], ['open_for_a_day', 0, 1]]
     """
-    name = "activity_coverage"
-    if activities is None or not len(activities):
-        action = "Add the activities table (Task in Salesforce) to use silence."
-        return Finding(name, "Whether silence means anything is not known.", action, "not studied")
-    activities, what = _counted(activities, as_of)
-    closed = ledger_deals[ledger_deals["outcome"].isin(["won", "lost", "no_decision"])].reset_index(drop=True)
+    closed = deals[deals["outcome"].isin(_ENDED)]
     if not len(closed):
-        return Finding(name, "No deal has closed, so coverage by activities is not known.", "", "not studied")
-    pairs = closed[["deal_id", "closed_on"]].reset_index().merge(activities[["deal_id", "occurred_on"]], on="deal_id")
-    before = (pd.to_datetime(pairs["closed_on"]) - pd.to_datetime(pairs["occurred_on"])).dt.days
-    covered = np.isin(closed.index, pairs.loc[(before >= 0) & (before <= days), "index"])
-    known = "account_id" in closed and bool(closed["account_id"].notna().any())
-    rows = []
-    for outcome in ("won", "lost", "no_decision"):
-        inside = (closed["outcome"] == outcome).to_numpy()
-        if inside.any():
-            row = proportion_row(pd.Series(covered[inside]), closed.loc[inside, "account_id"] if known else None)
-            label = f"{outcome_words(outcome)} deals with {what} in the {days} days before closing"
-            rows.append({"outcome": outcome, **row, "label": label, "n_deals": row["n_risk"]})
+        headline = "No deal has closed with a known outcome."
+        return Finding("never_open", headline, "Shares with and without born-closed deals need some.", "not studied")
+    born, one_day = closed["born_closed"].astype(bool), closed["exit"] == 0
+    groups = {
+        "all": ("all closed deals", born | ~born),
+        "not_born_closed": ("without those already closed when first recorded", ~born),
+        "open_for_a_day": ("nor those opened and closed on one day", ~born & ~one_day),
+    }
+    accounts = closed["account_id"] if known_accounts(closed["account_id"]) else None
+    rows = [
+        {"item": item, "label": label, **_won(closed[inside], None if accounts is None else accounts[inside])}
+        for item, (label, inside) in groups.items()
+        if inside.any()
+    ]
     meta = Meta(
-        kind="probability", estimand=f"share of closed deals with {what} in the {days} days before closing",
-        keys=("outcome",), n_deals=len(closed), n_accounts=account_codes(closed["account_id"])[1] if known else None,
-        interval="Wilson", variance="between accounts" if known else "binomial",
-        cluster="account_id" if known else None,
+        kind="probability", estimand="won among closed deals with a known outcome", keys=("item",),
+        n_deals=len(closed), n_accounts=None if accounts is None else account_codes(accounts)[1], interval="Wilson",
+        variance="binomial" if accounts is None else "between accounts",
+        cluster=None if accounts is None else "account_id",
     )  # fmt: skip
     return Estimate(pd.DataFrame(rows), meta)
 
 
-def _counted(activities: pd.DataFrame, as_of: dt.date | None) -> tuple[pd.DataFrame, str]:
-    """Return the activities that end a silence, of those known at the as-of date, and what to call one of them."""
-    if as_of is not None and "recorded_on" in activities:
-        known_on = pd.to_datetime(activities["recorded_on"]).fillna(pd.to_datetime(activities["occurred_on"]))
-        activities = activities[known_on <= pd.Timestamp(as_of)]
-    if "side" in activities:
-        by_buyer = activities["side"].astype(object).fillna("").astype(str).str.strip().str.lower() == "buyer"
-        if by_buyer.any():
-            return activities[by_buyer], "an activity of the buyer"
-    return activities, "an activity"
-
-
-def _trap_rows(deals: pd.DataFrame, as_of: dt.date) -> Iterable[tuple[str, pd.Series, pd.Series]]:
-    everything = deals["outcome"].notna()
-    closed, open_ = deals["outcome"] != "open", deals["outcome"] == "open"
-    empty = ~(deals["amount"].astype(float) > 0)
-    late = pd.to_datetime(deals["expected_close_on"]) < pd.Timestamp(as_of)
-    yield "already closed when first recorded", deals["born_closed"].astype(bool), everything
-    yield "re-opened after closing", deals["reopened"].astype(bool), closed
-    yield "closed, outcome not recorded", deals["outcome"] == "unknown", closed
-    yield "open past its expected close date", late & open_, open_
-    for name in ("won", "lost", "no_decision"):
-        yield (
-            f"{outcome_words(name)}, amount 0 or missing",
-            (deals["outcome"] == name) & empty,
-            deals["outcome"] == name,
-        )
-    yield "amount below 0", deals["amount"].astype(float) < 0, everything
-    yield "no account", deals["account_id"].isna(), everything
-    lost = deals["outcome"].isin(["lost", "no_decision"])
-    yield "lost or no decision without a reason", lost & deals["reason"].isna(), lost
+def _won(closed: pd.DataFrame, accounts: pd.Series | None) -> dict[str, object]:
+    return proportion_row(closed["outcome"] == "won", accounts)

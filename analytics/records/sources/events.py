@@ -11,6 +11,7 @@ from analytics.records.contract import HISTORY_COLUMNS, History
 from analytics.records.rejects import RejectLedger
 from analytics.records.sources.conform import MOMENT, STATUS_OF, Reader, Rows
 from analytics.records.sources.mapping import EventsSource
+from analytics.records.sources.noticing import closings_at_an_edge, rows_with_forecasts, without_copies
 from analytics.records.sources.states import history_of, side_frames
 from analytics.records.sources.table_mapping import TableMapping
 
@@ -62,6 +63,10 @@ def read_events(source: EventsSource, *, base: Path, timezone: str | None = None
     rows = reader.rows(mapping, HISTORY_COLUMNS, role="events")
     for name, target in (("case", "deal_id"), ("activity", "stage"), ("timestamp", "recorded_on")):
         rows = rows.without(rows.frame[target].isna(), f"no {name} ({source.columns[name]})")
+    rows, copies = without_copies(rows, ["deal_id", MOMENT])
+    rows, scales = rows_with_forecasts(rows)
+    closed, stamp = rows.frame["stage"].isin(list(source.outcome)), source.columns["timestamp"]
+    edges = closings_at_an_edge(rows, closed, stamp, mapping.date_format("recorded_on"), timezone)
     ordered = Rows(rows.frame.sort_values(["deal_id", MOMENT], kind="stable"), rows.raw, rows.ledger)
     events = _opened(ordered, source).frame
     constant = [
@@ -80,6 +85,7 @@ def read_events(source: EventsSource, *, base: Path, timezone: str | None = None
         kind="recorded",
         attributes=tuple(source.attributes),
         ledger=reader.ledger,
+        noticed=[copies, *scales, *edges],
     )
 
 

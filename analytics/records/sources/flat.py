@@ -6,10 +6,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from analytics.records.contract import HISTORY_COLUMNS, STATUSES, History
+from analytics.records.contract import HISTORY_COLUMNS, STATUSES, History, Noticed
 from analytics.records.rejects import RejectLedger
 from analytics.records.sources.conform import MOMENT, Reader, Rows
 from analytics.records.sources.mapping import FlatSource
+from analytics.records.sources.noticing import (
+    closings_at_an_edge,
+    one_row_per_deal,
+    rows_with_forecasts,
+    without_copies,
+)
 from analytics.records.sources.reconstruct import ONLY_TODAY, reconstructed
 from analytics.records.sources.states import ORDER, history_of, side_frames
 from analytics.records.sources.table_mapping import TableMapping
@@ -41,16 +47,18 @@ def read_flat(source: FlatSource, *, base: Path, timezone: str | None = None) ->
     Raises
     ------
     InputError
-        As `read_history`; a deal id that is twice in today's file is an error that names both rows.
+        As `read_history`; a deal id that is twice in today's file with different values is an error that names both
+        rows, unless `splits` is mapped. A row that is there twice is rejected once.
     """
     reader = Reader(base, timezone, RejectLedger())
+    seen: list[Noticed] = []
     attributes = tuple(dict.fromkeys([*source.attributes, *(source.history.attributes if source.history else ())]))
-    today = _today(source, reader) if source.has_place else None
+    today = _today(source, reader, seen) if source.has_place else None
     if source.history is not None:
-        states = _recorded(source.history, reader, today)
+        states = _recorded(source.history, reader, today, seen)
     else:
         assert today is not None  # the mapping was checked to name one or the other
-        states = reconstructed(today.frame)
+        states = reconstructed(today.frame, extracted_on=source.extracted_on)
     return history_of(
         states,
         side=side_frames(source.side, reader),
@@ -58,6 +66,7 @@ def read_flat(source: FlatSource, *, base: Path, timezone: str | None = None) ->
         attributes=attributes,
         ledger=reader.ledger,
         extracted_on=source.extracted_on,
+        noticed=seen,
     )
 
 
@@ -78,9 +87,15 @@ def checked_deals(rows: Rows, mapping: TableMapping) -> Rows:
     return Rows(frame, rows.raw, rows.ledger)
 
 
-def _today(source: FlatSource, reader: Reader) -> Rows:
+def _today(source: FlatSource, reader: Reader, seen: list[Noticed]) -> Rows:
     rows = checked_deals(reader.rows(source, HISTORY_COLUMNS, role="deals"), source)
-    rows.require_unique("deal_id", source.columns["deal_id"])
+    rows, twice = one_row_per_deal(rows, source.splits, source.read, source.columns["deal_id"])
+    rows, scales = rows_with_forecasts(rows)
+    seen += [*twice, *scales]
+    if "closed_on" in source.columns and source.history is None:
+        closed = rows.frame["status"] != "open"
+        form = source.date_format("closed_on")
+        seen += closings_at_an_edge(rows, closed, source.columns["closed_on"], form, reader.timezone)
     rows = rows.without(rows.frame["opened_on"].isna(), f"no opening date ({source.columns['opened_on']})")
     if "closed_on" in rows.frame.columns:
         undated = (rows.frame["status"] != "open") & rows.frame["closed_on"].isna()
@@ -88,9 +103,14 @@ def _today(source: FlatSource, reader: Reader) -> Rows:
     return rows.without(rows.frame["status"] != "open", "closed, and no closing date is mapped")
 
 
-def _recorded(mapping: TableMapping, reader: Reader, today: Rows | None) -> pd.DataFrame:
+def _recorded(mapping: TableMapping, reader: Reader, today: Rows | None, seen: list[Noticed]) -> pd.DataFrame:
     rows = checked_deals(reader.rows(mapping, HISTORY_COLUMNS, role="history"), mapping)
     rows = rows.without(rows.frame["recorded_on"].isna(), f"no date of recording ({mapping.columns['recorded_on']})")
+    rows, copies = without_copies(rows, ["deal_id", MOMENT])
+    rows, scales = rows_with_forecasts(rows)
+    closed, form = rows.frame["status"] != "open", mapping.date_format("recorded_on")
+    seen += [copies, *scales]
+    seen += closings_at_an_edge(rows, closed, mapping.columns["recorded_on"], form, reader.timezone)
     states = rows.frame.rename(columns={"sequence": ORDER}).sort_values(["deal_id", MOMENT], kind="stable")
     if today is not None:
         states = _filled(states, today.frame)

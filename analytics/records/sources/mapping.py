@@ -17,6 +17,7 @@ from analytics.records.sources.table_mapping import (
     Lookup,
     OutcomeColumn,
     Reading,
+    Splits,
     TableMapping,
     ValueMap,
     check_attributes,
@@ -48,11 +49,13 @@ class FlatSource(TableMapping):
 
     `history` is the mapping of a file with one row per deal and recorded state (it maps `recorded_on`); `side` maps
     side tables by their contract name. Without `history` only today's state is known (`kind="current_only"`).
-    `extracted_on` is the day the files were taken, where it is known.
+    `extracted_on` is the day the files were taken, where it is known; `splits` says that the file lists a deal once per
+    split.
     """
 
     kind: Literal["flat"]
     history: TableMapping | None = None
+    splits: Splits | None = None
     side: dict[str, TableMapping] = Field(default_factory=dict)
     extracted_on: dt.date | None = None
 
@@ -102,6 +105,7 @@ class SnapshotsSource(BaseModel):
     values: dict[str, ValueMap] = Field(default_factory=dict)
     constants: dict[str, str] = Field(default_factory=dict)
     lookups: tuple[Lookup, ...] = ()
+    splits: Splits | None = None
     side: dict[str, TableMapping] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -126,7 +130,8 @@ class EventsSource(BaseModel):
     """An event log: one row per case, activity and moment.
 
     `columns` maps `case`, `activity`, `timestamp` and optionally `resource` (-> owner), and any of `account_id`,
-    `pipeline`, `amount`, `currency`, `source`, whose value is that of the case's first row, like the attributes'.
+    `pipeline`, `amount`, `currency`, `source`, whose value is that of the case's first row, like the attributes', and
+    `probability` and `forecast_category`, which are each event's own.
     `opened_at` is the activity that opens a deal; `outcome` says which activities close it and how; an activity after
     the closing one re-opens the deal only if it is listed in `reopened_at`.
     """
@@ -164,6 +169,8 @@ class EventsSource(BaseModel):
             "amount",
             "currency",
             "source",
+            "probability",
+            "forecast_category",
         )
         check_columns(self.columns, allowed, required=("case", "activity", "timestamp"))
         check_side(self.side)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from analytics.records.contract import HISTORY_COLUMNS, History
+from analytics.records.contract import HISTORY_COLUMNS, History, Noticed
 from analytics.records.errors import InputError
 from analytics.records.rejects import RejectLedger
 from analytics.records.sources.conform import Reader
 from analytics.records.sources.flat import checked_deals
 from analytics.records.sources.mapping import Extract, SnapshotsSource
+from analytics.records.sources.noticing import closings_at_an_edge, one_row_per_deal, with_forecasts
 from analytics.records.sources.paths import resolve_path
 from analytics.records.sources.raw import FILE, LINE
 from analytics.records.sources.states import MISSING_DEALS, history_of, side_frames
@@ -48,7 +50,8 @@ def read_snapshots(source: SnapshotsSource, *, base: Path, timezone: str | None 
     Raises
     ------
     InputError
-        As `read_history`; also for an id that is twice in one extract and two extracts of one date.
+        As `read_history`; also for an id that is twice in one extract with different values (unless
+        `splits` is mapped) and two extracts of one date.
 
     Examples
     --------
@@ -67,8 +70,10 @@ def read_snapshots(source: SnapshotsSource, *, base: Path, timezone: str | None 
     """
     reader = Reader(base, timezone, RejectLedger())
     extracts = _extracts(source, base)
-    frames = [_extract_rows(source, extract, reader) for extract in extracts]
+    seen: list[Noticed] = []
+    frames = [_extract_rows(source, extract, reader, seen) for extract in extracts]
     states = pd.concat([frames[0], *(_changed(*pair) for pair in _with_known(frames))], ignore_index=True)
+    states, scales = with_forecasts(states)
     side = side_frames(source.side, reader)
     missing = _missing(frames, [extract.on for extract in extracts])
     return history_of(
@@ -78,6 +83,7 @@ def read_snapshots(source: SnapshotsSource, *, base: Path, timezone: str | None 
         attributes=tuple(source.attributes),
         ledger=reader.ledger,
         extracted_on=extracts[-1].on,
+        noticed=[*_added(seen), *scales],
     )
 
 
@@ -121,11 +127,25 @@ def _found(source: SnapshotsSource, base: Path) -> list[Extract]:
     return found
 
 
-def _extract_rows(source: SnapshotsSource, extract: Extract, reader: Reader) -> pd.DataFrame:
+def _extract_rows(source: SnapshotsSource, extract: Extract, reader: Reader, seen: list[Noticed]) -> pd.DataFrame:
     mapping = source.extract_mapping(extract.file)
     rows = checked_deals(reader.rows(mapping, HISTORY_COLUMNS, role=f"extract of {extract.on}"), mapping)
-    rows.require_unique("deal_id", source.columns["deal_id"])
+    rows, twice = one_row_per_deal(rows, source.splits, source.read, source.columns["deal_id"])
+    seen += twice
+    if "closed_on" in source.columns:
+        closed, form = rows.frame["status"] != "open", mapping.date_format("closed_on")
+        seen += closings_at_an_edge(rows, closed, source.columns["closed_on"], form, reader.timezone)
     return rows.frame.assign(recorded_on=pd.Timestamp(extract.on))
+
+
+def _added(seen: list[Noticed]) -> list[Noticed]:
+    """Add up what several extracts show of one kind: rows of all extracts."""
+    sums: dict[tuple[int, str], Noticed] = {}
+    for one in seen:
+        so_far = sums.get((one.trap, one.what))
+        found, of = (so_far.found + one.found, so_far.of + one.of) if so_far else (one.found, one.of)
+        sums[one.trap, one.what] = replace(one, found=found, of=of, unit="rows")
+    return list(sums.values())
 
 
 def _with_known(frames: list[pd.DataFrame]) -> list[tuple[pd.DataFrame, pd.DataFrame]]:

@@ -99,6 +99,17 @@ class OutcomeColumn(BaseModel):
     values: OutcomeMap = Field(min_length=1)
 
 
+class Splits(BaseModel):
+    """A file that lists a deal once per seller who shares it: the column with each one's percent.
+
+    `amount` says whether each row holds the whole deal's amount or its part of it.
+    """
+
+    model_config = CLOSED
+    percent: str
+    amount: Literal["whole", "part"] = "whole"
+
+
 class TableMapping(BaseModel):
     """One input table (or a folder of files of one shape) and how its columns map onto a contract.
 

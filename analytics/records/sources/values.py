@@ -13,8 +13,9 @@ import pandas as pd
 from analytics.records.errors import InputError
 from analytics.records.sources.table_mapping import Reading
 
-FIRST_YEAR, LAST_YEAR = 1900, 2199
-"""Dates outside are typing errors or stand for "never" (9999-12-31); they do not parse."""
+FIRST_YEAR, LAST_YEAR = 1900, 2261
+"""Dates outside stand for "never" (9999-12-31) or cannot be computed with; they do not parse. One in 2215 does, for
+the deal is there: the day on which it was recorded as closed is used."""
 
 
 def clean_texts(texts: pd.Series, missing: tuple[str, ...]) -> pd.Series:
