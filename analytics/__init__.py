@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from analytics.records.rules import OutcomeRules
     from analytics.records.snapshot import deals_as_of
     from analytics.studies.histories import read_history
-    from analytics.studies.study import open_study
+    from analytics.studies.opening import open_study
 
 _HOMES = {
     "connect": "analytics.records.engine",
@@ -47,7 +47,7 @@ _HOMES = {
     "survival": "analytics.estimators.incidence",
     "restricted_mean_time_lost": "analytics.estimators.mean_time",
     "Estimate": "analytics.estimators.result",
-    "open_study": "analytics.studies.study",
+    "open_study": "analytics.studies.opening",
 }
 
 __all__ = [

@@ -20,13 +20,14 @@ from analytics.studies.inputs import INPUT_VARIABLE
 from analytics.studies.job import Job, Outcome
 from analytics.studies.lock import locked
 from analytics.studies.notebook_cell import Notebook, check_parameters, find_notebooks
+from analytics.studies.opening import open_params
 from analytics.studies.params import CompanyParams, QuarterParams, load_company, load_quarter
 from analytics.studies.places import CACHE_VARIABLE, OUT_VARIABLE, PARAMS_VARIABLE, cache_folder, notebooks_folder
 from analytics.studies.progress import Progress
 from analytics.studies.provenance import company_facts, notebook_facts, study_facts, versions
 from analytics.studies.redaction import hidden, hidden_in, known_secrets
 from analytics.studies.store import as_csv, write_json, write_text
-from analytics.studies.study import Study, open_params
+from analytics.studies.study import Study
 from analytics.studies.workbook import write_workbook
 from analytics.studies.workers import Workers, workers
 

@@ -352,8 +352,8 @@ def test_a_safe_report_holds_no_id_no_list_and_no_small_cell(people: Path, monke
 
 
 def test_the_same_owner_has_the_same_code_in_another_quarter(people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from analytics.studies.opening import open_params
     from analytics.studies.params import load_company, quarter_params
-    from analytics.studies.study import open_params
 
     monkeypatch.delenv("WINLOSS_SHARE_KEY", raising=False)
     add(people, "share: safe", "ids: [region]")

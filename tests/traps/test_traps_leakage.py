@@ -13,8 +13,8 @@ from analytics.records.contract import History, Noticed
 from analytics.records.errors import InputError
 from analytics.records.leakage import leaky_fields, leaky_in_export, refuse_leaky
 from analytics.records.traps import TRAPS, trap_counts
+from analytics.studies.opening import open_params
 from analytics.studies.params import load_company, quarter_params
-from analytics.studies.study import open_params
 
 
 def tracked(folder, n: int = 20) -> History:
