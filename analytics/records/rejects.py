@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from analytics.records.contract import REJECT_COLUMNS, SourceFile
+from analytics.records.contract import REJECT_COLUMNS, Noticed, SourceFile
 
 
 @dataclass
 class RejectLedger:
-    """What was read and what was rejected, kept while one source is being read.
+    """What was read, rejected and noticed, kept while one source is being read.
 
-    A row is rejected once; further reasons for the same row are added to the first one's sentence.
+    A row is rejected once; further reasons for the same row are added to the first one's sentence. `noticed` holds what
+    reading handled by a rule without rejecting a row (how a column writes its dates, say).
 
     Examples
     --------
@@ -26,6 +27,7 @@ class RejectLedger:
     (SourceFile(name='deals.csv', sha256='ab12', rows_read=3, rows_kept=2, rows_rejected=1),)
     """
 
+    noticed: list[Noticed] = field(default_factory=list)
     _files: dict[str, tuple[str, int]] = field(default_factory=dict)
     _rows: dict[tuple[str, int], tuple[list[str], str]] = field(default_factory=dict)
 
