@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -51,6 +51,14 @@ class RejectLedger:
         reasons, _ = self._rows.setdefault((file, int(line)), ([], _as_json(values)))
         if reason not in reasons:
             reasons.append(reason)
+
+    def notice(self, seen: Noticed) -> None:
+        """Enter what reading handled by a rule; the same thing in several files is counted together."""
+        for at, before in enumerate(self.noticed):
+            if replace(before, found=seen.found, of=seen.of) == seen:
+                self.noticed[at] = replace(before, found=before.found + seen.found, of=before.of + seen.of)
+                return
+        self.noticed.append(seen)
 
     def frame(self) -> pd.DataFrame:
         """All rejected rows, in the order of files and lines: file, line, reason, values."""

@@ -18,7 +18,7 @@ from analytics.records.sources.raw import RawTable
 from analytics.records.sources.table_mapping import TableMapping
 from analytics.records.sources.values import EMPTY_WORDS, clean_texts, is_out_of_range, parse_flags, parse_moments
 
-MAY_BE_NEVER = re.compile(r"(?:expected|estimated|actual|typed)?_?clos(?:e|ed)_?(?:date|on)", re.IGNORECASE)
+MAY_BE_NEVER = re.compile(r"(?:expected|estimated|actual|typed|prev)?_?clos(?:e|ed)_?(?:date|on)", re.IGNORECASE)
 """Typed closing dates: one of the year 2215 is emptied and counted, and the deal is kept."""
 
 
@@ -104,7 +104,7 @@ class Columns:
 
     def _notice(self, seen: Noticed | None) -> None:
         if seen is not None:
-            self.ledger.noticed.append(seen)
+            self.ledger.notice(seen)
 
     def _with_empty_words(self, name: str) -> pd.Series:
         texts = self.texts(name)

@@ -13,6 +13,7 @@ from analytics.records.errors import InputError, nearest, shortened
 from analytics.records.rejects import RejectLedger
 from analytics.records.sources.columns import Columns
 from analytics.records.sources.lookups import with_lookups
+from analytics.records.sources.numbers import Style, parse_numbers
 from analytics.records.sources.raw import FILE, LINE, RawTable
 from analytics.records.sources.reading import read_table
 from analytics.records.sources.table_mapping import OutcomeColumn, TableMapping
@@ -152,7 +153,10 @@ def _constant(target: str, value: str, contract: Mapping[str, str], raw: RawTabl
     if contract.get(target) == "date":
         return parse_moments(pd.Series([value] * len(index), index=index, dtype=object), "iso", None)
     if contract.get(target) in ("float64", "int64"):
-        return pd.Series(float(value), index=index, dtype="float64")
+        number = parse_numbers(pd.Series([value], dtype=object), Style(".", "")).iloc[0]
+        if np.isnan(number):
+            raise InputError("is not a number", column=target, value=value, action="Correct constants: in the params")
+        return pd.Series(number, index=index, dtype="float64")
     return pd.Series([value] * len(index), index=index, dtype=object)
 
 

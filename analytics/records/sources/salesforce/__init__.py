@@ -132,7 +132,7 @@ def _of_deals(rows: Rows | None, deals: Rows, deleted: set[str]) -> Rows | None:
         return None
     ids = rows.frame["OpportunityId"]
     known = ids.isin(set(deals.frame["Id"]))
-    if len(ids) and not (known | ids.isin(deleted)).any():
+    if len(ids) and len(deals.frame) and not (known | ids.isin(deleted)).any():
         raise InputError(
             "none of its opportunities is in the Opportunity file",
             file=rows.raw.name,
