@@ -39,6 +39,8 @@ class Rows:
     def without(self, wrong: pd.Series | np.ndarray, reason: str) -> Rows:
         """Reject the rows where `wrong` holds."""
         mask = np.asarray(wrong, dtype=bool)
+        if not mask.any():
+            return self
         for file, line, values in self.raw.rows_at(self.frame.index[mask]):
             self.ledger.reject(file, line, reason, values)
         return Rows(self.frame[~mask], self.raw, self.ledger)

@@ -53,7 +53,10 @@ class RawTable:
 
     def rows_at(self, positions: Iterable[int]) -> Iterator[tuple[str, int, dict[str, object]]]:
         """File, line and values as they were read of many rows."""
-        rows = self.frame.iloc[list(positions)]
+        wanted = list(positions)
+        if not wanted:
+            return
+        rows = self.frame.iloc[wanted]
         names = self.columns
         for file, line, *values in zip(rows[FILE], rows[LINE], *(rows.iloc[:, at] for at in self._own()), strict=True):
             yield str(file), int(line), dict(zip(names, values, strict=True))
