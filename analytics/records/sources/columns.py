@@ -37,7 +37,10 @@ class Columns:
         """Read a column of dates or times."""
         texts = self._with_empty_words(name)
         form = self.mapping.date_format(target)
-        if form == "iso" and parse_moments(texts, form, zone)[texts.notna()].isna().any():
+        if form == "iso":
+            moments = parse_moments(texts, form, zone)
+            if not (moments.isna() & texts.notna()).any():
+                return moments
             form, seen = column_format(texts, Column(target, name), self.raw.place)
             self._notice(seen)
         if MAY_BE_NEVER.fullmatch(target):

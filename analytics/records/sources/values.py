@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 from collections.abc import Callable
@@ -166,26 +167,20 @@ def _moment(text: str, form: str, zone: ZoneInfo | None) -> dt.datetime | None:
 
 
 def _any_moment(text: str, form: str) -> dt.datetime | None:
-    """Read one text, whatever its year."""
-    parsers: list[Callable[[str], dt.datetime]] = [_iso]
-    if form != "iso":
-        parsers.append(lambda written: _counted(written, form) if form in COUNTED else _written(written, form))
-        if text[10:11] != "T":  # only cells that came with a date type are written so, and those need no format
-            parsers.pop(0)
-    for parse in parsers:
-        try:
-            return parse(text)
-        except (ValueError, OverflowError):
-            continue
-    return None
+    """Read one text, whatever its year; cells that came with a date type have a `T` and need no format."""
+    try:
+        if form == "iso":
+            return _iso(text)
+        if text[10:11] == "T":
+            with contextlib.suppress(ValueError):
+                return _iso(text)
+        return _counted(text, form) if form in COUNTED else dt.datetime.strptime(text, form)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _iso(text: str) -> dt.datetime:
-    return dt.datetime.fromisoformat(text.removesuffix(" UTC") + "+00:00" if text.endswith(" UTC") else text)
-
-
-def _written(text: str, form: str) -> dt.datetime:
-    return dt.datetime.strptime(text, form)
+    return dt.datetime.fromisoformat(text[:-4] + "+00:00" if text.endswith(" UTC") else text)
 
 
 def _counted(text: str, form: str) -> dt.datetime:
