@@ -170,7 +170,7 @@ def _as_contract(states: pd.DataFrame, source: SalesforceSource, meanings: dict[
     out = pd.DataFrame({name: states[field] for name, field in _fields(source).items() if field in states})
     out = out.assign(
         deal_id=states["deal_id"],
-        opened_on=states["CreatedDate"].dt.normalize(),
+        opened_on=states["CreatedDate"].astype("datetime64[ns]").dt.normalize(),
         stage=states["StageName"],
         status=status,
         closed_on=states["CloseDate"].where(~is_open),
@@ -182,7 +182,7 @@ def _as_contract(states: pd.DataFrame, source: SalesforceSource, meanings: dict[
         out["reason"] = out["reason"].where(~is_open)
     if MOMENT in states:
         out[MOMENT] = states[MOMENT]
-        out["recorded_on"] = states[MOMENT].dt.normalize()
+        out["recorded_on"] = states[MOMENT].astype("datetime64[ns]").dt.normalize()
     return out
 
 
