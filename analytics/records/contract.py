@@ -129,7 +129,7 @@ class Noticed:
     Attributes
     ----------
     trap : int
-        The number of the trap in the README's table (1 to 20).
+        The number of the trap in the README's table (1 to 20); 0 for how a file was read.
     what : str
         What was seen, in words that need no file at hand ("a stage is closed in one row and open in another").
     found, of : int

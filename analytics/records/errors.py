@@ -46,7 +46,7 @@ class InputError(ValueError):
             text
             for text, known in (
                 (self.file, self.file),
-                (f"column {self.column!r}", self.column),
+                (f"column {(self.column or '')[:60]!r}", self.column),
                 (f"row {self.row}", self.row is not None),
                 (f"value {str(self.value)[:80]!r}", self.value is not None),
             )
@@ -66,6 +66,18 @@ def _ended(text: str) -> str:
     return text if text.endswith("?") else f"{text.rstrip('.')}."
 
 
+def shortened(text: str, length: int = 60) -> str:
+    """Return a text from a file so that it fits into a sentence: one line, no control characters, not long.
+
+    Examples
+    --------
+    >>> shortened("two\\nlines"), shortened("abcdef", 4)
+    ('two lines', 'abc…')
+    """
+    plain = " ".join("".join(mark if mark.isprintable() else " " for mark in text[: 4 * length]).split())
+    return plain if len(plain) <= length else plain[: length - 1] + "…"
+
+
 def nearest(name: str, options: Iterable[str]) -> str:
     """Say which of `options` was probably meant, as a phrase for an error sentence.
 
@@ -74,8 +86,8 @@ def nearest(name: str, options: Iterable[str]) -> str:
     >>> nearest("qarter", ["quarter", "company"])
     "did you mean 'quarter'?"
     """
-    choices = sorted({str(option) for option in options})
-    close = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
+    choices = sorted({shortened(str(option)) for option in options})
+    close = difflib.get_close_matches(shortened(str(name)), choices, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"
     return "it may be one of: " + ", ".join(choices[:20]) if choices else "there is nothing to choose from"

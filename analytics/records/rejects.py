@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from analytics.records.contract import REJECT_COLUMNS, SourceFile
+from analytics.records.contract import REJECT_COLUMNS, Noticed, SourceFile
 
 
 @dataclass
 class RejectLedger:
-    """What was read and what was rejected, kept while one source is being read.
+    """What was read, rejected and noticed, kept while one source is being read.
 
-    A row is rejected once; further reasons for the same row are added to the first one's sentence.
+    A row is rejected once; further reasons for the same row are added to the first one's sentence. `noticed` holds what
+    reading handled by a rule without rejecting a row (how a column writes its dates, say).
 
     Examples
     --------
@@ -26,6 +27,7 @@ class RejectLedger:
     (SourceFile(name='deals.csv', sha256='ab12', rows_read=3, rows_kept=2, rows_rejected=1),)
     """
 
+    noticed: list[Noticed] = field(default_factory=list)
     _files: dict[str, tuple[str, int]] = field(default_factory=dict)
     _rows: dict[tuple[str, int], tuple[list[str], str]] = field(default_factory=dict)
 
@@ -49,6 +51,14 @@ class RejectLedger:
         reasons, _ = self._rows.setdefault((file, int(line)), ([], _as_json(values)))
         if reason not in reasons:
             reasons.append(reason)
+
+    def notice(self, seen: Noticed) -> None:
+        """Enter what reading handled by a rule; the same thing in several files is counted together."""
+        for at, before in enumerate(self.noticed):
+            if replace(before, found=seen.found, of=seen.of) == seen:
+                self.noticed[at] = replace(before, found=before.found + seen.found, of=before.of + seen.of)
+                return
+        self.noticed.append(seen)
 
     def frame(self) -> pd.DataFrame:
         """All rejected rows, in the order of files and lines: file, line, reason, values."""

@@ -1,21 +1,27 @@
 """Every format gives the same rows, and every unusable file a sentence that says what to change."""
 
+import csv
 import datetime as dt
 import gzip
 import hashlib
+import io
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analytics.records.errors import InputError
 from analytics.records.rejects import RejectLedger
 from analytics.records.sources.conform import Reader
+from analytics.records.sources.csv_rows import rows_at_once, rows_one_by_one
+from analytics.records.sources.numbers import parse_numbers
 from analytics.records.sources.paths import resolve_path
 from analytics.records.sources.raw import FILE, LINE
 from analytics.records.sources.reading import read_table
 from analytics.records.sources.table_mapping import TableMapping
-from analytics.records.sources.values import parse_flags, parse_moments, parse_numbers, zone_named
+from analytics.records.sources.values import parse_flags, parse_moments, zone_named
 
 
 def read(base: Path, ledger: RejectLedger | None = None, **place):
@@ -78,7 +84,7 @@ def test_the_same_rows_from_every_format(tmp_path):
         rows = table.frame.drop(columns=[FILE, LINE]).replace({"": None, "20.0": "20"}).values.tolist()
         assert rows == expected, name
         assert table.frame[LINE].tolist() == lines
-        assert table.typed == (frozenset() if "csv" in name else {"opened"})
+        assert table.typed == (frozenset() if "csv" in name else {"id", "amount", "opened"})
 
 
 def test_a_folder_of_files_is_one_table(tmp_path):
@@ -141,16 +147,106 @@ def test_an_unknown_encoding(tmp_path):
 
 
 def test_an_encoding_that_is_not_the_files_own(tmp_path):
-    body = "id,x\n" + "1,a\n" * 5000 + "2,Müller\n"
+    body = "id,x\n" + "1,a\n" * 50 + "2,Müller\n"
     (tmp_path / "a.csv").write_bytes(body.encode("cp1252"))
     assert sentence(tmp_path, file="a.csv") == (
-        "a.csv, row 5002: cannot be read as utf-8-sig: the byte 0xfc does not fit. "
+        "a.csv, row 52: cannot be read as utf-8-sig: the byte 0xfc does not fit. "
         "Set read: {encoding: …} in the params to the file's own, for example cp1252."
     )
     assert read(tmp_path, file="a.csv", read={"encoding": "cp1252"}).frame["x"].iloc[-1] == "Müller"
     (tmp_path / "b.csv").write_bytes("id,x\n1,a\n".encode("utf-16"))
-    assert sentence(tmp_path, file="b.csv").endswith("for example utf-16.")
     assert read(tmp_path, file="b.csv", read={"encoding": "utf-16"}).frame["x"].tolist() == ["a"]
+    assert read(tmp_path, file="b.csv").frame["x"].tolist() == ["a"]  # its byte-order mark says what it is
+    (tmp_path / "c.csv").write_bytes("id,x\n1,a\n2,b\n".encode("utf-16-le"))
+    assert sentence(tmp_path, file="c.csv") == (
+        "c.csv, row 1: holds NUL bytes. Export it again, or state its encoding, for example utf-16-le."
+    )
+
+
+def test_a_few_bytes_that_do_not_fit_reject_their_rows(tmp_path):
+    lines = [b"id,x", *(b"%d,a" % number for number in range(198)), "198,Müller".encode("cp1252"), b"199,b\x00c"]
+    (tmp_path / "a.csv").write_bytes(b"\n".join(lines))
+    ledger = RejectLedger()
+    assert len(read(tmp_path, ledger, file="a.csv").frame) == 198
+    assert ledger.frame()[["line", "reason", "values"]].values.tolist() == [
+        [200, "its byte 0xfc cannot be read as utf-8-sig", '{"id": "198", "x": "M\\\\xfcller"}'],
+        [201, "it holds NUL bytes", '{"id": "199", "x": "b\\\\x00c"}'],
+    ]
+    (tmp_path / "a.csv").write_bytes(b"\n".join(lines[:100] + lines[199:]))
+    assert sentence(tmp_path, file="a.csv").startswith("a.csv, row 101: cannot be read as utf-8-sig: the byte 0xfc ")
+
+
+def test_a_row_with_broken_quotation_marks_takes_no_other_row_with_it(tmp_path):
+    (tmp_path / "a.csv").write_text('id,x\n1,a\n2,"b\n3,c\n4,"d"\n5,e\n')
+    ledger = RejectLedger()
+    table = read(tmp_path, ledger, file="a.csv")
+    assert table.frame[["id", LINE]].values.tolist() == [["1", 2], ["3", 4], ["4", 5], ["5", 6]]
+    assert ledger.frame()[["line", "values"]].values.tolist() == [[3, '{"row": "2,\\"b"}']]
+    (tmp_path / "a.csv").write_text('id,"x"y\n1,a\n')
+    assert sentence(tmp_path, file="a.csv") == (
+        "a.csv, row 1: the quotation marks of the header cannot be read. Export it again."
+    )
+
+
+def test_delimiters_at_the_end_of_every_line_are_no_columns(tmp_path):
+    (tmp_path / "a.csv").write_text("id,x\n1,a,\n2,,\n")
+    assert read(tmp_path, file="a.csv").frame[["id", "x"]].values.tolist() == [["1", "a"], ["2", ""]]
+    (tmp_path / "a.csv").write_text("id,x,\n1,a\n")
+    assert read(tmp_path, file="a.csv").columns == ["id", "x"]
+    (tmp_path / "a.csv").write_text("id,x\n1,a,\n2,b,c\n")
+    assert sentence(tmp_path, file="a.csv") == (
+        "a.csv, row 2: has no row that can be read: the row has 3 values and the header 2. "
+        "Export it again, or correct read: in the params."
+    )
+
+
+def test_the_line_in_which_excel_says_the_delimiter(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbfsep=;\r\nid;x\r\n1;a,b\r\n")
+    assert read(tmp_path, file="a.csv").frame.values.tolist() == [["1", "a,b", "a.csv", 3]]
+    (tmp_path / "a.csv").write_text("sep=;\nid,x\n1;2,a\n")
+    assert read(tmp_path, file="a.csv", read={"delimiter": ","}).frame["id"].tolist() == ["1;2"]
+
+
+def test_lines_may_end_in_any_way(tmp_path):
+    for end in ("\n", "\r\n", "\r"):
+        (tmp_path / "a.csv").write_bytes(end.join(["id,x", "1,a", "", '2,"b' + end + 'c"', "3,d"]).encode())
+        table = read(tmp_path, file="a.csv")
+        assert table.frame[["x", LINE]].values.tolist() == [["a", 2], [f"b{end}c", 4], ["d", 6]]
+
+
+def test_a_gz_file_that_is_cut_off(tmp_path):
+    whole = gzip.compress(b"id,x\n" + b"1,a\n" * 500)
+    for damaged in (whole[:40], whole[:20] + b"\x00\xff\x00" + whole[23:]):
+        (tmp_path / "a.csv.gz").write_bytes(damaged)
+        assert sentence(tmp_path, file="a.csv.gz") == "a.csv.gz: is not a whole .gz file. Export or copy it again."
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b""))
+    assert sentence(tmp_path, file="a.csv.gz") == "a.csv.gz: is empty. Export it again."
+
+
+def test_a_value_without_end_is_named(tmp_path):
+    (tmp_path / "a.csv").write_text("id,x\n1," + "a" * 10_000 + "\n")
+    assert read(tmp_path, file="a.csv").frame["x"].str.len().tolist() == [10_000]
+    (tmp_path / "a.csv").write_text("id,x\n1," + "a" * 200_000 + "\n")
+    assert sentence(tmp_path, file="a.csv") == (
+        "a.csv, row 2: a value that begins here is longer than 131,072 characters. "
+        "Close the quotation mark if one is open, or leave the column out of the export."
+    )
+
+
+TEXTS = st.text(alphabet='ab,;"\n\r\x00é ', max_size=40)
+
+
+@settings(max_examples=300, derandomize=True, deadline=None)
+@given(body=TEXTS, quoted=st.lists(st.lists(TEXTS, min_size=2, max_size=2), max_size=6))
+def test_splitting_at_once_and_line_by_line_agree(body, quoted):
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([["id", "x"], *quoted])
+    for raw in (("id,x\n" + body).encode(), text.getvalue().encode()):
+        fast = rows_at_once(raw, ",")
+        if fast is not None:
+            slow = rows_one_by_one(raw, ",", 0, "a.csv")
+            assert (list(fast.lines), fast.cells) == (slow.lines, slow.cells)
+            assert slow.defects == []
 
 
 def test_a_quotation_mark_that_never_closes(tmp_path):
@@ -232,9 +328,9 @@ def test_a_date_that_does_not_parse_rejects_its_row(tmp_path):
 
 def test_a_column_of_which_no_date_parses_is_an_error(tmp_path):
     with pytest.raises(InputError) as caught:
-        rows(tmp_path, "id,day\n1,\n2,02/01/2025\n3,03/01/2025\n", columns={"opened_on": "day"})
+        rows(tmp_path, "id,day\n1,\n2,soon\n3,later\n", columns={"opened_on": "day"})
     assert str(caught.value) == (
-        "a.csv, column 'day', row 3, value '02/01/2025': no value of this column can be read: this one is not an ISO "
+        "a.csv, column 'day', row 3, value 'soon': no value of this column can be read: this one is not an ISO "
         "date (2025-10-01). State its format under dates: opened_on: in the params."
     )
 
@@ -244,8 +340,11 @@ def test_numbers_as_the_file_writes_them(tmp_path):
     text = "id;n\n1;1.234,5\n2;-7\n3;nan\n4;1e3\n5;12x\n"
     reading = {"delimiter": ";", "decimal": ",", "thousands": "."}
     frame = rows(tmp_path, text, ledger=ledger, columns={"amount": "n"}, read=reading)
-    assert frame["amount"].tolist() == [1234.5, -7.0, 1000.0]
-    assert ledger.frame()[["line", "reason"]].values.tolist() == [[4, "n is not a number"], [6, "n is not a number"]]
+    assert frame["amount"].fillna(0).tolist() == [1234.5, -7.0, 0.0, 1000.0]
+    assert ledger.frame()[["line", "reason"]].values.tolist() == [[6, "n is not a number"]]
+    assert [(seen.what, seen.found, seen.of) for seen in ledger.noticed] == [
+        ("'n' says 'nan' where a value belongs", 1, 5)
+    ]
 
 
 def test_times_with_a_zone_are_dated_in_the_zone_of_the_params():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.records.contract import REJECT_COLUMNS, SourceFile
+from analytics.records.contract import REJECT_COLUMNS, Noticed, SourceFile
 from analytics.records.rejects import RejectLedger, check_accounts, rejects_by_reason
 
 
@@ -82,4 +82,15 @@ def test_reasons_are_counted_per_file():
         ["a.csv", "y", 2, 3],
         ["a.csv", "x", 1, 4],
         ["b.csv", "x", 1, 2],
+    ]
+
+
+def test_what_was_noticed_in_several_files_is_counted_together():
+    ledger = RejectLedger()
+    for found, of in ((2, 10), (0, 5)):
+        ledger.notice(Noticed(2, "a year after 2199", found, of, "rows", "emptied"))
+    ledger.notice(Noticed(2, "a year before 1900", 1, 5, "rows", "emptied"))
+    assert [(seen.what, seen.found, seen.of) for seen in ledger.noticed] == [
+        ("a year after 2199", 2, 15),
+        ("a year before 1900", 1, 5),
     ]

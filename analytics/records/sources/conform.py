@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from analytics.records.errors import InputError, nearest
+from analytics.records.errors import InputError, nearest, shortened
 from analytics.records.rejects import RejectLedger
+from analytics.records.sources.columns import Columns
 from analytics.records.sources.lookups import with_lookups
+from analytics.records.sources.numbers import Style, parse_numbers
 from analytics.records.sources.raw import FILE, LINE, RawTable
 from analytics.records.sources.reading import read_table
 from analytics.records.sources.table_mapping import OutcomeColumn, TableMapping
-from analytics.records.sources.values import clean_texts, parse_flags, parse_moments, parse_numbers, zone_named
+from analytics.records.sources.values import parse_moments, zone_named
 
 MOMENT = "__moment__"
 """The full time of `recorded_on`, which orders the states of one day."""
@@ -39,7 +41,7 @@ class Rows:
         mask = np.asarray(wrong, dtype=bool)
         if not mask.any():
             return self
-        for file, line, values in self.raw.rows_at(self.frame.index[mask].to_numpy()):
+        for file, line, values in self.raw.rows_at(self.frame.index[mask]):
             self.ledger.reject(file, line, reason, values)
         return Rows(self.frame[~mask], self.raw, self.ledger)
 
@@ -124,66 +126,28 @@ def conform(
     """
     raw.require(mapping.columns, block="columns")
     raw.require(mapping.attributes, block="attributes")
-    defects = _Defects(raw, ledger)
+    columns = Columns(raw, mapping, ledger)
     zone = zone_named(timezone)
     out: dict[str, pd.Series] = {}
     for target, name in {**mapping.columns, **mapping.attributes}.items():
-        texts = clean_texts(raw.frame[name], mapping.read.missing)
         kind = contract.get(target, "string")
         if kind in ("date", "day", "moment"):
-            form = mapping.date_format(target)
-            moments = parse_moments(texts, form, zone if kind != "day" else None)
-            said = "is not an ISO date (2025-10-01)" if form == "iso" else f"is not a date written as {form}"
-            defects.unread(texts, moments, name, said, f"State its format under dates: {target}: in the params")
+            moments = columns.dates(target, name, zone if kind != "day" else None)
             out[target] = moments if kind == "moment" else moments.dt.normalize()
             if target == "recorded_on":
                 out[MOMENT] = moments
         elif kind in ("float64", "int64"):
-            out[target] = parse_numbers(texts, mapping.read)
-            action = "State read: {decimal: …, thousands: …} in the params"
-            defects.unread(texts, out[target], name, "is not a number", action)
+            out[target] = columns.numbers(target, name, whole=kind == "int64")
         elif kind == "flag":
-            out[target] = parse_flags(texts)
-            defects.unread(texts, out[target], name, "is neither true nor false", "Export it as true and false")
+            out[target] = columns.flags(name)
         else:
-            out[target] = texts
+            out[target] = columns.texts(name)
     for target, value in mapping.constants.items():
         out[target] = _constant(target, value, contract, raw)
     if mapping.outcome is not None:
-        out["status"] = _status(raw, mapping.outcome, mapping, defects)
+        out["status"] = _status(raw, mapping.outcome, columns)
     frame = pd.DataFrame({**out, FILE: raw.frame[FILE], LINE: raw.frame[LINE]})
-    return frame[~defects.wrong]
-
-
-class _Defects:
-    """Rows with values that cannot be read, entered as they are found."""
-
-    def __init__(self, raw: RawTable, ledger: RejectLedger) -> None:
-        self.raw, self.ledger = raw, ledger
-        self.wrong = np.zeros(len(raw.frame), dtype=bool)
-
-    def unread(self, texts: pd.Series, values: pd.Series, column: str, said: str, action: str) -> None:
-        """Reject rows whose text gave no value; a column of which nothing can be read is an error."""
-        there = texts.notna().to_numpy()
-        failed = there & values.isna().to_numpy()
-        if failed.any() and failed.sum() == there.sum():
-            at = int(np.flatnonzero(failed)[0])
-            file, line = self.raw.place(at)
-            raise InputError(
-                f"no value of this column can be read: this one {said}",
-                file=file,
-                column=column,
-                row=line,
-                value=texts.iloc[at],
-                action=action,
-            )
-        self.enter(failed, lambda _: f"{column} {said}")
-
-    def enter(self, failed: np.ndarray, reason: Callable[[int], str]) -> None:
-        """Reject the rows where `failed` holds; `reason` makes the sentence of a row's position."""
-        for at in np.flatnonzero(failed):
-            self.ledger.reject(*self.raw.place(int(at)), reason(int(at)), self.raw.originals(int(at)))
-        self.wrong |= failed
+    return frame[~columns.wrong]
 
 
 def _constant(target: str, value: str, contract: Mapping[str, str], raw: RawTable) -> pd.Series:
@@ -191,13 +155,16 @@ def _constant(target: str, value: str, contract: Mapping[str, str], raw: RawTabl
     if contract.get(target) == "date":
         return parse_moments(pd.Series([value] * len(index), index=index, dtype=object), "iso", None)
     if contract.get(target) in ("float64", "int64"):
-        return pd.Series(float(value), index=index, dtype="float64")
+        number = parse_numbers(pd.Series([value], dtype=object), Style(".", "")).iloc[0]
+        if np.isnan(number):
+            raise InputError("is not a number", column=target, value=value, action="Correct constants: in the params")
+        return pd.Series(number, index=index, dtype="float64")
     return pd.Series([value] * len(index), index=index, dtype=object)
 
 
-def _status(raw: RawTable, outcome: OutcomeColumn, mapping: TableMapping, defects: _Defects) -> pd.Series:
+def _status(raw: RawTable, outcome: OutcomeColumn, columns: Columns) -> pd.Series:
     raw.require({"column": outcome.column}, block="outcome")
-    texts = clean_texts(raw.frame[outcome.column], mapping.read.missing)
+    texts = columns.texts(outcome.column)
     status = pd.Series(
         [STATUS_OF[outcome.values[text]] if text in outcome.values else None for text in texts],
         index=texts.index,
@@ -205,7 +172,7 @@ def _status(raw: RawTable, outcome: OutcomeColumn, mapping: TableMapping, defect
     )
     missing, unmapped = texts.isna().to_numpy(), (texts.notna() & status.isna()).to_numpy()
     if len(texts) and not status.notna().any():
-        found = sorted({text for text in texts if text is not None})
+        found = sorted({shortened(text) for text in texts if text is not None})
         raise InputError(
             "none of its values is mapped to an outcome",
             file=raw.name,
@@ -213,8 +180,8 @@ def _status(raw: RawTable, outcome: OutcomeColumn, mapping: TableMapping, defect
             action=f"List them under outcome: values: in the params; the file has {', '.join(found[:20]) or 'none'}",
         )
     _refuse_a_gap_in_the_map(texts[unmapped], len(texts), raw, outcome)
-    defects.enter(missing, lambda _: f"no {outcome.column}, so no outcome")
-    defects.enter(unmapped, lambda at: f"{outcome.column} {texts.iloc[at]!r} is not mapped to an outcome")
+    columns.enter(missing, lambda _: f"no {outcome.column}, so no outcome")
+    columns.enter(unmapped, lambda at: f"{outcome.column} {texts.iloc[at]!r} is not mapped to an outcome")
     return status
 
 

@@ -46,7 +46,7 @@ class CrmExport(BaseModel):
     objects : dict
         Object -> its file or table, where the name does not tell; goes before `folder` and `url`.
     read, dates, values, constants
-        As in `TableMapping`; `dates` is one format for all objects.
+        As in `TableMapping`; `dates` is one format for all objects, or one per field.
     side : dict
         Further side tables as flat files or SQL tables.
     extracted_on : datetime.date, optional
@@ -59,11 +59,15 @@ class CrmExport(BaseModel):
     database_schema: str | None = None
     objects: dict[str, ObjectPlace] = Field(default_factory=dict)
     read: Reading = Reading()
-    dates: str = "iso"
+    dates: str | dict[str, str] = "iso"
     values: dict[str, ValueMap] = Field(default_factory=dict)
     constants: dict[str, str] = Field(default_factory=dict)
     side: dict[str, TableMapping] = Field(default_factory=dict)
     extracted_on: dt.date | None = None
+
+    def date_format(self, field: str) -> str:
+        """The stated format of one field's dates."""
+        return self.dates if isinstance(self.dates, str) else self.dates.get(field, self.dates.get("*", "iso"))
 
     @model_validator(mode="after")
     def _has_a_place(self) -> CrmExport:

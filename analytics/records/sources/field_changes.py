@@ -10,8 +10,9 @@ import pandas as pd
 
 from analytics.records.errors import InputError
 from analytics.records.sources.conform import MOMENT
+from analytics.records.sources.numbers import parse_numbers
 from analytics.records.sources.table_mapping import Reading
-from analytics.records.sources.values import parse_moments, parse_numbers
+from analytics.records.sources.values import parse_moments
 
 CHANGE = ("deal_id", MOMENT, "Field", "OldValue", "NewValue")
 """Columns of a log of changes, in the order in which they happened."""

@@ -146,7 +146,7 @@ class EventsSource(BaseModel):
     read: Reading = Reading()
     columns: dict[str, str]
     attributes: dict[str, str] = Field(default_factory=dict)
-    dates: str = "iso"
+    dates: str | dict[str, str] = "iso"
     opened_at: str
     outcome: Annotated[dict[str, Literal["won", "lost", "unknown"]], BeforeValidator(text_keys)] = Field(min_length=1)
     reopened_at: tuple[str, ...] = ()

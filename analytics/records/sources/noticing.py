@@ -12,8 +12,9 @@ from analytics.records.contract import Noticed
 from analytics.records.errors import InputError
 from analytics.records.sources.conform import Rows
 from analytics.records.sources.forecasts import forecast_categories, probabilities
+from analytics.records.sources.numbers import parse_numbers
 from analytics.records.sources.table_mapping import Reading, Splits
-from analytics.records.sources.values import clean_texts, parse_moments, parse_numbers, zone_named
+from analytics.records.sources.values import clean_texts, parse_moments, zone_named
 
 COPY = "the same row is there twice"
 SPLIT = "a smaller split of the same deal"

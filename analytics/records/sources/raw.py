@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,13 +13,16 @@ from analytics.records.errors import InputError, nearest
 FILE, LINE = "__file__", "__line__"
 """Columns of a raw table that say where each row came from."""
 
+Place = Callable[[int], tuple[str, int]]
+"""Position of a row -> its file and line."""
+
 Defect = tuple[int, str, dict[str, str]]
 """A row that is not whole: its line, the reason and what could be read of it."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What one file held: columns of texts, lines, rows that are not whole, columns that came with a date type."""
+    """What one file held: columns of texts, lines, rows that are not whole, columns that came with a type."""
 
     frame: pd.DataFrame
     lines: np.ndarray
@@ -31,7 +34,7 @@ class Contents:
 class RawTable:
     """Rows as texts: the file's columns (missing: None), then `FILE` and `LINE`.
 
-    `typed` names the columns whose cells came as dates or timestamps (Parquet, Excel, databases): they are ISO texts.
+    `typed` names the columns whose cells came as dates or numbers (Parquet, Excel, databases): dates are ISO texts.
     """
 
     name: str
@@ -48,14 +51,18 @@ class RawTable:
         row = zip(self.frame.columns, self.frame.iloc[position], strict=True)
         return {str(name): value for name, value in row if name not in (FILE, LINE)}
 
-    def rows_at(self, positions: np.ndarray) -> Iterator[tuple[str, int, dict[str, object]]]:
-        """File, line and values of many rows, much faster than one by one."""
-        part = self.frame.iloc[positions]
+    def rows_at(self, positions: Iterable[int]) -> Iterator[tuple[str, int, dict[str, object]]]:
+        """File, line and values as they were read of many rows."""
+        wanted = list(positions)
+        if not wanted:
+            return
+        rows = self.frame.iloc[wanted]
         names = self.columns
-        where = [place for place, name in enumerate(part.columns) if name not in (FILE, LINE)]
-        cells = zip(*(part.iloc[:, place].to_numpy() for place in where), strict=True)
-        for file, line, row in zip(part[FILE], part[LINE], cells, strict=True):
-            yield str(file), int(line), dict(zip(names, row, strict=True))
+        for file, line, *values in zip(rows[FILE], rows[LINE], *(rows.iloc[:, at] for at in self._own()), strict=True):
+            yield str(file), int(line), dict(zip(names, values, strict=True))
+
+    def _own(self) -> list[int]:
+        return [at for at, name in enumerate(self.frame.columns) if name not in (FILE, LINE)]
 
     def place(self, position: int) -> tuple[str, int]:
         """File and line of one row."""

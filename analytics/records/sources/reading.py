@@ -6,11 +6,10 @@ import fnmatch
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from analytics.records.errors import InputError
-from analytics.records.rejects import RejectLedger
+from analytics.records.rejects import RejectLedger, rejects_by_reason
 from analytics.records.sources.csv_rows import read_csv
 from analytics.records.sources.paths import file_sha256, require_file, resolve_path
 from analytics.records.sources.raw import FILE, LINE, Contents, RawTable
@@ -58,7 +57,7 @@ def read_table(
         path = require_file(resolve_path(written, base), written)
         table = read_file(path, place.read, name=path.name, ledger=ledger, role=role)
     if rows_needed and table.frame.empty:
-        raise InputError("has a header and no rows that can be read", file=table.name, action="Export it again")
+        raise _no_rows(table.name, ledger)
     return table
 
 
@@ -83,20 +82,10 @@ def read_file(path: Path, read: Reading, *, name: str, ledger: RejectLedger, rol
 
 def _reader(ending: str) -> Callable[[Path, Reading, str], Contents]:
     if ending.startswith(".csv"):
-        return _csv_contents
+        return read_csv
     from analytics.records.sources.typed_files import read_excel, read_parquet
 
     return {".parquet": read_parquet, ".xlsx": read_excel}[ending]
-
-
-def _csv_contents(path: Path, read: Reading, name: str) -> Contents:
-    header, rows, defects = read_csv(path, read, name)
-    lines = np.fromiter((line for line, _ in rows), dtype=np.int64, count=len(rows))
-    columns = zip(*(cells for _, cells in rows), strict=True) if rows else [[] for _ in header]
-    arrays = [np.array(column, dtype=object) for column in columns]
-    frame = pd.concat([pd.Series(array, dtype=object) for array in arrays], axis=1)
-    frame.columns = pd.Index(header)
-    return Contents(frame, lines, defects)
 
 
 def entered(contents: Contents, name: str, digest: str, ledger: RejectLedger, role: str) -> RawTable:
@@ -109,6 +98,19 @@ def entered(contents: Contents, name: str, digest: str, ledger: RejectLedger, ro
     frame.insert(frame.shape[1], FILE, name)
     frame.insert(frame.shape[1], LINE, contents.lines)
     return RawTable(name, frame, contents.typed)
+
+
+def _no_rows(name: str, ledger: RejectLedger) -> InputError:
+    rejects = ledger.frame()
+    reasons = rejects_by_reason(rejects[rejects["file"] == name])
+    if reasons.empty:
+        return InputError("has a header and no rows that can be read", file=name, action="Export it again")
+    return InputError(
+        f"has no row that can be read: {reasons['reason'].iloc[0]}",
+        file=name,
+        row=int(reasons["first_line"].iloc[0]),
+        action="Export it again, or correct read: in the params",
+    )
 
 
 def _read_folder(place: TableMapping, base: Path, ledger: RejectLedger, role: str) -> RawTable:
@@ -128,7 +130,12 @@ def _read_folder(place: TableMapping, base: Path, ledger: RejectLedger, role: st
             action=f"Correct pattern: in the params, or put {', '.join(FORMATS)} files there",
         )
     tables = [read_file(path, place.read, name=path.name, ledger=ledger, role=role) for path in paths]
-    for table in tables[1:]:
+    for table in tables:
+        twice = next((column for column in table.columns if table.columns.count(column) > 1), None)
+        if twice is not None and len(tables) > 1:
+            raise InputError(
+                "the header has this column more than once", file=table.name, column=twice, action="Rename one of them"
+            )
         if set(table.columns) != set(tables[0].columns):
             odd = sorted(set(table.columns) ^ set(tables[0].columns))
             raise InputError(

@@ -94,7 +94,7 @@ def history_of(
         rejects=rejects,
         files=files,
         known_to=extracted_on or _last_day(ordered, side),
-        noticed=tuple(noticed),
+        noticed=(*ledger.noticed, *noticed),
     )
 
 

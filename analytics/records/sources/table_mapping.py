@@ -53,7 +53,8 @@ class Reading(BaseModel):
     """How a file is to be read: delimiter, encoding, number format, what stands for a missing value.
 
     `delimiter` and `encoding` concern .csv files, `sheet` Excel files (default: the first one). `missing` lists the
-    texts that mean "no value"; `decimal` and `thousands` say how numbers are written.
+    texts that mean "no value" (dates, numbers and flags also take NaN, null, None and #N/A so). `decimal` and
+    `thousands` say how numbers are written; without them a column is tried as a whole, like dates.
     """
 
     model_config = CLOSED
@@ -63,6 +64,14 @@ class Reading(BaseModel):
     missing: tuple[str, ...] = ("",)
     decimal: Literal[".", ","] = "."
     thousands: str = ""
+
+    @model_validator(mode="after")
+    def _marks(self) -> Reading:
+        if self.delimiter in '"\r\n':
+            raise ValueError("read: delimiter: must not be a quotation mark or the end of a line")
+        if self.decimal == self.thousands or any(mark in "0123456789-+" for mark in self.thousands):
+            raise ValueError("read: thousands: must not be the decimal mark, a digit or a sign")
+        return self
 
 
 class Lookup(BaseModel):
@@ -123,8 +132,10 @@ class TableMapping(BaseModel):
     attributes : dict
         Attribute name -> the file's column (deals only).
     dates : str or dict
-        The format of dates (`strptime`), one for all or per contract column; `iso` reads 2025-10-01 and timestamps
-        2025-10-01T23:30:00.000+0000.
+        The format of dates, one for all or per contract column (`"*"`: all others): a `strptime` format; `iso`;
+        `excel`, `epoch_s` or `epoch_ms` for numbers. Unless it states another format, a column that is not of ISO dates
+        (2025-10-01, 2025-10-01T23:30:00.000+0000) is tried in each order of day, month and year as a whole, and refused
+        where two fit.
     values : dict
         The file's column -> {value as written: value to use}; applied before look-ups, so that keys match.
     constants : dict
@@ -158,7 +169,7 @@ class TableMapping(BaseModel):
 
     def date_format(self, column: str) -> str:
         """The stated format of one contract column's dates."""
-        return self.dates if isinstance(self.dates, str) else self.dates.get(column, "iso")
+        return self.dates if isinstance(self.dates, str) else self.dates.get(column, self.dates.get("*", "iso"))
 
 
 def require_deal_columns(mapping: TableMapping, *, history: bool) -> None:

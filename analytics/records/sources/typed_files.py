@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.records.errors import InputError, nearest
+from analytics.records.sources.csv_text import shown
 from analytics.records.sources.paths import expand_variables, resolve_path
 from analytics.records.sources.raw import Contents
 from analytics.records.sources.table_mapping import Reading
@@ -59,8 +60,11 @@ def read_excel(path: Path, read: Reading, name: str) -> Contents:
                 file=name,
                 action=f"Correct read.sheet in the params ({nearest(read.sheet, book.sheetnames)})",
             )
-        sheet = book[read.sheet] if read.sheet else book[book.sheetnames[0]]
-        rows = [list(row) for row in sheet.iter_rows(values_only=True)]
+        sheet = book[read.sheet] if read.sheet else book.worksheets[0]
+        try:
+            rows = [list(row) for row in sheet.iter_rows(values_only=True)]
+        except Exception as error:
+            raise InputError("is not a whole Excel file", file=name, action="Save it again as .xlsx") from error
     finally:
         book.close()
     return _sheet_contents(rows, name)
@@ -169,11 +173,15 @@ def _sheet_contents(rows: list[list[Any]], name: str) -> Contents:
 
 
 def _as_contents(columns: dict[str, list[Any]], *, first_line: int) -> Contents:
-    typed = frozenset(name for name, cells in columns.items() if any(isinstance(cell, dt.date) for cell in cells))
+    typed = frozenset(name for name, cells in columns.items() if any(_is_typed(cell) for cell in cells))
     frame = pd.DataFrame(
         {name: pd.Series([_as_text(cell) for cell in cells], dtype=object) for name, cells in columns.items()}
     )
     return Contents(frame, np.arange(first_line, first_line + len(frame), dtype=np.int64), [], typed)
+
+
+def _is_typed(cell: Any) -> bool:
+    return isinstance(cell, (dt.date, int, float, decimal.Decimal)) and not isinstance(cell, bool)
 
 
 def _as_text(cell: Any) -> str | None:
@@ -190,4 +198,6 @@ def _as_text(cell: Any) -> str | None:
         return str(int(cell))
     if isinstance(cell, decimal.Decimal):
         return format(cell.normalize(), "f")
+    if isinstance(cell, bytes):
+        return shown(cell.decode("utf-8", "surrogateescape"))
     return str(cell)

@@ -63,7 +63,7 @@ def read_deals(source: HubspotSource, reader: Reader) -> Deals:
         raise missing_object(DEALS, source, reader.base)
     portal = any(" " in header for header in rows.raw.columns)
     in_utc = not portal if source.times_without_zone is None else source.times_without_zone == "utc"
-    clock = Clock(source.dates, zone_named(reader.timezone), in_utc)
+    clock = Clock(source.date_format("closedate"), zone_named(reader.timezone), in_utc)
     utc = clock.in_zone_utc().moments(column_of(rows.frame, "closedate"))
     rows = clock.of_rows(Rows(rows.frame.assign(closed_utc=utc), rows.raw, rows.ledger), ("createdate", "closedate"))
     rows.require_unique("hs_object_id", "hs_object_id")

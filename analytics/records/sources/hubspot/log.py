@@ -13,8 +13,9 @@ from analytics.records.sources.conform import MOMENT, Reader, Rows
 from analytics.records.sources.hubspot.deals import Deals
 from analytics.records.sources.hubspot.fields import PROPERTY_HISTORY, STAGE_CHANGES
 from analytics.records.sources.hubspot.mapping import HubspotSource
+from analytics.records.sources.numbers import parse_numbers
 from analytics.records.sources.objects import column_of, plain_name, read_object
-from analytics.records.sources.values import clean_texts, parse_numbers
+from analytics.records.sources.values import clean_texts
 
 LOG = ("deal_id", MOMENT, "property", "value", "source")
 NOTHING = pd.DataFrame({name: pd.Series(dtype="datetime64[ns]" if name == MOMENT else object) for name in LOG})

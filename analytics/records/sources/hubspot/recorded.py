@@ -15,9 +15,9 @@ from analytics.records.sources.hubspot.deals import Deals
 from analytics.records.sources.hubspot.log import NUMBERS, Log
 from analytics.records.sources.hubspot.mapping import HubspotSource
 from analytics.records.sources.hubspot.stages import Pair, Stage, StageBook, stage_book
+from analytics.records.sources.numbers import parse_numbers
 from analytics.records.sources.objects import column_of
 from analytics.records.sources.reconstruct import reconstructed
-from analytics.records.sources.values import parse_numbers
 
 OF_THE_END = ("amount", "closedate", "hs_deal_stage_probability", "hs_manual_forecast_category")
 """What today's row of a closed deal says of its end, and not of the time when it was open."""

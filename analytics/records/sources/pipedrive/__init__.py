@@ -136,7 +136,7 @@ def _deals(source: PipedriveSource, reader: Reader) -> tuple[pd.DataFrame, set[s
     deleted, total = set(rows.frame.loc[gone, "id"]), len(rows.frame)
     rows = Rows(rows.frame.assign(status=status), rows.raw, rows.ledger).without(gone, "deleted in the CRM")
     rows.require_unique("id", "id")
-    frame = local_times(rows, DEAL_TIMES, source.dates, reader.timezone).frame
+    frame = local_times(rows, DEAL_TIMES, source, reader.timezone).frame
     for name in [name for name in (*IDS, *custom) if name in frame]:
         frame[name] = frame[name].map(id_of)
     archived = int(is_true(column_of(frame, "is_archived")).sum())

@@ -63,7 +63,7 @@ def changed(
     if rows is None:
         return None
     rows = _of_deals(_changes_alone(rows), kept, deleted)
-    rows = local_times(rows, ["log_time"], source.dates, reader.timezone)
+    rows = local_times(rows, ["log_time"], source, reader.timezone)
     bulk = is_true(column_of(rows.frame, "is_bulk_update_flag"))
     rule = "left out: ignore_bulk" if source.ignore_bulk else "kept; ignore_bulk: true leaves them out"
     seen = Noticed(4, "changes made in bulk", int(bulk.sum()), len(bulk), "rows", rule)
@@ -117,7 +117,7 @@ def _typed(rows: Rows, source: PipedriveSource, kinds: Mapping[str, str]) -> tup
         )
         is_status = fields == "status"
         changes.loc[is_status, column] = statuses(changes.loc[is_status, column])
-    wrong = typed_changes(changes, kinds, source.dates, source.read, "dates")
+    wrong = typed_changes(changes, kinds, source.date_format("expected_close_date"), source.read, "dates")
     rows = rows.without(wrong, "a changed value is not the number or the date that it should be")
     changes = changes[~wrong]
     newest_first = np.arange(len(changes))[::-1]

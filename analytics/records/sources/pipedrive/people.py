@@ -45,7 +45,7 @@ def activities(source: PipedriveSource, reader: Reader, kept: set[str], deleted:
     about = rows.frame["deal_id"].map(id_of)
     rows = rows.without(~about.isin(kept), "it belongs to no deal of the export")
     rows = rows.without(~is_true(rows.frame["done"]), "not done, so it did not happen")
-    rows = local_times(rows, ["marked_as_done_time", "add_time"], source.dates, reader.timezone)
+    rows = local_times(rows, ["marked_as_done_time", "add_time"], source, reader.timezone)
     marked = column_of(rows.frame, "marked_as_done_time").astype("datetime64[ns]").dt.normalize()
     due = column_of(rows.frame, "due_date").astype("datetime64[ns]")
     occurred = pd.concat([marked, due], axis=1).min(axis=1)

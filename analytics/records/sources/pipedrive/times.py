@@ -10,6 +10,7 @@ import pandas as pd
 from analytics.records.contract import Noticed
 from analytics.records.errors import InputError
 from analytics.records.sources.conform import Rows
+from analytics.records.sources.exports import CrmExport
 from analytics.records.sources.values import parse_moments, zone_named
 
 UTC = ZoneInfo("UTC")
@@ -20,7 +21,7 @@ def as_utc(name: str) -> str:
     return f"{name} in UTC"
 
 
-def local_times(rows: Rows, names: Iterable[str], form: str, timezone: str | None) -> Rows:
+def local_times(rows: Rows, names: Iterable[str], source: CrmExport, timezone: str | None) -> Rows:
     """Read columns of times and bring them to the zone of the params.
 
     Parameters
@@ -29,8 +30,8 @@ def local_times(rows: Rows, names: Iterable[str], form: str, timezone: str | Non
         With the times as texts: `2025-03-31 23:30:00` or `2025-03-31T23:30:00Z`, both UTC.
     names : iterable of str
         The columns; those that the rows lack are left alone.
-    form : str
-        Their format, as in the params.
+    source : CrmExport
+        States their format.
     timezone : str or None
         The zone; without one times stay in UTC. A column that holds nothing but midnights holds days, and days stay.
 
@@ -47,7 +48,7 @@ def local_times(rows: Rows, names: Iterable[str], form: str, timezone: str | Non
     """
     zone = zone_named(timezone)
     for name in [name for name in names if name in rows.frame]:
-        texts = rows.frame[name]
+        texts, form = rows.frame[name], source.date_format(name)
         utc = parse_moments(texts, form, UTC)
         failed = texts.notna() & utc.isna()
         if failed.any() and int(failed.sum()) == int(texts.notna().sum()):

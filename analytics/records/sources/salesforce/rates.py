@@ -62,7 +62,7 @@ def _positive(rows: Rows | None) -> Rows | None:
 def _begun(rows: Rows, source: SalesforceSource) -> Rows:
     texts = rows.frame["StartDate"]
     first = pd.Series([str(text).startswith("000") for text in texts], index=texts.index, dtype=bool)
-    start = parse_moments(texts, source.dates, None).dt.normalize().where(~first, ALWAYS)
+    start = parse_moments(texts, source.date_format("StartDate"), None).dt.normalize().where(~first, ALWAYS)
     dated = Rows(rows.frame.assign(StartDate=start), rows.raw, rows.ledger)
     return dated.without(start.isna(), "StartDate is not a date")
 

@@ -21,7 +21,7 @@ def as_contract(states: pd.DataFrame, source: SalesforceSource, meanings: Mappin
     out = pd.DataFrame({name: states[field] for name, field in opportunity_fields(source).items() if field in states})
     out = out.assign(
         deal_id=states["deal_id"],
-        opened_on=states["CreatedDate"].dt.normalize(),
+        opened_on=states["CreatedDate"].astype("datetime64[ns]").dt.normalize(),
         stage=states["StageName"],
         status=status,
         closed_on=states["CloseDate"].where(~is_open),
@@ -36,7 +36,7 @@ def as_contract(states: pd.DataFrame, source: SalesforceSource, meanings: Mappin
         out["reason"] = out["reason"].where(~is_open)
     if MOMENT in states:
         out[MOMENT] = states[MOMENT]
-        out["recorded_on"] = states[MOMENT].dt.normalize()
+        out["recorded_on"] = states[MOMENT].astype("datetime64[ns]").dt.normalize()
     return out
 
 

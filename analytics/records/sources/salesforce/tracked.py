@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from analytics.records.sources.conform import MOMENT, Rows
+from analytics.records.sources.numbers import parse_numbers
 from analytics.records.sources.objects import plain_name
 from analytics.records.sources.salesforce.changes import closing_moments, combined, last_change
 from analytics.records.sources.salesforce.mapping import SalesforceSource
-from analytics.records.sources.values import parse_moments, parse_numbers
+from analytics.records.sources.values import parse_moments
 
 TRACKED = ("StageName", "Amount", "CloseDate", "Probability", "ForecastCategoryName")
 """Fields of the states of a deal that field history may hold."""
@@ -46,7 +47,7 @@ def with_values_read(rows: Rows, source: SalesforceSource, *, of_states: bool) -
 
 
 def _day(texts: pd.Series, source: SalesforceSource) -> pd.Series:
-    days: pd.Series = parse_moments(texts, source.dates, None).dt.normalize()
+    days: pd.Series = parse_moments(texts, source.date_format("CloseDate"), None).dt.normalize()
     return days
 
 
