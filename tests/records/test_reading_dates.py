@@ -106,15 +106,15 @@ def test_numbers_are_dates_only_where_the_mapping_says_what_they_count(tmp_path)
 
 def test_a_typed_closing_date_of_a_year_that_no_deal_has_is_emptied_and_counted(tmp_path):
     ledger = RejectLedger()
-    texts = ("2025-04-03", "2215-01-01", "0000-00-00", "9999-12-31 00:00:00", "later")
+    texts = ("2025-04-03", "2315-01-01", "0000-00-00", "9999-12-31 00:00:00", "later")
     days = opened(tmp_path, *texts, ledger=ledger, target="closed_on")
     assert days[0] == "2025-04-03"
     assert [pd.isna(day) for day in days] == [False, True, True, True]
     assert ledger.frame()["line"].tolist() == [6]
     (seen,) = ledger.noticed
-    assert (seen.trap, seen.what, seen.found, seen.of) == (2, "'day' has a year before 1900 or after 2199", 3, 5)
+    assert (seen.trap, seen.what, seen.found, seen.of) == (2, "'day' has a year before 1900 or after 2261", 3, 5)
     with pytest.raises(InputError, match="no value of this column can be read"):
-        opened(tmp_path, "2215-01-01", target="opened_on")
+        opened(tmp_path, "2315-01-01", target="opened_on")
 
 
 def test_words_for_no_value_are_none_where_a_date_belongs(tmp_path):

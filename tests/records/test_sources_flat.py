@@ -320,7 +320,7 @@ def test_a_copy_is_rejected_and_the_same_id_with_another_value_is_an_error(tmp_p
 
 def test_a_date_beyond_computing_is_still_no_date(tmp_path):
     made = history(tmp_path, HEADER + "1,2025-01-02,2261-12-31,Won,5\n2,2025-01-02,9999-12-31,Won,5\n")
-    assert made.rejects[["line", "reason"]].values.tolist() == [[3, "closed is not an ISO date (2025-10-01)"]]
+    assert made.rejects[["line", "reason"]].values.tolist() == [[3, "closed without a closing date (closed)"]]
     assert rows(made, "deal_id", "recorded_on", "closed_on", "closed_after") == [
         ["1", "2025-01-02", None, None], ["1", "2025-01-02", "2261-12-31", "2025-01-02"],
     ]  # fmt: skip

@@ -16,7 +16,15 @@ from analytics.records.sources.dates import Column, column_format
 from analytics.records.sources.numbers import MONEY, UNBELIEVABLE, Style, column_style, currency_marks, parse_numbers
 from analytics.records.sources.raw import RawTable
 from analytics.records.sources.table_mapping import TableMapping
-from analytics.records.sources.values import EMPTY_WORDS, clean_texts, is_out_of_range, parse_flags, parse_moments
+from analytics.records.sources.values import (
+    EMPTY_WORDS,
+    FIRST_YEAR,
+    LAST_YEAR,
+    clean_texts,
+    is_out_of_range,
+    parse_flags,
+    parse_moments,
+)
 
 MAY_BE_NEVER = re.compile(r"(?:expected|estimated|actual|typed|prev)?_?clos(?:e|ed)_?(?:date|on)", re.IGNORECASE)
 """Typed closing dates: one of the year 2215 is emptied and counted, and the deal is kept."""
@@ -125,7 +133,7 @@ class Columns:
         never = texts.isin(odd)
         if not odd:
             return texts
-        what = f"{name!r} has a year before 1900 or after 2199"
+        what = f"{name!r} has a year before {FIRST_YEAR} or after {LAST_YEAR}"
         self._notice(Noticed(2, what, int(never.sum()), int(texts.notna().sum()), "rows", "emptied, the row is kept"))
         return texts.where(~never, None)
 

@@ -60,7 +60,7 @@ def parse_moments(texts: pd.Series, form: str, zone: ZoneInfo | None) -> pd.Seri
     -------
     pandas.Series
         `datetime64[ns]` without a zone; NaT where the text is missing, does not parse or has a year before 1900 or
-        after 2199.
+        after 2261.
 
     Raises
     ------

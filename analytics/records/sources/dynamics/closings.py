@@ -20,6 +20,7 @@ from analytics.records.sources.field_changes import (
     until,
 )
 from analytics.records.sources.objects import column_of, missing_object, read_object
+from analytics.records.sources.reconstruct import SENSELESS_DAYS
 
 AT_CLOSING = ("statuscode", "actualclosedate", "actualvalue")
 """Columns of the opportunity that a closing fills in, besides statecode."""
@@ -106,12 +107,15 @@ def completed(
     (pandas.DataFrame, list of Noticed)
         As `completed_statuses`. A deal that is open today was re-opened by the last change of its row (`modifiedon`;
         without it the end of the export). A closing that only today's row tells was recorded at the end of its actual
-        close date or by the last change of its row, whichever comes first; one dated before the opening, with it.
+        close date or by the last change of its row, whichever comes first; one dated before the opening, with it; one
+        dated more than ten years after the opening, by the end of the export.
     """
     deals = deals.set_index("opportunityid")
     typed = column_of(deals, "actualclosedate").astype("datetime64[ns]")
     modified = column_of(deals, "modifiedon").astype("datetime64[ns]")
     bound = modified if extracted_on is None else modified.fillna(pd.Timestamp(extracted_on) + END_OF_DAY)
+    senseless = (typed - deals["opened"]).dt.days > SENSELESS_DAYS
+    bound = bound.fillna(end).where(senseless | bound.notna())
     backwards = typed < deals["opened"].dt.normalize()
     today = pd.DataFrame(
         {

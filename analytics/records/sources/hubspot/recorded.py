@@ -60,7 +60,8 @@ def deal_states(source: HubspotSource, deals: Deals, log: Log, listed: list[Stag
     ended = set(now.loc[now["status"] != "open", "deal_id"])
     then = _without_the_end(then, recorded, ended)
     added = _changed_since(then, now[is_staged])
-    parts = [part for part in (then, added, reconstructed(now[~is_staged & ~undated])) if len(part)]
+    unstaged = reconstructed(now[~is_staged & ~undated], extracted_on=source.extracted_on)
+    parts = [part for part in (then, added, unstaged) if len(part)]
     frame = pd.concat(parts, ignore_index=True) if parts else then
     frame, noticed = _forecasts(_with_closing_day(frame))
     seen = (*_of_records(recorded, today, is_staged, log), _of_today(len(added), int(is_staged.sum())), *noticed)

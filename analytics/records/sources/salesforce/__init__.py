@@ -122,7 +122,7 @@ def _states(
     """Recorded states in contract columns, today's among them; or today's alone, with what can be said of earlier."""
     today = as_contract(deals.frame.rename(columns={"Id": "deal_id"}), source, meanings)
     if not histories.tells_stages:
-        return with_forecasts(reconstructed(today), today)
+        return with_forecasts(reconstructed(today, extracted_on=source.extracted_on), today)
     states = as_contract(states_of(source, deals, histories, meanings), source, meanings)
     states, noticed = with_today(states, today, deals.frame.get("LastStageChangeDate"))
     states, of_forecasts = with_forecasts(states, today)
