@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -175,6 +175,9 @@ class History:
         The last day on which anything was recorded (the extract's own date where the source has one).
     noticed : tuple of Noticed
         What the source saw in the export that only the source can see.
+    keep : callable, optional
+        Stores what all as-of dates share, by name, and returns the stored table; good for exactly these tables. Without
+        it everything stays one expression.
     """
 
     table: Any
@@ -185,3 +188,4 @@ class History:
     files: tuple[SourceFile, ...] = ()
     known_to: dt.date | None = None
     noticed: tuple[Noticed, ...] = ()
+    keep: Callable[[str, Any], Any] | None = field(default=None, repr=False, compare=False)

@@ -13,7 +13,7 @@ from analytics.records.episodes import episodes_known
 from analytics.records.errors import InputError
 from analytics.records.leaving_out import exclusions, with_exclusion
 from analytics.records.rules import OutcomeRules
-from analytics.records.states import known_states, numbered_states
+from analytics.records.states import known_states
 from analytics.records.values import with_amounts, with_outcome, with_values
 
 Episodes = Literal["first", "last", "all"]
@@ -152,7 +152,7 @@ def as_frame(deals: Any) -> pd.DataFrame:
 def episodes_with_exclusion(history: History, *, as_of: dt.date, rules: OutcomeRules, definitions: Definitions) -> Any:
     """Return every known episode with all its values and `excluded`, its own exclusion (0: none)."""
     known = episodes_known(history, as_of=as_of, rules=rules, definitions=definitions)
-    known = with_values(known, numbered_states(history, as_of), history, definitions)
+    known = with_values(known, history, definitions)
     known = with_outcome(known, rules, definitions, as_of)
     known = with_amounts(known, history, definitions.currency, as_of)
     return with_exclusion(known, history, definitions, as_of)
