@@ -94,6 +94,7 @@ DEALS_COLUMNS: dict[str, str] = {
     "amount_original": "float64",
     "currency_original": "string",
     "owner_id": "string",
+    "team": "string",
     "source": "string",
     "typed_close_on": "date",
     "closed_after": "date",
@@ -102,9 +103,10 @@ DEALS_COLUMNS: dict[str, str] = {
 }
 """One row per deal and episode as known at the end of the as-of day; declared attribute columns follow.
 
-`typed_close_on` is the closing date that somebody typed, `recorded_on` the day on which the closing was recorded, and
-`closed_on` the one of them that the definitions choose. Where `closed_after` is set, the deal closed on a day after it
-and not later than `closed_on`, and nobody knows on which.
+`team` is the team of the deal's owner at the moment that the definitions choose. `typed_close_on` is the closing date
+that somebody typed, `recorded_on` the day on which the closing was recorded, and `closed_on` the one of them that the
+definitions choose. Where `closed_after` is set, the deal closed on a day after it and not later than `closed_on`, and
+nobody knows on which.
 """
 
 REJECT_COLUMNS = ("file", "line", "reason", "values")

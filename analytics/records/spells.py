@@ -59,9 +59,10 @@ def spells(history: History, definitions: Definitions) -> Any:
 
 
 def moved_segments(history: History, definitions: Definitions) -> list[str]:
-    """Return the segments that are read at another moment than the opening."""
-    segments = (*SEGMENT_COLUMNS, *history.attributes)
-    return [name for name in segments if definitions.attributes_at.get(name, "opening") != "opening"]
+    """Return the segments that are read at another moment than the opening (the owner, where the team's is)."""
+    later = {name for name, moment in definitions.attributes_at.items() if moment != "opening"}
+    later |= {"owner_id"} if "team" in later else set()
+    return [name for name in (*SEGMENT_COLUMNS, *history.attributes) if name in later]
 
 
 def at_closing(name: str) -> str:

@@ -30,15 +30,21 @@ def known_states(history: History, as_of: dt.date) -> Any:
 def known_side(history: History, name: str, as_of: dt.date | None, *, event: str) -> Any | None:
     """Return a side table with `known_on`, the day its row became known, cut at the as-of day; None without it.
 
-    Without an as-of day nothing is cut. `event` is the row's own date: a row is never known before what it describes has happened.
+    Without an as-of day nothing is cut. `event` is the row's own date: a row is never known before what it describes
+    has happened.
     """
     import ibis
 
     if name not in history.side:
         return None
-    table = _as_table(history.side[name], SIDE_TABLES[name])
+    table = side_table(history, name)
     table = table.mutate(known_on=ibis.greatest(table.recorded_on.coalesce(table[event]), table[event]))
     return table if as_of is None else table.filter(table.known_on <= as_of)
+
+
+def side_table(history: History, name: str) -> Any:
+    """Return a side table in the types of the contract."""
+    return _as_table(history.side[name], SIDE_TABLES[name])
 
 
 def _as_table(records: Any, contract: dict[str, str]) -> Any:

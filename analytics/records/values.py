@@ -9,7 +9,7 @@ from analytics.records.contract import History
 from analytics.records.definitions import CurrencyPolicy, Definitions
 from analytics.records.errors import InputError, nearest
 from analytics.records.rules import OutcomeRules
-from analytics.records.spells import LAST_VALUES, at_closing, moved_segments
+from analytics.records.spells import LAST_VALUES, at_closing
 from analytics.records.states import SEGMENT_COLUMNS, known_side, openings
 
 _NEEDED = (
@@ -30,24 +30,31 @@ def with_values(episodes: Any, history: History, definitions: Definitions) -> An
 
     segments = (*SEGMENT_COLUMNS, *history.attributes)
     for column in definitions.attributes_at:
-        if column not in segments:
+        if column not in (*segments, "team"):
             raise InputError(
-                f"is not an attribute of this history; {nearest(column, segments)}", column="attributes_at",
+                f"is not an attribute of this history; {nearest(column, (*segments, 'team'))}", column="attributes_at",
                 value=column, action="Correct the name, or map the attribute in the source",
             )  # fmt: skip
-    moved = moved_segments(history, definitions)
-    deals = openings(history).drop(*moved).rename(opening_deal="deal")
-    joined = episodes.inner_join(deals, episodes.deal == deals.opening_deal)
+    deals = openings(history)
+    deals = deals.rename({f"{name}_at_opening": name for name in ("deal", *segments)})
+    joined = episodes.inner_join(deals, episodes.deal == deals.deal_at_opening)
     ended = joined.closed_recorded_on.notnull()
     newest = ibis.window(group_by="deal", order_by="episode", preceding=None, following=None)
-    values = {"closed_after": ibis.ifelse(ended, joined[at_closing("closed_after")], ibis.null("date"))}
-    for name in moved:
-        if definitions.attributes_at[name] == "as_of":
-            values[name] = joined[name].last().over(newest)
-        else:
-            values[name] = ibis.ifelse(ended, joined[at_closing(name)], joined[name])
-    still = [name for name in segments if name not in moved]
-    return joined.select(*_NEEDED, "deal_id", *LAST_VALUES, *still, **values)
+
+    def value_at(name: str, moment: str) -> Any:
+        if moment == "opening":
+            return joined[f"{name}_at_opening"]
+        if moment == "as_of":
+            return joined[name].last().over(newest)
+        return ibis.ifelse(ended, joined[at_closing(name)], joined[name])
+
+    moments = {name: definitions.attributes_at.get(name, "opening") for name in (*segments, "team")}
+    return joined.select(
+        *_NEEDED, "deal_id", *LAST_VALUES,
+        closed_after=ibis.ifelse(ended, joined[at_closing("closed_after")], ibis.null("date")),
+        team_owner=value_at("owner_id", moments["team"]),
+        **{name: value_at(name, moments[name]) for name in segments},
+    )  # fmt: skip
 
 
 def with_outcome(episodes: Any, rules: OutcomeRules, definitions: Definitions, as_of: dt.date) -> Any:

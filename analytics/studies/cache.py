@@ -27,7 +27,7 @@ from analytics.records.errors import InputError
 from analytics.studies.places import CACHE_VARIABLE
 from analytics.studies.store import write_frame, write_json
 
-_ENGINE_MEMORY = "2GB"
+_ENGINE_MEMORY = "3GB"
 """What the engine may hold at once; a larger history spills to disk beside its tables."""
 
 

@@ -1,9 +1,9 @@
 """How long do snapshots of a long history take, beside plain pandas? `python tests/benchmarks/bench_snapshot.py`.
 
-Ten recorded rows per deal, eight as-of dates. Ours starts from the Parquet of a cached History and ends with the Deals of
-each date in memory: reading and preparing count. Pandas starts from a frame in memory: reading does not count. Each
-runs in a process of its own, whose largest resident memory is printed (Linux). Processor seconds stand beside seconds, because
-other work on the machine changes only the latter. Options: `--deals 100000`, `--pandas-dates 1`, `--inferred`.
+Ten recorded rows per deal, eight as-of dates. Ours starts from the Parquet of a cached History and ends with the Deals
+of each date in memory: reading and preparing count. Pandas starts from a frame in memory: reading does not count. Each
+runs in a process of its own, whose largest resident memory is printed (Linux). Processor seconds stand beside seconds,
+because other work on the machine changes only the latter. Options: `--deals 100000`, `--pandas-dates 1`, `--inferred`.
 """
 
 import argparse
