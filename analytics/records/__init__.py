@@ -9,10 +9,12 @@ engine       a database connection from a URL
 sources/     one file per CRM or file format; each returns a History
 rejects      the rows that a source could not use
 snapshot     `deals_as_of`, made of these steps, in this order:
-             states       what was recorded by the as-of day, cut into spells
-             firing       the day on which an inferred no-decision could first have been known
-             episodes     one row per deal and stretch of life
+             states       what was recorded, and when; deals under a number
+             spells       what each row says of its deal so far: the same on every as-of day, so kept where it can be
+             firing       the day on which an inferred no-decision could first have been known: kept too
+             episodes     one row per deal and stretch of life, as known at the end of the as-of day
              values       outcome, dates, amounts, attributes
+             teams        the team of the owner then
              leaving_out  the rules by which a deal is not studied
 attrition    where every row and deal went
 delays       how late closings were recorded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -94,6 +94,7 @@ DEALS_COLUMNS: dict[str, str] = {
     "amount_original": "float64",
     "currency_original": "string",
     "owner_id": "string",
+    "team": "string",
     "source": "string",
     "typed_close_on": "date",
     "closed_after": "date",
@@ -102,9 +103,10 @@ DEALS_COLUMNS: dict[str, str] = {
 }
 """One row per deal and episode as known at the end of the as-of day; declared attribute columns follow.
 
-`typed_close_on` is the closing date that somebody typed, `recorded_on` the day on which the closing was recorded, and
-`closed_on` the one of them that the definitions choose. Where `closed_after` is set, the deal closed on a day after it
-and not later than `closed_on`, and nobody knows on which.
+`team` is the team of the deal's owner at the moment that the definitions choose. `typed_close_on` is the closing date
+that somebody typed, `recorded_on` the day on which the closing was recorded, and `closed_on` the one of them that the
+definitions choose. Where `closed_after` is set, the deal closed on a day after it and not later than `closed_on`, and
+nobody knows on which.
 """
 
 REJECT_COLUMNS = ("file", "line", "reason", "values")
@@ -175,6 +177,9 @@ class History:
         The last day on which anything was recorded (the extract's own date where the source has one).
     noticed : tuple of Noticed
         What the source saw in the export that only the source can see.
+    keep : callable, optional
+        Stores what all as-of dates share, by name, and returns the stored table; good for exactly these tables. Without
+        it everything stays one expression.
     """
 
     table: Any
@@ -185,3 +190,4 @@ class History:
     files: tuple[SourceFile, ...] = ()
     known_to: dt.date | None = None
     noticed: tuple[Noticed, ...] = ()
+    keep: Callable[[str, Any], Any] | None = field(default=None, repr=False, compare=False)

@@ -28,8 +28,8 @@ class Scope(BaseModel):
 
     Notes
     -----
-    Columns are `deal_id`, `account_id`, `pipeline`, `owner_id`, `source`, `currency_original` or a declared
-    attribute. A deal is in or out as a whole, by its first episode.
+    Columns are `deal_id`, `account_id`, `pipeline`, `owner_id`, `team`, `source`, `currency_original` or a
+    declared attribute. A deal is in or out as a whole, by its first episode.
 
     Examples
     --------
@@ -117,8 +117,8 @@ class Definitions(BaseModel):
     stages : tuple of str
         Open stages in their order; empty means the `stages` side table decides.
     attributes_at : mapping of column to {"opening", "as_of", "close"}
-        When the value of an attribute (or of `owner_id`, `pipeline`, `source`) is taken; "opening" by default, so
-        that what happens to a deal cannot choose its segment.
+        When the value of an attribute (or of `owner_id`, `team`, `pipeline`, `source`) is taken; "opening" by default,
+        so that what happens to a deal cannot choose its segment.
     close_date : {"typed", "recorded"}
         Whether a deal ended on its typed close date (never later than the day on which it was recorded as closed) or
         on the day on which it was recorded.

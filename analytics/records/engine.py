@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from analytics.records.errors import InputError, nearest
 
 
-def connect(url: str | None = None) -> Any:
+def connect(url: str | None = None, *, memory: str | None = None, spill: Path | None = None) -> Any:
     """Where do the records live, and what computes on them?
 
     Parameters
@@ -20,6 +20,10 @@ def connect(url: str | None = None) -> Any:
     url : str, optional
         None or `duckdb://` (embedded, in memory), `duckdb:///folder/file.duckdb`, `sqlite:///folder/file.db`,
         `postgres://user:password@host:port/database`. Three slashes lead to a relative path, four to an absolute one.
+    memory : str, optional
+        How much the embedded engine may hold at once, "2GB"; most of the machine's memory unless said otherwise.
+    spill : path, optional
+        The folder to which it moves what goes beyond.
 
     Returns
     -------
@@ -37,7 +41,7 @@ def connect(url: str | None = None) -> Any:
     'duckdb'
     """
     if url is None:
-        return _duckdb("")
+        return _embedded(memory, spill)
     scheme, separator, _ = url.partition("://")
     opener = _SCHEMES.get(scheme.strip().lower())
     if not separator or opener is None:
@@ -82,6 +86,13 @@ def _without(text: str, passwords: set[str]) -> str:
     for form in sorted(passwords - {""}, key=len, reverse=True):
         text = text.replace(form, "***")
     return text
+
+
+def _embedded(memory: str | None, spill: Path | None) -> Any:
+    import ibis
+
+    settings = {"memory_limit": memory, "temp_directory": None if spill is None else str(spill)}
+    return ibis.duckdb.connect(**{name: value for name, value in settings.items() if value is not None})
 
 
 def _duckdb(url: str) -> Any:

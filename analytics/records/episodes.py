@@ -7,90 +7,58 @@ from typing import Any
 
 from analytics.records.contract import History
 from analytics.records.definitions import Definitions
-from analytics.records.firing import applicable_kinds, counted_activities, rows_with_firing
+from analytics.records.firing import applicable_kinds, firings
 from analytics.records.rules import OutcomeRules
-from analytics.records.states import numbered_states, qualifying_states, rows_in_spells
-
-_CARRIED = ("last_on", "last_sequence", "amount_on", "amount_sequence")
+from analytics.records.spells import spells
 
 
 def episodes_known(history: History, *, as_of: dt.date, rules: OutcomeRules, definitions: Definitions) -> Any:
     """Return every episode of every deal known at the as-of day, before anything is looked up or left out.
 
-    Columns: deal (its number), spell, revived, episode, begun_on (when a re-opened episode began), closed_recorded_on,
-    fired_on, fired_kind, n_pushes, qualified_on, has_next, born_closed and the keys (`_on`, `_sequence`) of the states
-    that speak for it: opening (of the deal), amount (the last one worth something while open), end (the first closed
-    one, otherwise the last), last (of the episode), newest (of the deal).
+    Columns: those of `spells` in the episode's last state, whose day is `last_on`; episode, has_next, begun_on (when a
+    re-opened episode began), fired_on, fired_kind.
     """
     import ibis
 
-    states = numbered_states(history, as_of)
-    rows = rows_in_spells(states, qualifying_states(history, states, definitions))
-    kinds = applicable_kinds(history, rules)
-    if not kinds:
-        unfired = {"fired_on": ibis.null("date"), "fired_kind": ibis.null("string"), "revived": 0}
-        return _numbered(_parts(rows.mutate(**unfired, is_row=1)))
-    usable = rules if "silent" in kinds else rules.model_copy(update={"silent_days": None})
-    activities = counted_activities(history, states, as_of)
-    return _numbered(_parts(rows_with_firing(rows, activities, usable, as_of)))
+    rows = spells(history, definitions)
+    # The last row of each spell by then; while the spell lasts, the next row lies beyond the as-of day.
+    last = rows.ends_spell | rows.next_day.isnull() | (rows.next_day > as_of)
+    known = rows.filter(rows.recorded_on <= as_of, last)
+    known = known.mutate(has_next=known.ends_spell & (known.next_day <= as_of).fill_null(False))
+    if not applicable_kinds(history, rules):
+        unfired = {"fired_on": ibis.null("date"), "fired_kind": ibis.null("string")}
+        parts = known.mutate(**unfired, episode=known.spell)
+    else:
+        parts = _cut_by_firing(known, firings(history, rules, definitions), as_of)
+    return parts.rename(last_on="recorded_on")
 
 
-def _parts(events: Any) -> Any:
-    """One row per deal, spell and side of a firing, with the keys of the rows that speak for it."""
+def _cut_by_firing(known: Any, fired: Any, as_of: dt.date) -> Any:
+    """Cut spells in which a rule had fired: up to the firing, and from the first thing recorded after it."""
     import ibis
 
-    is_row = events.is_row == 1
-    closed = is_row & ~events.day_open
-    worth = is_row & events.has_amount
-    first_day = is_row & (events.recorded_on == events.first_day)
-    parts = events.group_by("deal", "spell", "revived").aggregate(
-        begun_on=events.recorded_on.min(),
-        last_on=events.recorded_on.max(where=is_row),
-        last_sequence=events.sequence.argmax(events.row, where=is_row),
-        closed_recorded_on=events.recorded_on.min(where=closed),
-        closed_sequence=events.sequence.argmin(events.row, where=closed & events.last_of_day),
-        amount_on=events.recorded_on.argmax(events.row, where=worth),
-        amount_sequence=events.sequence.argmax(events.row, where=worth),
-        n_pushes=events.pushed.count(where=is_row),
-        qualified_on=events.recorded_on.min(where=is_row & events.qualifies),
-        opening_on=events.first_day.min(),
-        opening_open=events.sequence.argmax(events.row, where=first_day & events.is_open),
-        opening_first=events.sequence.argmin(events.row, where=first_day),
-        fired_on=events.fired_on.min(),
-        fired_kind=events.fired_kind.min(),
+    fired = fired.filter(fired.fired_on <= as_of)
+    # A deal that only an activity woke has no row of its own since: the state that was in force stays in force.
+    woken = ibis.ifelse(fired.woken_on <= as_of, fired.woken_on, ibis.null("date"))
+    moved = ibis.ifelse(fired.next_day <= as_of, fired.next_day, ibis.null("date"))
+    fired = fired.mutate(revived_on=ibis.least(woken, moved))
+    before = fired.mutate(has_next=fired.revived_on.notnull(), revived=ibis.literal(0, type="int8"))
+    found = fired.select(
+        "fired_on", "revived_on", fired_deal="deal", fired_spell="spell", fired_pushes="n_pushes",
+        fired_next=ibis.ifelse(fired.qualified_next <= as_of, fired.qualified_next, ibis.null("date")),
+    )  # fmt: skip
+    rest = known.left_join(found, [known.deal == found.fired_deal, known.spell == found.fired_spell])
+    cut = rest.fired_on.notnull()
+    rest = rest.filter(~cut | rest.revived_on.notnull())
+    rest = rest.mutate(
+        n_pushes=rest.n_pushes - rest.fired_pushes.fill_null(0),
+        begun_on=rest.revived_on.coalesce(rest.begun_on),
+        qualified_on=ibis.ifelse(cut, rest.fired_next, rest.qualified_on),
+        revived=cut.cast("int8"),
+        fired_on=ibis.null("date"),
+        fired_kind=ibis.null("string"),
     )
-    # A firing belongs to the part that it ended.
-    before = parts.revived == 0
-    return parts.mutate(
-        fired_on=ibis.ifelse(before, parts.fired_on, ibis.null("date")),
-        fired_kind=ibis.ifelse(before, parts.fired_kind, ibis.null("string")),
-    )
-
-
-def _numbered(parts: Any) -> Any:
-    """Number the episodes of each deal, and hand on what holds for the whole deal."""
-    import ibis
-
-    deal = ibis.window(group_by="deal", order_by=["spell", "revived"])
-    parts = parts.mutate(**{f"{name}_before": ibis._[name].lag().over(deal) for name in _CARRIED})
-    # A deal that only an activity revived has no row of its own since: the state that was in force stays in force. And
-    # what a revived deal was worth is what it was worth before, unless somebody said so anew.
-    lacks = {"last": parts.last_on.isnull(), "amount": (parts.revived == 1) & parts.amount_on.isnull()}
-    own_or_before = {
-        name: ibis.ifelse(lacks[name.split("_")[0]], parts[f"{name}_before"], parts[name]) for name in _CARRIED
-    }
-    parts = parts.mutate(**own_or_before)
-    closed = parts.closed_recorded_on.notnull()
-    whole = deal.between(None, None)
-    return parts.mutate(
-        episode=(ibis.row_number().over(deal) + 1).cast("int64"),
-        has_next=parts.spell.lead().over(deal).notnull(),
-        end_on=ibis.ifelse(closed, parts.closed_recorded_on, parts.last_on),
-        end_sequence=ibis.ifelse(closed, parts.closed_sequence, parts.last_sequence),
-        newest_on=parts.last_on.last().over(whole),
-        newest_sequence=parts.last_sequence.last().over(whole),
-        opening_on=parts.opening_on.first().over(whole),
-        # The last open row of the first day: what is filled in while closing must not choose a segment.
-        opening_sequence=parts.opening_open.coalesce(parts.opening_first).first().over(whole),
-        born_closed=parts.opening_open.isnull().first().over(whole),
-    )
+    columns = [*known.columns, "revived", "fired_on", "fired_kind"]
+    parts = before.select(*columns).union(rest.select(*columns).cast(before.select(*columns).schema()))
+    order = ibis.window(group_by="deal", order_by=["spell", "revived"])
+    return parts.mutate(episode=ibis.row_number().over(order) + 1).drop("revived")

@@ -14,7 +14,7 @@ CLOSED_BEFORE_OPENED = "closed before it was opened"
 ENDED_UNOBSERVED = "ended before observation began"
 
 _DATE_RULES = (NO_OPENING_DATE, OPENED_LATER, CLOSED_BEFORE_OPENED, ENDED_UNOBSERVED)
-_SCOPE_COLUMNS = ("deal_id", "account_id", "pipeline", "owner_id", "source", "currency_original")
+_SCOPE_COLUMNS = ("deal_id", "account_id", "pipeline", "owner_id", "team", "source", "currency_original")
 
 
 def exclusions(history: History, definitions: Definitions) -> list[str]:

@@ -13,7 +13,8 @@ from analytics.records.episodes import episodes_known
 from analytics.records.errors import InputError
 from analytics.records.leaving_out import exclusions, with_exclusion
 from analytics.records.rules import OutcomeRules
-from analytics.records.states import known_states, numbered_states
+from analytics.records.states import known_states
+from analytics.records.teams import with_team
 from analytics.records.values import with_amounts, with_outcome, with_values
 
 Episodes = Literal["first", "last", "all"]
@@ -82,7 +83,9 @@ def deals_as_of(
 
     *Attributes*, `owner_id`, `pipeline` and `source` are those of the end of the deal's opening day (before any
     closing), unless `attributes_at` says "as_of" (the deal's newest state) or "close" (the state in which the episode
-    was first recorded as closed; its last state where it is not closed).
+    was first recorded as closed; its last state where it is not closed). `team` is that of the owner at its own moment,
+    which `attributes_at` names like any other, from the `owners` table; where that has no dates the team is today's, a
+    reconstruction (`with_team`).
 
     A deal is left out as a whole, by its first episode; `attrition` counts each rule.
 
@@ -152,7 +155,8 @@ def as_frame(deals: Any) -> pd.DataFrame:
 def episodes_with_exclusion(history: History, *, as_of: dt.date, rules: OutcomeRules, definitions: Definitions) -> Any:
     """Return every known episode with all its values and `excluded`, its own exclusion (0: none)."""
     known = episodes_known(history, as_of=as_of, rules=rules, definitions=definitions)
-    known = with_values(known, numbered_states(history, as_of), history, definitions)
+    known = with_values(known, history, definitions)
+    known = with_team(known, history, definitions, as_of)
     known = with_outcome(known, rules, definitions, as_of)
     known = with_amounts(known, history, definitions.currency, as_of)
     return with_exclusion(known, history, definitions, as_of)

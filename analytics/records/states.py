@@ -1,4 +1,4 @@
-"""What was recorded by the as-of day, cut into spells: open states and the closed ones that end them."""
+"""What was recorded, in the types of the contract: states, deals under a number, side tables, qualifying stages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from analytics.records.contract import HISTORY_COLUMNS, SIDE_TABLES, History
 from analytics.records.definitions import Definitions
 from analytics.records.errors import InputError, nearest
 
+SEGMENT_COLUMNS = ("pipeline", "owner_id", "source")
+"""History columns that, like declared attributes, are read at the moment that `attributes_at` names."""
+
 
 def all_states(history: History) -> Any:
     """Return all recorded states, in the types of the contract."""
@@ -24,18 +27,24 @@ def known_states(history: History, as_of: dt.date) -> Any:
     return states.filter(states.recorded_on <= as_of)
 
 
-def known_side(history: History, name: str, as_of: dt.date, *, event: str) -> Any | None:
+def known_side(history: History, name: str, as_of: dt.date | None, *, event: str) -> Any | None:
     """Return a side table with `known_on`, the day its row became known, cut at the as-of day; None without it.
 
-    `event` is the row's own date: a row is never known before what it describes has happened.
+    Without an as-of day nothing is cut. `event` is the row's own date: a row is never known before what it describes
+    has happened.
     """
     import ibis
 
     if name not in history.side:
         return None
-    table = _as_table(history.side[name], SIDE_TABLES[name])
+    table = side_table(history, name)
     table = table.mutate(known_on=ibis.greatest(table.recorded_on.coalesce(table[event]), table[event]))
-    return table.filter(table.known_on <= as_of)
+    return table if as_of is None else table.filter(table.known_on <= as_of)
+
+
+def side_table(history: History, name: str) -> Any:
+    """Return a side table in the types of the contract."""
+    return _as_table(history.side[name], SIDE_TABLES[name])
 
 
 def _as_table(records: Any, contract: dict[str, str]) -> Any:
@@ -48,60 +57,32 @@ def _as_table(records: Any, contract: dict[str, str]) -> Any:
     return table.mutate(**empty).cast(contract)
 
 
-def numbered_states(history: History, as_of: dt.date) -> Any:
-    """Return the known states with `deal`, a number that stands for the deal id.
+def kept(history: History, name: str, expression: Any) -> Any:
+    """Return the expression, computed and stored where this History keeps what its as-of dates share."""
+    return expression if history.keep is None else history.keep(name, expression)
 
-    Sorting millions of rows by a number instead of a text is several times faster. The numbers follow the order of
-    the ids, so that they are the same wherever the engine computes them anew.
+
+def openings(history: History) -> Any:
+    """Return one row per deal: deal (a number), deal_id, opening_on, born_closed, and its segments on its first day.
+
+    Sorting and joining millions of rows by a number instead of a text is several times faster. The numbers follow the
+    order of the ids, so that they are the same wherever the engine computes them anew. The segments are those of the
+    last open state of the first day: what is filled in while closing must not choose a segment.
     """
     import ibis
 
-    states = known_states(history, as_of)
-    ids = states.select("deal_id").distinct()
-    return states.inner_join(ids.mutate(deal=ibis.row_number().over(order_by=ids.deal_id)), "deal_id")
-
-
-def rows_in_spells(states: Any, qualifying: Any) -> Any:
-    """Number every recorded row within its deal, and say to which spell it belongs.
-
-    Only the last row of a day counts as the state of that day, so a closing that is taken back before the evening is
-    no closing. Still, every row keeps its pushes. Keeping this table narrow is what makes millions of rows cheap.
-
-    Columns: deal, recorded_on, sequence, row, is_open, day_open (the state at the end of the day), last_of_day,
-    next_day (the deal's next row's), first_day (of the deal), spell, pushed (True or nothing), opened_on, expected,
-    has_amount, qualifies.
-    """
-    import ibis
-
-    is_open = states.status == "open"
-    rows = states.select(
-        "deal", "recorded_on", "sequence", "opened_on",
-        is_open=is_open,
-        expected=ibis.ifelse(is_open, states.expected_close_on, ibis.null("date")),
-        has_amount=is_open & (states.amount != 0).fill_null(False),
-        qualifies=is_open & qualifying,
-    )  # fmt: skip
-    deal = ibis.window(group_by="deal", order_by=["recorded_on", "sequence"])
-    day = ibis.window(group_by=["deal", "recorded_on"], order_by="sequence", preceding=None, following=None)
-    rows = rows.mutate(
-        row=ibis.row_number().over(deal),
-        first_day=rows.recorded_on.first().over(deal),
-        day_before=rows.recorded_on.lag().over(deal),
-        open_before=rows.is_open.lag().over(deal),
-        next_day=rows.recorded_on.lead().over(deal),
-        day_open=rows.is_open.last().over(day),
+    states = all_states(history)
+    first = states.group_by("deal_id").aggregate(opening_on=states.recorded_on.min())
+    first = first.mutate(deal=ibis.row_number().over(order_by=first.deal_id).cast("int32"))
+    day = states.inner_join(first, [states.deal_id == first.deal_id, states.recorded_on == first.opening_on])
+    is_open = day.status == "open"
+    newest_open = ibis.window(
+        group_by="deal", order_by=[is_open.desc(), ibis.ifelse(is_open, -day.sequence, day.sequence)]
     )
-    # The row before the first row of a day is the last one of the previous day: the state that was left.
-    reopens = (rows.day_before < rows.recorded_on) & ~rows.open_before & rows.day_open
-    so_far = ibis.window(group_by="deal", order_by="row", preceding=None, following=0)
-    rows = rows.mutate(
-        last_of_day=rows.next_day.isnull() | (rows.next_day > rows.recorded_on),
-        spell=reopens.nullif(False).count().over(so_far) + 1,
-        has_expected=rows.expected.notnull(),
-    )
-    promises = ibis.window(group_by=["deal", "spell", "has_expected"], order_by="row")
-    later = rows.expected > rows.expected.lag().over(promises)
-    return rows.mutate(pushed=later.nullif(False))
+    segments = (*SEGMENT_COLUMNS, *history.attributes)
+    day = day.mutate(place=ibis.row_number().over(newest_open), born_closed=~is_open)
+    day = day.filter(day.place == 0).select("deal", "deal_id", "opening_on", "born_closed", *segments)
+    return kept(history, "openings", day)
 
 
 def qualifying_states(history: History, states: Any, definitions: Definitions) -> Any:

@@ -9,61 +9,52 @@ from analytics.records.contract import History
 from analytics.records.definitions import CurrencyPolicy, Definitions
 from analytics.records.errors import InputError, nearest
 from analytics.records.rules import OutcomeRules
-from analytics.records.states import known_side
+from analytics.records.spells import LAST_VALUES, at_closing
+from analytics.records.states import SEGMENT_COLUMNS, known_side, openings
 
-SEGMENT_COLUMNS = ("pipeline", "owner_id", "source")
-"""History columns that, like declared attributes, are read at the moment that `attributes_at` names."""
-
-_LAST_VALUES = (
-    "account_id", "opened_on", "stage", "status", "closed_on", "expected_close_on", "reason", "amount", "currency",
-    "probability", "forecast_category",
-)  # fmt: skip
 _NEEDED = (
-    "episode", "has_next", "begun_on", "last_on", "closed_recorded_on", "fired_on", "fired_kind", "n_pushes",
-    "qualified_on", "born_closed", "opening_on",
+    "deal", "episode", "has_next", "begun_on", "last_on", "closed_recorded_on", "fired_on", "fired_kind", "n_pushes",
+    "qualified_on", "born_closed", "opening_on", "open_amount", "open_currency",
 )  # fmt: skip
 
 
-def with_values(episodes: Any, states: Any, history: History, definitions: Definitions) -> Any:
-    """Look up the values of each episode's last state, and of each attribute at its moment (`states` are numbered).
+def with_values(episodes: Any, history: History, definitions: Definitions) -> Any:
+    """Name each episode's values: those of its last state, and each segment at its moment.
 
     Raises
     ------
     InputError
         When `attributes_at` names a column that this history does not have.
     """
+    import ibis
+
     segments = (*SEGMENT_COLUMNS, *history.attributes)
     for column in definitions.attributes_at:
-        if column not in segments:
+        if column not in (*segments, "team"):
             raise InputError(
-                f"is not an attribute of this history; {nearest(column, segments)}", column="attributes_at",
+                f"is not an attribute of this history; {nearest(column, (*segments, 'team'))}", column="attributes_at",
                 value=column, action="Correct the name, or map the attribute in the source",
             )  # fmt: skip
-    wanted = {
-        "last": {name: name for name in ("deal_id", *_LAST_VALUES)},
-        "amount": {"open_amount": "amount", "open_currency": "currency"},
-    }
-    for moment, key in (("opening", "opening"), ("as_of", "newest"), ("close", "end")):
-        names = {name: name for name in segments if definitions.attributes_at.get(name, "opening") == moment}
-        if names:
-            wanted[key] = names
-    wanted.setdefault("end", {})["closed_after"] = "closed_after"
-    joined = episodes
-    for key, columns in wanted.items():
-        found = states.select(
-            **{f"{key}_found_deal": "deal", f"{key}_found_on": "recorded_on", f"{key}_found_sequence": "sequence"},
-            **{f"found_{name}": column for name, column in columns.items()},
-        )
-        joined = joined.left_join(
-            found,
-            [
-                episodes.deal == found[f"{key}_found_deal"],
-                episodes[f"{key}_on"] == found[f"{key}_found_on"],
-                episodes[f"{key}_sequence"] == found[f"{key}_found_sequence"],
-            ],
-        )
-    looked_up = {name: joined[f"found_{name}"] for columns in wanted.values() for name in columns}
-    return joined.select(*_NEEDED, **looked_up)
+    deals = openings(history)
+    deals = deals.rename({f"{name}_at_opening": name for name in ("deal", *segments)})
+    joined = episodes.inner_join(deals, episodes.deal == deals.deal_at_opening)
+    ended = joined.closed_recorded_on.notnull()
+    newest = ibis.window(group_by="deal", order_by="episode", preceding=None, following=None)
+
+    def value_at(name: str, moment: str) -> Any:
+        if moment == "opening":
+            return joined[f"{name}_at_opening"]
+        if moment == "as_of":
+            return joined[name].last().over(newest)
+        return ibis.ifelse(ended, joined[at_closing(name)], joined[name])
+
+    moments = {name: definitions.attributes_at.get(name, "opening") for name in (*segments, "team")}
+    return joined.select(
+        *_NEEDED, "deal_id", *LAST_VALUES,
+        closed_after=ibis.ifelse(ended, joined[at_closing("closed_after")], ibis.null("date")),
+        team_owner=value_at("owner_id", moments["team"]),
+        **{name: value_at(name, moments[name]) for name in segments},
+    )  # fmt: skip
 
 
 def with_outcome(episodes: Any, rules: OutcomeRules, definitions: Definitions, as_of: dt.date) -> Any:

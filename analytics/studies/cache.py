@@ -27,6 +27,9 @@ from analytics.records.errors import InputError
 from analytics.studies.places import CACHE_VARIABLE
 from analytics.studies.store import write_frame, write_json
 
+_ENGINE_MEMORY = "3GB"
+"""What the engine may hold at once; a larger history spills to disk beside its tables."""
+
 
 @functools.cache
 def records_code() -> str:
@@ -88,14 +91,25 @@ class CachedHistory:
         return self._history(self._frame)
 
     def as_tables(self) -> History:
-        """The History as tables of an engine, for snapshots that are not in the cache."""
-        engine = connect()
+        """The History as tables of an engine, for snapshots that are not in the cache; what these share is kept too."""
+        engine = connect(memory=_ENGINE_MEMORY, spill=self.folder / "spill")
         # An engine that is still open when Python ends can take the process down with it, whatever its exit code was.
         atexit.register(engine.disconnect)
-        return self._history(lambda name: engine.read_parquet(str(self.folder / f"{name}.parquet")))
 
-    def _history(self, table: Callable[[str], Any]) -> History:
+        def table(name: str) -> Any:
+            return engine.read_parquet(str(self.folder / f"{name}.parquet"))
+
+        def keep(name: str, expression: Any) -> Any:
+            if not (self.folder / f"{name}.parquet").is_file():
+                with _writable(self.folder):
+                    _write_whole(self.folder / f"{name}.parquet", expression)
+            return table(name)
+
+        return self._history(table, keep)
+
+    def _history(self, table: Callable[[str], Any], keep: Callable[[str, Any], Any] | None = None) -> History:
         return History(
+            keep=keep,
             table=table("table"),
             side={name: table(f"side-{name}") for name in self.facts["side"]},
             kind=self.facts["kind"],
@@ -154,6 +168,16 @@ def keep_history(place: Path, history: History) -> None:
             os.rename(part, place)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _write_whole(path: Path, expression: Any) -> None:
+    """Compute a table of the engine into a file that appears whole or not at all."""
+    part = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        expression.to_parquet(part, preserve_order=False)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _values(table: Path, column: str) -> list[str | None]:

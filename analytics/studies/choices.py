@@ -11,7 +11,7 @@ from analytics.records.errors import InputError, nearest
 from analytics.studies.cache import CachedHistory
 from analytics.studies.params import CompanyParams
 
-SEGMENT_COLUMNS = ("pipeline", "source", "owner_id", "currency_original")
+SEGMENT_COLUMNS = ("pipeline", "source", "owner_id", "team", "currency_original")
 """Columns of every Deals frame by which deals can be split, beside the declared attributes."""
 
 _STALE_DAYS = 366

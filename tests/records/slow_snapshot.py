@@ -5,7 +5,7 @@ import datetime as dt
 DAY = dt.timedelta(days=1)
 
 
-def slow_deals(rows, activities, *, as_of, rules, definitions, attributes=()):
+def slow_deals(rows, activities, *, as_of, rules, definitions, attributes=(), owners=()):
     """Every episode of every deal as a dict, with the rule that leaves it out in `excluded` (None: studied)."""
     rows = [row for row in rows if row["recorded_on"] <= as_of]
     activities = None if activities is None else [a for a in map(_with_known_day, activities) if a["known"] <= as_of]
@@ -14,8 +14,24 @@ def slow_deals(rows, activities, *, as_of, rules, definitions, attributes=()):
         own = sorted((r for r in rows if r["deal_id"] == deal_id), key=lambda r: (r["recorded_on"], r["sequence"]))
         mine = None if activities is None else [a for a in activities if a["deal_id"] == deal_id]
         buyer_days = [a["known"] for a in activities or [] if (a["side"] or "").strip().lower() == "buyer"]
-        deals += _episodes(own, mine, buyer_days, as_of, rules, definitions, attributes)
+        facts = {"owners": [o for o in owners if o["recorded_on"] is None or o["recorded_on"] <= as_of]}
+        deals += _episodes(own, mine, buyer_days, as_of, rules, definitions, attributes, facts)
     return deals
+
+
+def _team(owner, on, owners):
+    """The team of the owner's row that is valid on the day; the latest start wins."""
+    latest, team = dt.date.min, None
+    for row in owners:
+        start = row["start_on"] or dt.date.min
+        if (
+            row["owner_id"] == owner
+            and start <= on
+            and (row["end_on"] is None or on < row["end_on"])
+            and start >= latest
+        ):
+            latest, team = start, row["team"]
+    return team
 
 
 def _with_known_day(activity):
@@ -87,7 +103,7 @@ def _firing(spell, until, number, mine, buyer_days, rules):
     return None
 
 
-def _episodes(own, mine, buyer_days, as_of, rules, definitions, attributes):
+def _episodes(own, mine, buyer_days, as_of, rules, definitions, attributes, facts):
     episodes = []
     spells = _spells(own)
     for number, spell in enumerate(spells, start=1):
@@ -111,7 +127,7 @@ def _episodes(own, mine, buyer_days, as_of, rules, definitions, attributes):
             episode.setdefault("pushes", sum(pushed.get(id(row), False) for row in episode["rows"]))
     first_day = [row for row in own if row["recorded_on"] == own[0]["recorded_on"]]
     open_first = [row for row in first_day if _is_open(row)]
-    facts = {
+    facts |= {
         "opening": open_first[-1] if open_first else first_day[0], "born_closed": not open_first, "newest": own[-1],
         "count": len(episodes),
     }  # fmt: skip
@@ -188,6 +204,10 @@ def _deal(episode, number, facts, as_of, rules, definitions, attributes):
     at = {"opening": facts["opening"], "as_of": facts["newest"], "close": closed[0] if closed else state}
     for name in ("pipeline", "owner_id", "source", *attributes):
         deal[name] = at[definitions.attributes_at.get(name, "opening")][name]
+    ended = closed[0]["recorded_on"] if closed else episode["fired"][0] if episode["fired"] else as_of
+    days = {"opening": facts["opening"]["recorded_on"], "as_of": as_of, "close": ended}
+    moment = definitions.attributes_at.get("team", "opening")
+    deal["team"] = _team(at[moment]["owner_id"], days[moment], facts["owners"])
     deal["excluded"] = _left_out(deal, as_of, definitions)
     return deal
 

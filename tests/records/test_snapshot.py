@@ -338,8 +338,8 @@ def test_no_fx_table():
         deals(MONEY, "amount", definitions=Definitions(currency=policy))
 
 
-TEAMS = """
-    deal on seq status team  owner
+SQUADS = """
+    deal on seq status squad owner
     A    10 1   open   -     ana
     A    10 2   open   east  ana
     A    20 3   open   west  bo
@@ -351,23 +351,23 @@ TEAMS = """
 
 
 @pytest.mark.parametrize(
-    ("moment", "teams", "owners"),
+    ("moment", "squads", "owners"),
     [
         ("opening", ["east", "east"], ["ana", "ana"]),
         ("close", ["north", "south"], ["bo", "bo"]),
         ("as_of", ["south", "south"], ["cy", "bo"]),
     ],
 )
-def test_attributes_at_a_stated_moment(moment, teams, owners):
-    definitions = Definitions(attributes_at={"team": moment, "owner_id": moment})
-    found = deals(TEAMS, "team", "owner_id", definitions=definitions)
-    assert [deal["team"] for deal in found] == teams
+def test_attributes_at_a_stated_moment(moment, squads, owners):
+    definitions = Definitions(attributes_at={"squad": moment, "owner_id": moment})
+    found = deals(SQUADS, "squad", "owner_id", definitions=definitions)
+    assert [deal["squad"] for deal in found] == squads
     assert [deal["owner_id"] for deal in found] == owners
 
 
 def test_an_unknown_attribute_names_the_nearest():
     with pytest.raises(InputError, match=r"(?i)did you mean 'team'"):
-        deals(TEAMS, "team", definitions=Definitions(attributes_at={"teem": "close"}))
+        deals(SQUADS, "squad", definitions=Definitions(attributes_at={"teem": "close"}))
 
 
 def test_qualification():

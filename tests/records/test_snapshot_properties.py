@@ -1,15 +1,17 @@
 """The snapshot over random histories: equal to the slow reference, and blind to what was recorded later."""
 
+import ibis
 import pytest
 from compiled_snapshot import compiled_deals
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from slow_snapshot import slow_deals, studied
-from text_history import day
+from text_history import arrow_table, day
 
-from analytics.records.contract import DEALS_COLUMNS
+from analytics.records.contract import DEALS_COLUMNS, HISTORY_COLUMNS, SIDE_TABLES, History
 from analytics.records.definitions import CurrencyPolicy, Definitions, Scope
 from analytics.records.rules import OutcomeRules
+from analytics.records.snapshot import deals_as_of
 
 AS_OF = 30
 EXAMPLES = 20  # of up to ten deals each: the engine plans longer than it computes
@@ -123,6 +125,28 @@ def test_nothing_recorded_later_is_used(name, records):
     past = [row for row in rows if row["recorded_on"] <= day(AS_OF)]
     known = [a for a in activities if max(a["recorded_on"] or a["occurred_on"], a["occurred_on"]) <= day(AS_OF)]
     assert fast_deals(name, rows, activities) == fast_deals(name, past, known)
+
+
+@given(histories())
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+def test_kept_between_days_and_rules_is_the_same(records):
+    """What as-of dates and rules share is stored once; each gives what it gives alone."""
+    rows, activities = records
+    stored = {}
+
+    def keep(name, expression):
+        return stored.setdefault(name, ibis.memtable(expression.to_pyarrow()))
+
+    table = ibis.memtable(arrow_table(rows, HISTORY_COLUMNS, ("segment",)))
+    side = {"activities": ibis.memtable(arrow_table(activities, SIDE_TABLES["activities"]))}
+    kept = History(table=table, side=side, attributes=("segment",), keep=keep)
+    definitions = Definitions(qualification_stage="qualify", stages=STAGES)
+    for rules in (DECLARED, INFERRED):
+        for as_of in (day(12), day(AS_OF)):
+            how = {"as_of": as_of, "rules": rules, "episodes": "all", "definitions": definitions}
+            deals = deals_as_of(kept, **how).order_by("deal_id", "episode").to_pyarrow().to_pylist()
+            assert deals == compiled_deals(rows, activities, attributes=("segment",), **how)
+    assert sorted(name.split("-")[0] for name in stored) == ["firings", "openings", "spells"]
 
 
 @given(histories(), st.integers(0, AS_OF))
