@@ -70,8 +70,10 @@ def test_money_strip_leaves_out_what_is_not_known(ledger) -> None:
     rows = money_strip(ledger, Q4).frame.set_index("item")
     assert rows.loc["booked", ["value", "label"]].tolist() == [1250.0, "booked"]
     assert "coverage" not in rows.index  # no plan
+    assert rows.at["plan", "words"] == "Not studied: booked against plan. It needs the quotas table (side: quotas)."
     assert rows.at["closed", "words"] == "2 won, 1 lost, 1 no decision"
     planned = money_strip(ledger, Q4, plan=2500.0).frame.set_index("item")
+    assert "plan" not in planned.index
     # open on the morning of 1 October: the first deal (1,000) and `again` (100)
     assert planned.at["coverage", "value"] == pytest.approx(1100 / 2500)
     none = money_strip(ledger.assign(amount=np.nan), Q4).frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analytics.questions.data_health.abilities import abilities, observed, trusted
 from analytics.questions.data_health.activities import activity_coverage
 from analytics.questions.data_health.coming_in import left_out, rejected, rejected_rows, what_came_in
 from analytics.questions.data_health.fields import completeness, field_counts
@@ -10,6 +11,7 @@ from analytics.questions.data_health.timing import recording_delay, settled
 from analytics.questions.data_health.traps import leaky_fields, never_open, traps
 
 __all__ = [
-    "activity_coverage", "completeness", "field_counts", "leaky_fields", "left_out", "never_open", "outcome_shares",
-    "recording_delay", "rejected", "rejected_rows", "settled", "traps", "what_came_in",
+    "abilities", "activity_coverage", "completeness", "field_counts", "leaky_fields", "left_out", "never_open",
+    "observed", "outcome_shares", "recording_delay", "rejected", "rejected_rows", "settled", "traps", "trusted",
+    "what_came_in",
 ]  # fmt: skip

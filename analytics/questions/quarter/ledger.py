@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.lacking import lacking
 from analytics.estimators.rates import known_accounts
 from analytics.estimators.result import Finding, Listing
 from analytics.estimators.sentences import count, money, outcome_words
@@ -116,7 +117,8 @@ def money_strip(ledger_deals: pd.DataFrame, quarter: Quarter, *, plan: float | N
     quarter : Quarter
         The quarter.
     plan : float, optional
-        What was to be booked, in the same currency; without it plan and coverage are left out, not zero.
+        What was to be booked, in the same currency; without it the line "booked against plan" says what is missing and
+        has no value, and coverage is left out, not zero.
 
     Returns
     -------
@@ -188,6 +190,9 @@ def _money(
         booked = float(won.sum())
         against = f" of {money(plan, currency)} plan" if plan else ""
         yield "booked", f"booked{against}", booked, currency, money(booked, currency)
+    if not plan:
+        said = lacking("plan", "booked against plan", "quotas").headline
+        yield "plan", "booked against plan", float("nan"), currency, said
     created = deals.loc[(deals["episode"] == 1) & dated_in(deals["opened_on"], quarter), "amount"]
     if (created > 0).any():
         total = float(created.sum())
