@@ -160,13 +160,14 @@ def test_a_later_day_never_changes_a_rule_that_had_fired(records, earlier):
         )
         for as_of in (earlier, AS_OF)
     )
-    stays = {"reopened"}
+    # A deal whose opening is corrected to a day yet to come is left out until then, and for another reason after it.
+    may_change = {"reopened", "excluded"}
     later = {(deal["deal_id"], deal["episode"]): deal for deal in now}
     for deal in then:
         if deal["no_decision_kind"] in ("silent", "pushed", "aged"):
             again = later[deal["deal_id"], deal["episode"]]
-            assert {k: v for k, v in deal.items() if k not in stays} == {
-                k: v for k, v in again.items() if k not in stays
+            assert {k: v for k, v in deal.items() if k not in may_change} == {
+                k: v for k, v in again.items() if k not in may_change
             }
 
 
