@@ -77,7 +77,7 @@ def test_money_strip_leaves_out_what_is_not_known(ledger) -> None:
     # open on the morning of 1 October: the first deal (1,000) and `again` (100)
     assert planned.at["coverage", "value"] == pytest.approx(1100 / 2500)
     none = money_strip(ledger.assign(amount=np.nan), Q4).frame
-    assert none["item"].tolist() == ["closed"]
+    assert none["item"].tolist() == ["plan", "closed"]
 
 
 def test_win_rates_by_hand(ledger) -> None:
