@@ -24,9 +24,6 @@ from analytics.studies.strict_yaml import read_yaml
 WITHOUT_TEMPLATE = {"simulated"}
 """Kinds that nobody's export has."""
 
-COMING = {"share", "show", "ids", "splits"}
-"""Keys that are described already and come with other changes; each counts from the day its model has it."""
-
 
 def models() -> dict[str, type[BaseModel]]:
     """Kind -> model, of every member of the union."""
@@ -55,16 +52,10 @@ def keys_of(model: type[BaseModel], seen: frozenset[type[BaseModel]] = frozenset
                 yield from keys_of(other, seen | {model, other})
 
 
-def known_only(content: Any, model: type[BaseModel]) -> Any:
-    """Leave out what is described already and is no key yet."""
-    return {key: value for key, value in content.items() if key not in COMING - set(model.model_fields)}
-
-
-def parsed(text: str, tmp_path: Path, kind: str) -> CompanyParams:
+def parsed(text: str, tmp_path: Path) -> CompanyParams:
     path = tmp_path / "acme.yaml"
     path.write_text(text)
-    content = known_only(read_yaml(path), CompanyParams)
-    return checked(CompanyParams, content | {"source": known_only(content["source"], models()[kind])}, file=path.name)
+    return checked(CompanyParams, read_yaml(path), file=path.name)
 
 
 def init(folder: Path, *options: str) -> Result:
@@ -93,7 +84,7 @@ def test_every_key_occurs_with_a_comment(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS_HERE)
 def test_a_template_is_valid_as_it_is_and_says_what_to_fill_in(kind: str, tmp_path: Path) -> None:
     text = company_template(kind)
-    params = parsed(text, tmp_path, kind)
+    params = parsed(text, tmp_path)
     assert (params.company, params.source.kind, params.scope) == ("acme", kind, None)
     assert set(params.model_fields_set) == {"company", "title", "source"}
     filled = [line for line in text.splitlines() if "<-" in line and not line.startswith("#")]
@@ -104,7 +95,7 @@ def test_a_template_is_valid_as_it_is_and_says_what_to_fill_in(kind: str, tmp_pa
 
 @pytest.mark.parametrize("kind", KINDS_HERE)
 def test_a_template_is_valid_with_every_optional_key(kind: str, tmp_path: Path) -> None:
-    params = parsed(with_optional_keys(company_template(kind)), tmp_path, kind)
+    params = parsed(with_optional_keys(company_template(kind)), tmp_path)
     source = params.source
     exclusive = {"url", "table", "database_schema", "files", "folder", "pattern", "file"}
     left_out = set(type(source).model_fields) - set(source.model_fields_set)

@@ -54,7 +54,7 @@ def test_a_quarter_has_the_five_parameters_of_the_notebooks(acme: Path) -> None:
         ("older_than_days", "older_then_days", "'rules.older_then_days' is not known. Did you mean 'older_than_days'"),
         ("  file:", "  fil:", "the key 'source.fil' is not known. Did you mean 'file'"),
         ("kind: flat", "kind: flatt", "value 'flatt': the key 'source.kind' is not known. Did you mean 'flat'"),
-        ("  kind: flat\n", "", "'source.kind' is missing. Use one of dynamics, events, flat, hubspot, pipedrive, salesforce, simulated, snapshots"),
+        ("  kind: flat\n", "", "'source.kind' is missing. Use one of dynamics, events, flat, hubspot, pipedrive,"),
         ("title: Acme Tools\n", "", "the key 'title' is missing"),
         ("days: 200", 'days: "200"', "value '200': the key 'rules.older_than_days' must be a whole"),
         ("older_than_days: 200", "older_than_days: 200.0", "'rules.older_than_days' must be a whole number"),
