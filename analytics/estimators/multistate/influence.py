@@ -89,7 +89,7 @@ def walk_of(stays: Stays, states: tuple[str, ...], start: float, initial: Initia
     later = stays.after(start)
     place = {state: k for k, state in enumerate(states)}
     if initial is not None:
-        share = _given(initial, place)
+        share = given_shares(initial, place)
         return Walk(later, process_of(later, len(states)), Start(share, np.zeros((stays.units, len(states)))))
     now = np.flatnonzero(later.entry == start)
     total = later.w[now].sum()
@@ -106,7 +106,8 @@ def walk_of(stays: Stays, states: tuple[str, ...], start: float, initial: Initia
     return Walk(later, process_of(later, len(states)), Start(np.asarray(share, dtype=float), influence))
 
 
-def _given(initial: str | Mapping[str, float], place: Mapping[str, int]) -> Floats:
+def given_shares(initial: str | Mapping[str, float], place: Mapping[str, int]) -> Floats:
+    """Return the initial shares by the number of the state."""
     shares = {initial: 1.0} if isinstance(initial, str) else dict(initial)
     out = np.zeros(len(place))
     for state, value in shares.items():

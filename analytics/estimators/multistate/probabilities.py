@@ -56,9 +56,9 @@ def transition_probabilities(
     Notes
     -----
     Product of I + dA (Aalen & Johansen 1978, Scand J Stat 5:141). All deals in a stage count, however they came to it:
-    that is the Markov assumption, which `markov_test` tests and `landmark_occupation` does without. Open deals are taken
-    to be censored, and late ones to enter, for reasons unrelated to where they go. Allignol, Schumacher & Beyersmann
-    (2010), Biom J 52:126 for Greenwood.
+    that is the Markov assumption, which `markov_test` tests and `landmark_occupation` does without. Open deals are
+    taken to be censored, and late ones to enter, for reasons unrelated to where they go. Allignol, Schumacher &
+    Beyersmann (2010), Biom J 52:126 for Greenwood.
 
     Examples
     --------

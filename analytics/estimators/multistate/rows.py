@@ -111,7 +111,7 @@ def read_stages(
     states, source, target = _states(rows)
     entry, leave = np.asarray(day_column(rows["entry"])), np.asarray(day_column(rows["exit"]))
     deal = np.asarray(pd.factorize(rows["deal_id"])[0], dtype=np.int64)
-    _check(rows, (states, source, target), (entry, leave), deal)
+    _check(rows, (source, target), (entry, leave), deal)
     w = _weights(rows, weights)
     unit, accounts = deal, None
     if cluster is not None:
@@ -121,9 +121,7 @@ def read_stages(
     since = _since(entry, leave, source, deal)
     everything = Stays(entry, leave, source, target, np.ones(len(w)), w, w * w, unit, deal, since)
     deals = int(deal.max(initial=-1)) + 1
-    return Stages(
-        states, columns, _split(rows, columns, everything), deals, accounts, cluster, weights is not None
-    )
+    return Stages(states, columns, _split(rows, columns, everything), deals, accounts, cluster, weights is not None)
 
 
 def _columns_there(rows: pd.DataFrame, more: Sequence[str]) -> None:
@@ -155,10 +153,8 @@ def _states(rows: pd.DataFrame) -> tuple[tuple[str, ...], Ints, Ints]:
     return tuple(labels), codes(source), codes(target)
 
 
-def _check(
-    rows: pd.DataFrame, moves: tuple[tuple[str, ...], Ints, Ints], times: tuple[Any, Any], deal: Ints
-) -> None:
-    (states, source, target), (entry, leave) = moves, times
+def _check(rows: pd.DataFrame, moves: tuple[Ints, Ints], times: tuple[Any, Any], deal: Ints) -> None:
+    (source, target), (entry, leave) = moves, times
 
     def refuse(bad: Any, problem: str, column: str) -> None:
         if bad.any():

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.multistate.rows import Stages, Stays
+from analytics.estimators.multistate.rows import Ints, Stages, Stays
 from analytics.estimators.result import Listing
 
 STILL_THERE = "still there"
@@ -76,7 +76,8 @@ def count_transitions(stages: Stages) -> TransitionTable:
     names = [*stages.by, "entry", "exit", "from", "to", "n", "w", "w2"]
     cells = pd.concat(pieces, ignore_index=True) if pieces else pd.DataFrame({name: [] for name in names})
     for name in ("from", "to"):
-        cells[name] = pd.Categorical.from_codes(cells[name].astype(int), categories=list(stages.states), ordered=True)
+        codes: Ints = np.asarray(cells[name], dtype=np.int64)
+        cells[name] = pd.Categorical.from_codes(codes, categories=list(stages.states), ordered=True)
     return TransitionTable(cells, stages.states, stages.by, stages.n_deals, stages.weighted)
 
 
