@@ -105,7 +105,7 @@ def compare_rows(seen: Differences, value: Any, found: Estimate, state: str, var
     estimate, error = (wide(mine, name, "to", states).loc[value["time"][1:]] for name in ("estimate", "std_error"))
     seen.see(estimate, np.array(value["p"], dtype=float)[1:])
     # at 0 and at 1 Aalen's variance need not be 0; here the limits there come from the number of deals instead
-    inside = (estimate > 0) & (estimate < 1) if variance == "aalen" else True
+    inside = ((estimate > 0) & (estimate < 1)).to_numpy() if variance == "aalen" else True
     seen.see(error, np.array(value["se"], dtype=float)[1:], inside)
 
 
@@ -139,7 +139,7 @@ def etm(name: str = "syn_stages") -> Callable[[Any], Differences]:
 
 
 def days(name: str = "syn_stages", *, late: bool = False, by: str = "") -> Callable[[Any], Differences]:
-    """Where deals start in several states R starts the clock at the first move; it takes the error at tau from a line between those of two days."""
+    """R starts the clock of some at the first move, and takes the error at tau from a line between those of two days."""
 
     def compare(value: Any) -> Differences:
         seen, states, tau = Differences(), STATES[name], value["tau"]

@@ -77,7 +77,7 @@ def count_transitions(stages: Stages) -> TransitionTable:
     cells = pd.concat(pieces, ignore_index=True) if pieces else pd.DataFrame({name: [] for name in names})
     for name in ("from", "to"):
         codes: Ints = np.asarray(cells[name], dtype=np.int64)
-        cells[name] = pd.Categorical.from_codes(codes, categories=list(stages.states), ordered=True)
+        cells[name] = pd.Categorical.from_codes(codes, categories=pd.Index(stages.states), ordered=True)
     return TransitionTable(cells, stages.states, stages.by, stages.n_deals, stages.weighted)
 
 
