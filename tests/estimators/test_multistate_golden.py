@@ -139,7 +139,7 @@ def etm(name: str = "syn_stages") -> Callable[[Any], Differences]:
 
 
 def days(name: str = "syn_stages", *, late: bool = False, by: str = "") -> Callable[[Any], Differences]:
-    """R starts the clock of some at the first move, and takes the error at tau from a line between those of two days."""
+    """R starts some clocks at the first move, and takes the error at tau from a line between those of two days."""
 
     def compare(value: Any) -> Differences:
         seen, states, tau = Differences(), STATES[name], value["tau"]

@@ -38,9 +38,7 @@ def listed(found: StageHistory) -> list[list[Any]]:
 
 
 def test_a_deal_goes_through_its_stages_in_days_after_opening() -> None:
-    frame = recorded(
-        ("d", 2, "qualify", "open"), ("d", 6, "propose", "open"), ("d", 9, "done", "closed_won"), opened=2
-    )
+    frame = recorded(("d", 2, "qualify", "open"), ("d", 6, "propose", "open"), ("d", 9, "done", "closed_won"), opened=2)
     assert read(frame) == [["d", -1, 4, "qualify", "propose"], ["d", 4, 7, "propose", "won"]]
 
 

@@ -36,9 +36,8 @@ def path_tables(path: Path, stays: Stays, process: Process, states: tuple[str, .
     came = np.concatenate([np.zeros((1, len(states)), dtype=np.int64), process.n_moves.sum(axis=1)])
     total = np.cumsum(came, axis=0)
     on_day = (place > 0) & (np.concatenate(([np.nan], process.time))[place] == grid)
-    n_eff = np.minimum(backing(process, path.share), path.most)[place]
-    # where nobody was ever watched nothing backs the number
-    n_eff = np.where(np.isinf(n_eff), 0.0, n_eff)
+    n_eff = np.minimum(backing(stays, process, path.share, grid), path.most)
+    n_eff = np.where(np.isinf(n_eff), 0.0, n_eff)  # only outcomes have a share, and nobody leaves them
     present = at_risk_at(stays, grid, len(states))
     return [
         {

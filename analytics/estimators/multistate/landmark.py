@@ -188,18 +188,14 @@ def _difference(
 
 def _snapshots(walk: Walk, grid: Floats) -> Iterator[tuple[Floats, Floats]]:
     """Return share and influence on the days of the grid (in order)."""
-    moments = walk.moments()
+    moments, reached = walk.moments(), -1
     share, influence = walk.start.share, walk.start.influence
     for place in np.searchsorted(walk.process.time, grid, side="right") - 1:
-        moment = None
-        while place >= 0 and (moment is None or moment.index < place):
-            following = next(moments, None)
-            if following is None:
-                break
-            moment = following
-        if moment is not None:
-            share, influence = moment.share.copy(), moment.influence.copy()
-        yield share, influence
+        while reached < place:
+            moment = next(moments)
+            reached = moment.index
+            share, influence = moment.share, moment.influence  # changed in place: copied when they are handed out
+        yield share.copy(), influence.copy()
 
 
 def markov_test(stages: Stages, *, state: str, at: float) -> Estimate:

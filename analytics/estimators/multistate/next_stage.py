@@ -105,4 +105,4 @@ def _stays(stages: Stages) -> pd.DataFrame:
         })  # fmt: skip
         pieces.append(piece.assign(**values))
         before += stays.units
-    return pd.concat(pieces, ignore_index=True) if pieces else pd.DataFrame({"from": []})
+    return pd.concat(pieces, ignore_index=True) if pieces else pd.DataFrame({"from": [], "since": []})

@@ -21,7 +21,7 @@ CovarianceKind = Literal["greenwood", "aalen"]
 class Process:
     """Counts of one stratum on its ordered days `time`: `(T, S)` at risk, `(T, S, S)` moves and hazards.
 
-    `n_*` count deals, `w_risk` and `w2_risk` sum weights and squared weights. `first` and `last` place each stay: it is
+    `n_*` count deals, `w_risk` sums weights. `first` and `last` place each stay: it is
     at risk on `time[first]` to `time[last]`.
     """
 
@@ -29,7 +29,6 @@ class Process:
     n_risk: Ints
     n_moves: Ints
     w_risk: Floats
-    w2_risk: Floats
     hazard: Floats
     first: Ints
     last: Ints
@@ -62,13 +61,13 @@ def process_of(stays: Stays, states: int) -> Process:
         return np.asarray(counted.reshape(size, states, states), dtype=float)
 
     n_moves = moves(stays.n).round().astype(np.int64)
-    w_risk, w2_risk = (_at_risk((first, last, stays.source), w, (size, states)) for w in (stays.w, stays.w2))
+    w_risk = _at_risk((first, last, stays.source), stays.w, (size, states))
     w_moves = moves(stays.w)
     gone = w_moves.sum(axis=2)
     w_risk = np.where(n_risk > 0, np.maximum(w_risk, gone), 0.0)
     w_risk = np.where((n_risk > 0) & (n_moves.sum(axis=2) == n_risk), gone, w_risk)
     hazard = w_moves / np.where(w_risk > 0, w_risk, 1.0)[:, :, None]
-    return Process(time, n_risk, n_moves, w_risk, w2_risk, hazard, first.astype(np.int64), last.astype(np.int64))
+    return Process(time, n_risk, n_moves, w_risk, hazard, first.astype(np.int64), last.astype(np.int64))
 
 
 def _at_risk(place: tuple[Ints, Ints, Ints], amount: Floats, shape: tuple[int, int]) -> Floats:
@@ -118,15 +117,24 @@ def _spread(hazard: Floats, m: Floats, n: Floats, kind: CovarianceKind) -> Float
     return np.asarray(np.einsum("gj,gja,gjb->gab", hazard / base[:, None], away, away))
 
 
-def backing(process: Process, product: Floats) -> Floats:
-    """Return how many deals back a distribution over states up to each day, `(T + 1,)`; product is `(T + 1, S)`.
+def backing(stays: Stays, process: Process, product: Floats, times: Floats) -> Floats:
+    """Return how many deals back a distribution over states by each time; product is `(T + 1, S)`.
 
-    On a day, n_g / P_g is how many deals there would have had to be at the start for n_g to be in state g; the least of
-    that over the states that deals leave and the days so far counts. Weights enter by Kish's (sum w)^2 / sum w^2.
+    Between two days on which deals come or go, n_g / P_g is how many deals there would have had to be at the start for
+    n_g to be in state g; the least of that over the states that deals leave and the days so far counts, 0 where nobody
+    was watched in a state that has a share. Weights enter by Kish's (sum w)^2 / sum w^2.
     """
-    w, w2 = process.w_risk, process.w2_risk
-    kish = np.divide(w * w, w2, out=np.zeros(w.shape), where=(w2 > 1e-12) & (process.n_risk > 0))
-    before = product[:-1]
-    inside = (before > 1e-12) & process.left
-    scaled = np.divide(kish, before, out=np.full(kish.shape, np.inf), where=inside)
-    return np.minimum.accumulate(np.concatenate(([np.inf], scaled.min(axis=1, initial=np.inf))))
+    point = np.unique(np.concatenate([stays.entry, stays.leave]).astype(float))
+    if not len(point):
+        return np.zeros(len(times))
+    come, gone = np.searchsorted(point, stays.entry), np.searchsorted(point, stays.leave)
+    shape = (len(point), product.shape[1])
+    n, w, w2 = (_at_risk((come, gone - 1, stays.source), amount, shape)[:-1] for amount in (stays.n, stays.w, stays.w2))
+    watched = n.round() > 0
+    kish = np.divide(w * w, w2, out=np.zeros(w.shape), where=watched)
+    share = product[np.searchsorted(process.time, point[:-1], side="right")]
+    inside = (share > 1e-12) & process.left
+    scaled = np.divide(kish, share, out=np.full(kish.shape, np.inf), where=inside)
+    value = np.minimum.accumulate(scaled.min(axis=1, initial=np.inf))
+    place = np.searchsorted(point, times, side="left") - 1
+    return np.asarray(value[np.clip(place, 0, len(value) - 1)])

@@ -38,7 +38,7 @@ class Stays:
     since: Floats
     units: int = 0
 
-    def kept(self, keep: npt.NDArray[np.bool_]) -> Stays:
+    def kept(self, keep: npt.NDArray[np.bool_] | Ints) -> Stays:
         """Return some of the stays; units keep their numbers."""
         arrays = {name: value for name, value in vars(self).items() if name != "units"}
         return Stays(**{name: a[keep] if len(a) else a for name, a in arrays.items()}, units=self.units)
@@ -213,9 +213,11 @@ def _split(rows: pd.DataFrame, by: Sequence[str], stays: Stays) -> tuple[tuple[d
     values = keys.drop_duplicates().sort_values(list(by)).reset_index(drop=True)
     stratum = np.asarray(pd.MultiIndex.from_frame(values).get_indexer(pd.MultiIndex.from_frame(keys)), dtype=np.int64)
     _constant(stays.deal, stratum, ", ".join(by))
+    order = np.argsort(stratum, kind="stable")
+    places = np.split(order, np.searchsorted(stratum[order], np.arange(1, len(values))))
     return tuple(
-        ({str(name): cell for name, cell in value.items()}, _numbered(stays.kept(stratum == k)))
-        for k, value in enumerate(values.to_dict("records"))
+        ({str(name): cell for name, cell in value.items()}, _numbered(stays.kept(place)))
+        for value, place in zip(values.to_dict("records"), places, strict=True)
     )
 
 

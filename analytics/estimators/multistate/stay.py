@@ -182,7 +182,8 @@ def _strata(stages: Stages, asked: Asked, answer: Answer) -> tuple[list[dict[str
         clustered = stages.cluster is not None
         variance = (influence**2).sum(axis=0) * (few_factor(walk.stays) if clustered else 1.0)
         upto = int(np.searchsorted(walk.process.time, horizon, side="right"))
-        n_eff = min(float(backing(walk.process, path)[upto]), float(units_of(walk.stays)) if clustered else np.inf)
+        most = float(units_of(walk.stays)) if clustered else np.inf
+        n_eff = min(float(backing(walk.stays, walk.process, path, np.array([horizon]))[0]), most)
         counts = walk.process.n_moves[:upto].sum(axis=(0, 1))
         rows += list(_rows(stages, values, (mean, variance, n_eff), counts))
     return rows, notes
