@@ -21,7 +21,7 @@ Initial = str | Mapping[str, float] | None
 
 @dataclass(frozen=True)
 class Start:
-    """The distribution over states at the start `(S,)`, and what each unit adds to it `(units, S)` (0 if given)."""
+    """The distribution over states at the start `(S,)`, and what each unit adds to it `(S, units)` (0 if given)."""
 
     share: Floats
     influence: Floats
@@ -49,31 +49,31 @@ class Walk:
     def moments(self, *, visits: bool = False) -> Iterator[Moment]:
         """Go through the days; the arrays are the same ones at every moment, changed in place."""
         stays, process = self.stays, self.process
-        units, size = self.start.influence.shape
-        at_risk = np.zeros((units, size))
-        u, count_u = self.start.influence.copy(), np.zeros((units, size) if visits else (0, size))
+        size, units = self.start.influence.shape
+        at_risk = np.zeros((size, units))
+        u, count_u = self.start.influence.copy(), np.zeros((size, units if visits else 0))
         share, count = self.start.share.copy(), np.zeros(size)
         come, gone = _by_day(process.first, len(process.time)), _by_day(process.last, len(process.time))
         for k, step in enumerate(process.step):
             entering, leaving = come[k], gone[k]
-            np.add.at(at_risk, (stays.unit[entering], stays.source[entering]), stays.w[entering])
+            np.add.at(at_risk, (stays.source[entering], stays.unit[entering]), stays.w[entering])
             moving = leaving[stays.target[leaving] >= 0]
             if len(moving):
                 n = process.w_risk[k]
                 rate = np.divide(share, n, out=np.zeros(size), where=n > 0)
                 unit, h, j = stays.unit[moving], stays.source[moving], stays.target[moving]
                 added = stays.w[moving] * rate[h]
-                shift = u - at_risk * rate
                 arrivals = process.hazard[k]
+                shift = {g: u[g] - at_risk[g] * rate[g] for g in np.flatnonzero(arrivals.any(axis=1)).tolist()}
+                _move(u, shift, step)
+                np.add.at(u, (j, unit), added)
+                np.add.at(u, (h, unit), -added)
                 if visits:
-                    count_u += shift @ arrivals
-                    np.add.at(count_u, (unit, j), added)
-                u += shift @ step
-                np.add.at(u, (unit, j), added)
-                np.add.at(u, (unit, h), -added)
+                    _move(count_u, shift, arrivals)
+                    np.add.at(count_u, (j, unit), added)
                 count += share @ arrivals
                 share = np.clip(share + share @ step, 0.0, 1.0)
-            np.add.at(at_risk, (stays.unit[leaving], stays.source[leaving]), -stays.w[leaving])
+            np.add.at(at_risk, (stays.source[leaving], stays.unit[leaving]), -stays.w[leaving])
             yield Moment(k, share, u, count, count_u)
 
 
@@ -90,7 +90,7 @@ def walk_of(stays: Stays, states: tuple[str, ...], start: float, initial: Initia
     place = {state: k for k, state in enumerate(states)}
     if initial is not None:
         share = given_shares(initial, place)
-        return Walk(later, process_of(later, len(states)), Start(share, np.zeros((stays.units, len(states)))))
+        return Walk(later, process_of(later, len(states)), Start(share, np.zeros((len(states), stays.units))))
     now = np.flatnonzero(later.entry == start)
     total = later.w[now].sum()
     if not total > 0:
@@ -99,10 +99,10 @@ def walk_of(stays: Stays, states: tuple[str, ...], start: float, initial: Initia
             action="Start at a day on which deals are watched, or say in which state they start (initial=)",
         )  # fmt: skip
     share = np.bincount(later.source[now], weights=later.w[now], minlength=len(states)) / total
-    influence = np.zeros((stays.units, len(states)))
-    np.add.at(influence, (later.unit[now], later.source[now]), later.w[now] / total)
+    influence = np.zeros((len(states), stays.units))
+    np.add.at(influence, (later.source[now], later.unit[now]), later.w[now] / total)
     weight = np.bincount(later.unit[now], weights=later.w[now] / total, minlength=stays.units)
-    influence -= weight[:, None] * share
+    influence -= share[:, None] * weight
     return Walk(later, process_of(later, len(states)), Start(np.asarray(share, dtype=float), influence))
 
 
@@ -117,6 +117,13 @@ def given_shares(initial: str | Mapping[str, float], place: Mapping[str, int]) -
     if (out < 0).any() or abs(out.sum() - 1) > 1e-9:
         raise InputError("the initial shares do not add to 1", value=shares)
     return out
+
+
+def _move(values: Floats, shift: Mapping[int, Floats], step: Floats) -> None:
+    """Add shift times step to values, state by state: few moves happen on one day, so this beats a matrix product."""
+    for g, moved in shift.items():
+        for j in np.flatnonzero(step[g]).tolist():
+            values[j] += moved * step[g, j]
 
 
 def _by_day(day: Ints, days: int) -> list[Ints]:

@@ -170,7 +170,7 @@ def _difference(
     factor = few_factor(walks[0].stays) if stages.cluster else 1.0
     pieces = []
     for time, (share_all, u_all), (share_own, u_own) in zip(grid, everybody, own, strict=True):
-        variance = ((u_own - u_all) ** 2).sum(axis=0) * factor
+        variance = ((u_own - u_all) ** 2).sum(axis=1) * factor
         pieces.append(pd.DataFrame({
             "state": stages.states, "time": time, "estimate": share_own - share_all, "std_error": np.sqrt(variance),
             "estimate_landmark": share_own, "estimate_markov": share_all,

@@ -89,10 +89,10 @@ def _followed(walk: Walk, clustered: bool) -> tuple[Floats, Floats]:
     """Return shares and variances, `(T + 1, S)`."""
     size = len(walk.start.share)
     share, variance = (np.zeros((len(walk.process.time) + 1, size)) for _ in range(2))
-    share[0], variance[0] = walk.start.share, (walk.start.influence**2).sum(axis=0)
+    share[0], variance[0] = walk.start.share, (walk.start.influence**2).sum(axis=1)
     for moment in walk.moments():
         share[moment.index + 1] = moment.share
-        variance[moment.index + 1] = np.einsum("us,us->s", moment.influence, moment.influence)
+        variance[moment.index + 1] = np.einsum("su,su->s", moment.influence, moment.influence)
     return share, variance * (few_factor(walk.stays) if clustered else 1.0)
 
 

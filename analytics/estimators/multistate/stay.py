@@ -127,7 +127,7 @@ def expected_visits(
 
     def stratum(walk: Walk) -> tuple[Floats, Floats]:
         size = walk.start.influence.shape
-        count, influence = np.zeros(size[1]), np.zeros(size)
+        count, influence = np.zeros(size[0]), np.zeros(size)
         for moment in walk.moments(visits=True):
             if walk.process.time[moment.index] > horizon_days:
                 break
@@ -180,7 +180,7 @@ def _strata(stages: Stages, asked: Asked, answer: Answer) -> tuple[list[dict[str
                 continue
         mean, influence = answer(walk)
         clustered = stages.cluster is not None
-        variance = (influence**2).sum(axis=0) * (few_factor(walk.stays) if clustered else 1.0)
+        variance = (influence**2).sum(axis=1) * (few_factor(walk.stays) if clustered else 1.0)
         upto = int(np.searchsorted(walk.process.time, horizon, side="right"))
         most = float(units_of(walk.stays)) if clustered else np.inf
         n_eff = min(float(backing(walk.stays, walk.process, path, np.array([horizon]))[0]), most)
