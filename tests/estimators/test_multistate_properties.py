@@ -364,6 +364,14 @@ def test_next_stage_runs_on_the_clock_of_the_stage() -> None:
     assert "1 stays in b, to which nobody saw the deal come, are left out." in found.meta.note
 
 
+def test_a_deal_that_leaves_its_first_stage_at_once_is_one_of_all_that_came_there() -> None:
+    """Deals that come to a stage later cannot leave it on that day, and count all the same."""
+    frame = frame_of([(-1, "b", [(1, "lost")], "x", 0, 1),
+                      *((-1, "a", [(3, "b"), (4, "won")], "x", k, 1) for k in range(4))])  # fmt: skip
+    found = next_stage_shares(read_stages(frame), times=[0, 4]).frame.set_index(["from", "to", "time"])["estimate"]
+    np.testing.assert_allclose(found.loc["b"].loc[["won", "lost"]], [0, 0.8, 0.2, 0.2])
+
+
 def test_a_past_that_matters_is_found_and_one_that_does_not_is_not() -> None:
     """Deals that were in b on day 2 win on day 12; others that come to b later are lost then."""
     deals: list[Any] = [(-1, "a", [(2, "b"), (10 + k % 3, "won")], "x", k, 1) for k in range(30)]

@@ -63,9 +63,12 @@ def next_stage_shares(
             notes.append(f"{len(seen) - len(known)} stays in {state}, to which nobody saw the deal come, are left out.")
         if not len(known):
             continue
+        # whoever comes counts from before the first day on: only a deal that was opened there can leave on that day
+        came = known["since"].clip(lower=0)
+        clock = (known["entry"] - came).where(known["entry"] > known["since"], -1)
         names = {j: f"to {name}" for j, name in enumerate(stages.states)}
         spells = known.assign(
-            entry=known["entry"] - known["since"], exit=known["exit"] - known["since"],
+            entry=clock, exit=known["exit"] - came,
             outcome=known["to"].map(names).fillna("open"),
         )  # fmt: skip
         reached = [name for name in names.values() if (spells["outcome"] == name).any()]

@@ -23,7 +23,8 @@ class Stays:
 
     `n`, `w`, `w2` are the deals behind a stay, the sum of their weights and of the squared weights. `unit` numbers the
     `units` deals (or accounts) whose errors are independent, `deal` the deals, and `since` is the day on which the deal
-    came to the stage (missing where nobody saw it); all three are empty where stays were counted.
+    came to the stage (-1: it was opened there; missing where nobody saw it); the three are empty where stays were
+    counted.
     """
 
     entry: npt.NDArray[Any]
@@ -197,7 +198,7 @@ def _since(entry: npt.NDArray[Any], leave: npt.NDArray[Any], source: Ints, deal:
     begin, end, stage, whose = entry[order], leave[order], source[order], deal[order]
     joined = np.concatenate(([False], (whose[1:] == whose[:-1]) & (begin[1:] == end[:-1])))
     went_on = joined & np.concatenate(([False], stage[1:] == stage[:-1]))
-    since = np.where(joined, begin, np.where(begin <= 0, 0.0, np.nan)).astype(float)
+    since = np.where(joined, begin, np.where(begin <= 0, -1.0, np.nan)).astype(float)
     first = np.maximum.accumulate(np.where(went_on, 0, np.arange(len(order))))
     out = np.empty(len(order))
     out[order] = since[first]
