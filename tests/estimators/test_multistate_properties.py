@@ -221,6 +221,16 @@ def test_strata_are_answered_apart(frame: pd.DataFrame) -> None:
         alone = stage_occupation(read_stages(frame[frame["segment"] == segment]))
         part = joint.at(segment=segment).drop(columns="segment").reset_index(drop=True)
         pd.testing.assert_frame_equal(part, alone.frame)
+    table = count_transitions(read_stages(frame, by="segment"))
+    found = transition_probabilities(table, times=[3, 7])
+    counts = transition_counts(table).frame
+    for segment in ("x", "y"):
+        own = count_transitions(read_stages(frame[frame["segment"] == segment]))
+        alone = transition_probabilities(own, times=[3, 7])
+        part = found.at(segment=segment).drop(columns="segment").reset_index(drop=True)
+        pd.testing.assert_frame_equal(part, alone.frame)
+        part = counts[counts["segment"] == segment].drop(columns="segment").reset_index(drop=True)
+        pd.testing.assert_frame_equal(part, transition_counts(own).frame)
 
 
 @QUICK
@@ -306,17 +316,28 @@ def test_no_deals_give_empty_answers_that_say_so() -> None:
 
 
 def test_the_markov_difference_is_that_of_the_two_estimates() -> None:
-    read = read_stages(frame_of([
+    frame = frame_of([
         (-1, "a", [(3, "b"), (4, "won")], "x", 0, 1), (-1, "a", [(6, "b"), (3, "lost")], "x", 0, 1),
         (-1, "b", [(5, "a"), (4, "won")], "x", 0, 1), (-1, "b", [(8, "a"), (2, "lost")], "x", 0, 1),
         (1, "a", [(7, "won")], "x", 0, 1),
-    ]))  # fmt: skip
+    ])  # fmt: skip
+    read = read_stages(frame)
     times = [3.0, 5.0, 5.5, 8.0, 9.0]
     found = markov_difference(read, state="b", at=3, times=times).frame.set_index(["state", "time"])["estimate"]
     own = landmark_occupation(read, state="b", at=3, times=times).frame.set_index(["state", "time"])["estimate"]
     markov = transition_probabilities(count_transitions(read), start=3, times=times).at(**{"from": "b"})
     markov = markov.rename(columns={"to": "state"}).set_index(["state", "time"])["estimate"]
     assert found.abs().max() > 0.1
+    errors = markov_difference(read, state="b", at=3, times=times).frame["std_error"]
+    slopes = []
+    for k in range(5):
+        up, down = (
+            markov_difference(read_stages(frame.assign(w=np.where(frame["deal_id"] == f"d{k}", 1 + s, 1.0)),
+                                          weights="w"), state="b", at=3, times=times).frame["estimate"]
+            for s in (1e-5, -1e-5)
+        )  # fmt: skip
+        slopes.append((up - down) / 2e-5)
+    np.testing.assert_allclose(errors, np.sqrt((np.array(slopes) ** 2).sum(axis=0)), atol=1e-6)
     np.testing.assert_allclose(found, (own - markov).loc[found.index], atol=1e-12)
 
 

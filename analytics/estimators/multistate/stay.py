@@ -104,6 +104,7 @@ def expected_visits(
     -------
     Estimate
         Kind mean, unit visits; keys `(*by, "state")`. For an outcome it is the share of deals that had it by then.
+        Where nobody came, the upper limit is that of the share of deals that come at all.
 
     Raises
     ------
