@@ -87,7 +87,7 @@ def cumulative_incidence(
         interval=interval, variance=VARIANCE_WORDS[method], cluster=risk.cluster if method == "clustered" else None,
         note=" ".join(notes),
     )  # fmt: skip
-    return Estimate(_frame(tables, meta), meta)
+    return Estimate(curves_frame(tables, meta), meta)
 
 
 def survival(
@@ -139,7 +139,7 @@ def survival(
         n_deals=risk.n_deals, n_accounts=risk.n_accounts, conf_level=conf_level, interval=interval,
         variance=VARIANCE_WORDS[method], cluster=risk.cluster if method == "clustered" else None, note=" ".join(notes),
     )  # fmt: skip
-    return Estimate(_frame(tables, meta), meta)
+    return Estimate(curves_frame(tables, meta), meta)
 
 
 def conditional_incidence(
@@ -248,8 +248,11 @@ def _curve_at(stratum: Stratum, grid: Floats, backing: tuple[Any, Floats], k: in
     }
 
 
-def _frame(tables: list[dict[str, Any]], meta: Meta) -> pd.DataFrame:
-    """Put the curves of all strata in one frame and add their limits."""
+def curves_frame(tables: list[dict[str, Any]], meta: Meta) -> pd.DataFrame:
+    """Put the curves of all strata in one frame and add their limits.
+
+    A table holds key values, `time`, `estimate`, `variance`, `n_risk`, `n_event`, `cum_event`, `n_eff` and `reason`.
+    """
     names = [*meta.keys, "estimate", "std_error", "conf_low", "conf_high", "n_risk", "n_event", "cum_event"]
     names.append("no_interval_reason")
     if not tables:
