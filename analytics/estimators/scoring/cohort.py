@@ -131,6 +131,11 @@ class Cohort:
         number = self.outcomes.index(outcome) if outcome in self.outcomes else -2
         return np.asarray((self.leave <= horizon) & (self.cause == number))
 
+    def deals(self) -> pd.DataFrame:
+        """Return the deals as a frame; nobody enters after the first has left."""
+        names = np.asarray([*self.outcomes, "open"], dtype=object)
+        return pd.DataFrame({"entry": self.leave.min() - 1, "exit": self.leave, "outcome": names[self.cause]})
+
     @property
     def followed_to(self) -> float:
         """The day up to which the state of deals can be judged: infinite where the last deals all ended."""

@@ -166,8 +166,8 @@ def _parted(group: Ints, zero: Flags) -> Ints:
     """Rows sorted by group, zeros before ones within each group, otherwise as they were (a stable partition)."""
     starts = np.flatnonzero(np.concatenate(([True], group[1:] != group[:-1])))
     sizes = np.diff(np.append(starts, len(group)))
-    before = np.cumsum(zero) - zero
-    own = before - np.repeat(before[starts], sizes)
+    before: Ints = np.cumsum(zero) - zero
+    own: Ints = before - np.repeat(before[starts], sizes)
     first, zeros = np.repeat(starts, sizes), np.repeat(np.add.reduceat(zero.astype(np.int64), starts), sizes)
     spot = np.arange(len(group))
     order = np.empty(len(group), dtype=np.int64)
