@@ -55,8 +55,13 @@ def time_dependent_auc(
     """
     cohort, kept = judged(deals, forecasts, landmark=landmark, cluster=cluster, counts=counts)
     weighting = marginal_censoring(cohort) if censoring is None else modelled_censoring(cohort, deals, censoring)
+    return auc_of(cohort, kept, weighting, conf_level)
+
+
+def auc_of(cohort: Cohort, forecasts: Forecasts, weighting: Censoring, conf_level: float) -> Influence:
+    """Return the areas for given weights."""
     rows, moved = [], []
-    for model, outcome, horizon, p in kept.single():
+    for model, outcome, horizon, p in forecasts.single():
         had = cohort.had(outcome, horizon)
         value, influence = _auc(cohort, weighting, horizon, p, had)
         known = weighting.weights(horizon) > 0

@@ -114,18 +114,22 @@ def marginal_censoring(cohort: Cohort, *, tied_ends_at_risk: bool = False) -> Ce
     return Censoring(cohort, 1 / steps.at(cohort.leave, "left"), steps)
 
 
-def modelled_censoring(cohort: Cohort, deals: pd.DataFrame, formula: str) -> Censoring:
+def modelled_censoring(
+    cohort: Cohort, deals: pd.DataFrame, formula: str, *, tied_ends_at_risk: bool = False
+) -> Censoring:
     """Return weights from a Cox model of being censored (Efron), for watching that ends earlier for some deals.
 
-    `deals` is the caller's frame. Outcomes of the same day count as at risk of censoring here, as in riskRegression.
+    `deals` is the caller's frame. `tied_ends_at_risk` as for `marginal_censoring`; here it is in the estimate as well.
     """
     rows = deals.iloc[cohort.row].reset_index(drop=True)
-    open_ = np.where(cohort.cause < 0, "censored", "open")
-    frame = rows.assign(entry=min(-1.0, cohort.leave.min() - 1), exit=cohort.leave, outcome=open_)
-    if not (cohort.cause < 0).any():
+    censored = cohort.cause < 0
+    if not censored.any():
         return Censoring(cohort, np.ones(cohort.size), CoxShare(np.zeros(0), np.zeros(0), np.ones(cohort.size)))
+    day, place = np.unique(cohort.leave, return_inverse=True)
+    turn = 2 * place + (censored & (not tied_ends_at_risk))  # by default who is censored on a day leaves it last
+    frame = rows.assign(entry=-1, exit=turn, outcome=np.where(censored, "censored", "open"))
     model = cause_specific_cox(frame, formula, outcome="censored")
     base = model.baseline()
     relative = np.exp(model.design.of(rows) @ model.fit.beta)
-    share = CoxShare(base["time"].to_numpy(dtype=float), base["cumulative_hazard"].to_numpy(), relative)
+    share = CoxShare(day[base["time"].to_numpy(dtype=np.int64) // 2], base["cumulative_hazard"].to_numpy(), relative)
     return Censoring(cohort, 1 / share.at(cohort.leave, "left"), share)

@@ -171,8 +171,8 @@ def paired_differences(
         rows += [
             _difference(str(model), str(score), part, resampling) for score, part in gap.groupby("score", sort=False)
         ]
-    frame = pd.DataFrame(rows, columns=["model", "score", "estimate", "std_error", "conf_low", "conf_high", "n_quarters",
-                                        "better", "no_interval_reason"])  # fmt: skip
+    names = ["model", "score", "estimate", "std_error", "conf_low", "conf_high", "n_quarters", "better"]
+    frame = pd.DataFrame(rows, columns=[*names, "no_interval_reason"])
     words = f"mean difference of scores from {reference}, same quarters"
     return Estimate(frame, _meta("contrast", words, ("model", "score"), resampling.conf_level,
                                  f"percentile of {resampling.reps} resamples of quarters", unit,

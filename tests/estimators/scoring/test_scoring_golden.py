@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 from analytics.estimators.influence import Influence
-from analytics.estimators.scoring.auc import time_dependent_auc
+from analytics.estimators.scoring.auc import auc_of, time_dependent_auc
 from analytics.estimators.scoring.brier import brier_of, brier_score
 from analytics.estimators.scoring.calibration import calibration_bins
-from analytics.estimators.scoring.censoring import marginal_censoring
+from analytics.estimators.scoring.censoring import marginal_censoring, modelled_censoring
 from analytics.estimators.scoring.cohort import Forecasts, judged
 from analytics.estimators.scoring.concordance import concordance
 from analytics.estimators.scoring.joint import prediction_accuracy, score_differences
@@ -99,10 +99,13 @@ def score_km(value: dict[str, Any]) -> Seen:
 
 
 def score_cox(value: dict[str, Any]) -> Seen:
+    """With R's risk set of censoring: it is in the weights here."""
     seen = Seen()
     deals, told = judged_deals()
-    how = {"censoring": "x1"}
-    score(seen, value, brier_score(deals, told, **how), time_dependent_auc(deals, told, **how))
+    cohort, kept = judged(deals, told, landmark=0, cluster=None, counts=None)
+    as_r = modelled_censoring(cohort, deals, "x1", tied_ends_at_risk=True)
+    brier = brier_of(cohort, kept, marginal_censoring(cohort), as_r, 0.95)
+    score(seen, value, brier, auc_of(cohort, kept, as_r, 0.95))
     return seen
 
 
@@ -236,9 +239,9 @@ def design_of(deals: pd.DataFrame, formula: str) -> np.ndarray:
 
 COVERED: dict[tuple[str, str], tuple[str, Callable[[Any], Seen]]] = {
     ("syn_deals_rc", "score_km_ipcw"): ("brier_score, prediction_accuracy, score_differences, auc", score_km),
-    ("syn_deals_rc", "score_cox_ipcw_x1"): ("the same with censoring=\"x1\"", score_cox),
+    ("syn_deals_rc", "score_cox_ipcw_x1"): ("the same with modelled censoring", score_cox),
     ("syn_deals_rc", "pec_cindex_ipcw_marginal"): ("concordance (wolbers)", pec),
-    ("syn_deals_rc", "uno_concordance_cause1_censor_competing_at_infinity"): ("concordance (harrell, one outcome)", never),
+    ("syn_deals_rc", "uno_concordance_cause1_censor_competing_at_infinity"): ("concordance (harrell)", never),
     ("syn_deals_rc", "concordance_harrell_and_uno_anyevent"): ("concordance (harrell, uno)", any_event),
     ("syn_deals_rc", "calibration_quantile_groups"): ("calibration_bins", bins),
     ("syn_deals_rc", "eventglm_rmeanglm_cause1_identity"): (
