@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -44,8 +46,8 @@ def brier_score(
     Influence
         Its estimate: kind score; keys ("model", "outcome", "time"), the models and "null" (every deal has the
         Aalen-Johansen share); outcomes as forecast, and where all that occur are forecast also "open" and "all", the
-        sum over outcomes and open (multi-category Brier score, 0 to 2). `n_risk` deals open at the horizon, `cum_event`
-        deals with the outcome by then. Lower is better; proper, so honest forecasts win in the long run.
+        sum over outcomes and open (multi-category Brier score, 0 to 2). `n_risk` deals open after the horizon,
+        `cum_event` deals with the outcome by then. Lower is better; proper, so honest forecasts win in the long run.
 
     Raises
     ------
@@ -83,14 +85,26 @@ def brier_of(
         for outcome, error in _errors(cohort, forecasts, p, complete):
             for h, horizon in enumerate(forecasts.horizons):
                 weighted = weighting.weights(horizon) * error[h]
-                had = cohort.had(outcome, horizon) if outcome not in (ALL, "open") else cohort.leave > horizon
-                rows.append((model, outcome, horizon, weighted.mean(), int((cohort.leave > horizon).sum()),
-                             int(had.sum())))  # fmt: skip
+                open_ = int((cohort.leave > horizon).sum())
+                rows.append((model, outcome, horizon, weighted.mean(), open_, _ended(cohort, outcome, horizon)))
                 moved.append(weighted - weighted.mean() + weighting.spread(weighted, horizon))
     frame = pd.DataFrame(rows, columns=["model", "outcome", "time", "estimate", "n_risk", "cum_event"])
     meta = meta_of(cohort, "score", "mean squared error of the forecast probabilities (Brier score)",
                    ("model", "outcome", "time"), conf_level)  # fmt: skip
+    crowded = [name for name, p in forecasts.models.items() if (p.sum(axis=1) > 1 + 1e-9).any()]
+    if crowded:
+        note = f"For some deals the forecasts of {', '.join(crowded)} sum to more than 1 over outcomes."
+        meta = replace(meta, note=f"{meta.note} {note}".strip())
     return scored(cohort, frame, np.column_stack(moved), meta, (0.0, np.inf))
+
+
+def _ended(cohort: Cohort, outcome: str, horizon: float) -> int:
+    """Deals with the outcome by the horizon; of "open" the ones that are, of all outcomes any."""
+    if outcome == "open":
+        return int((cohort.leave > horizon).sum())
+    if outcome == ALL:
+        return int(((cohort.leave <= horizon) & (cohort.cause >= 0)).sum())
+    return int(cohort.had(outcome, horizon).sum())
 
 
 def _null(cohort: Cohort, forecasts: Forecasts, watched: Censoring) -> Floats:

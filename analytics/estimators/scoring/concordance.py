@@ -88,7 +88,8 @@ def concordance(
         raise InputError("no pair of deals has an order that is known", value=outcome or "any outcome")
     value = float(good.sum() / total.sum())
     moved = cohort.size * (good - value * total) / (total.sum() / 2)
-    plain = sum_pairs([Pass(a.order, np.sign(a.first), np.sign(a.later)) for a in passes], x)
+    alike = [Pass(a.order, np.sign(a.first), np.sign(a.later)) for a in passes]
+    plain = (good, total) if kind == "harrell" else sum_pairs(alike, x)
     frame = pd.DataFrame({"outcome": [outcome or "any outcome"], "estimate": [value],
                           "concordant": [plain[0].sum() / 2], "comparable": [int(plain[1].sum() / 2)]})  # fmt: skip
     meta = meta_of(cohort, "score", f"concordance ({kind} pairs)", ("outcome",), conf_level)

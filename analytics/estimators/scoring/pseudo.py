@@ -81,7 +81,7 @@ def pseudo_values(
             raise InputError("there is no such choice", value=asked, action=nearest(asked, allowed))
     if not (deals["outcome"] == outcome).any():
         raise InputError("no deal has this outcome", value=outcome, action=nearest(outcome, deals["outcome"].unique()))
-    causes = sorted(set(deals["outcome"].dropna().unique().tolist()) - {"open"})
+    causes = sorted(set(deals["outcome"].dropna().unique().tolist()) - {"open", "unknown"})
     risk = count_events(deals, outcomes=causes)
     rows = risk.strata()[0][1]
     curve = curve_of(rows, len(causes))
@@ -226,7 +226,7 @@ def least_squares(x: Floats, y: Floats, link: Link) -> Floats:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DomainWarning)  # least squares under any link is wanted here
         model = sm.GLM(y, x, family=sm.families.Gaussian(function, check_link=False))
-        fitted = model.fit(tol=1e-13, tol_criterion="params", maxiter=500)
+        fitted = model.fit(tol=1e-13, rtol=1e-11, tol_criterion="params", maxiter=500)
     beta = np.asarray(fitted.params, dtype=float)
     if not (fitted.converged and np.isfinite(beta).all()):
         raise InputError("the regression on pseudo-values does not settle", value=link,

@@ -91,6 +91,8 @@ def test_pseudo_errors() -> None:
         pseudo_values(frame, outcome="won", times=[10])
     with pytest.raises(InputError, match="watched up to day 0"):
         pseudo_values(frame, outcome="won", times=[0])
+    with pytest.raises(InputError, match="not recorded"):
+        pseudo_values(frame.assign(outcome=["won", "unknown", "open"]), outcome="won", times=[2])
     with pytest.raises(InputError, match="no such link"):
         pseudo_regression(frame, "x", outcome="won", time=4, link="probit")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="no such choice"):
@@ -116,6 +118,16 @@ def test_accounts_in_the_regression() -> None:
     error = np.sqrt(np.diag(bread @ scores.T @ scores @ bread) * units / (units - 1))
     np.testing.assert_allclose(fitted["estimate"], beta, atol=1e-10)
     np.testing.assert_allclose(fitted["std_error"], error, atol=1e-10)
+
+
+def test_large_coefficients_settle() -> None:
+    """The unit of time only scales the days lost."""
+    frame, _ = uncensored(90, 1)
+    slow = frame.assign(exit=frame["exit"] * 100_000)
+    a, b = (pseudo_regression(d, "p", outcome="won", time=t, link="identity", measure="time_lost").frame
+            for d, t in ((frame, 30), (slow, 3_000_000)))  # fmt: skip
+    np.testing.assert_allclose(b["estimate"], a["estimate"] * 100_000, rtol=1e-9)
+    np.testing.assert_allclose(b["std_error"], a["std_error"] * 100_000, rtol=1e-9)
 
 
 def test_bins_by_hand() -> None:

@@ -225,6 +225,9 @@ def test_accuracy_and_integrated_by_hand() -> None:
     assert shown == pytest.approx(1 - frame["a", "won", 4.0] / frame["null", "won", 4.0], abs=1e-14)
     together = integrated_score(brier).estimate.at(model="a", outcome="won")["estimate"].iloc[0]
     assert together == pytest.approx((frame["a", "won", 4.0] + frame["a", "won", 8.0]) / 2, abs=1e-14)
+    null = integrated_score(brier).estimate.at(model="null", outcome="won")["estimate"].iloc[0]
+    overall = prediction_accuracy(integrated_score(brier)).at(model="a", outcome="won")["estimate"].iloc[0]
+    assert overall == pytest.approx(1 - together / null, abs=1e-14)
     gap = score_differences(brier, reference="b").at(model="a", outcome="won", time=8.0)["estimate"].iloc[0]
     assert gap == pytest.approx(frame["a", "won", 8.0] - frame["b", "won", 8.0], abs=1e-14)
 
@@ -344,6 +347,18 @@ def test_modelled_censoring_without_effect_is_near_the_marginal_one() -> None:
     ended = deals.assign(outcome=deals["outcome"].replace("open", "lost"))
     a, b = (brier_score(ended, forecasts, censoring=c).estimate.frame["estimate"] for c in (None, "x"))
     np.testing.assert_allclose(a, b, atol=1e-14)
+
+
+def test_counts_beside_the_scores() -> None:
+    deals, forecasts = many()
+    frame = brier_score(deals, forecasts).estimate.at(model="a", time=8.0).set_index("outcome")
+    by_then = deals[deals["exit"] <= 8]["outcome"].value_counts()
+    assert frame.loc["won", "cum_event"] == by_then["won"]
+    assert frame.loc[ALL, "cum_event"] == by_then["won"] + by_then["lost"]
+    assert (frame["n_risk"] == (deals["exit"] > 8).sum()).all()
+    full = Forecasts(OUTCOMES, HORIZONS, {"a": np.full((len(deals), 2, 2), 0.6)})
+    note = brier_score(deals, full).estimate.meta.note
+    assert note == "For some deals the forecasts of a sum to more than 1 over outcomes."
 
 
 def test_one_deal_and_errors() -> None:
