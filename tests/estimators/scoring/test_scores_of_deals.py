@@ -18,7 +18,7 @@ from analytics.estimators.scoring.auc import time_dependent_auc
 from analytics.estimators.scoring.brier import ALL, brier_score
 from analytics.estimators.scoring.calibration import observed_expected
 from analytics.estimators.scoring.cohort import Forecasts, forecasts_of
-from analytics.estimators.scoring.concordance import concordance
+from analytics.estimators.scoring.concordance import Pass, concordance, sum_pairs
 from analytics.estimators.scoring.joint import integrated_score, prediction_accuracy, score_differences
 from analytics.records.errors import InputError
 
@@ -144,6 +144,18 @@ def test_concordance_is_its_definition(case: tuple[pd.DataFrame, Forecasts], pai
         return
     mine = concordance(deals, "score", outcome="won", pairs=pairs, horizon=8).estimate.frame["estimate"].iloc[0]
     assert mine == pytest.approx(top / bottom, abs=1e-12)
+
+
+def test_pairs_of_many_deals() -> None:
+    """Against all pairs at once, with ties of time and of rank and with weights."""
+    rng = np.random.default_rng(2)
+    order, x = rng.integers(0, 40, 300), rng.integers(0, 90, 300) / 7
+    first, later = rng.uniform(size=300), rng.uniform(size=300)
+    good, total = sum_pairs([Pass(order, first, later)], x)
+    pair = (order[:, None] < order) * first[:, None] * later
+    right = pair * ((x[:, None] > x) + (x[:, None] == x) / 2)
+    np.testing.assert_allclose(total, pair.sum(axis=0) + pair.sum(axis=1), atol=1e-10)
+    np.testing.assert_allclose(good, right.sum(axis=0) + right.sum(axis=1), atol=1e-10)
 
 
 def many(n: int = 14, seed: int = 8) -> tuple[pd.DataFrame, Forecasts]:
