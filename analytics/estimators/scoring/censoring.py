@@ -93,7 +93,7 @@ def marginal_censoring(cohort: Cohort, *, tied_ends_at_risk: bool = False) -> Ce
     """Return the weights from the reverse Kaplan-Meier estimate, the same for all deals.
 
     With `tied_ends_at_risk` the influence counts deals that ended on a day as at risk of censoring on it, as
-    riskRegression does; the estimate does not, so with heavy ties that understates the error.
+    riskRegression does; the estimate does not, so with heavy ties that misstates the error.
     """
     time, place = np.unique(cohort.leave, return_inverse=True)
     left = np.bincount(place, minlength=len(time))

@@ -1,4 +1,14 @@
-"""How often intervals of scores hold the truth: `python test_scores_coverage.py` prints the table in README.md here."""
+"""How often intervals of scores hold the truth: `python test_scores_coverage.py` prints this table.
+
+95 % intervals, 1,500 replicates (Monte Carlo error 0.6 points); about a fifth of the deals still open when watching ends:
+
+| deals | days between exits | deals per account | brier_score | the same as riskRegression | AUC | O/E |
+|---|---|---|---|---|---|---|
+| 100 | 1 | 1 | 95.5 % | 95.5 % | 94.0 % | 94.7 % |
+| 400 | 1 | 1 | 93.9 % | 93.9 % | 94.2 % | 94.9 % |
+| 400 | 30 | 1 | 94.7 % | 95.4 % | 94.4 % | 94.9 % |
+| 400 | 1 | 4 | 93.5 % | 93.5 % | 93.3 % | 94.8 % |
+"""
 
 from __future__ import annotations
 
