@@ -1,6 +1,6 @@
 """How often intervals of scores hold the truth: `python test_scores_coverage.py` prints this table.
 
-95 % intervals, 1,500 replicates (Monte Carlo error 0.6 points); about a fifth of the deals still open when watching ends:
+95 % intervals, 1,500 replicates (Monte Carlo error 0.6 points); about a fifth of the deals are open to the end:
 
 | deals | days between exits | deals per account | brier_score | the same as riskRegression | AUC | O/E |
 |---|---|---|---|---|---|---|
