@@ -43,8 +43,11 @@ class Design:
         Raises
         ------
         InputError
-            A column that the formula reads is missing or empty, or holds a category that the deals did not have.
+            A column that the formula reads is missing or empty, or holds a category that the deals did not have, or a
+            value beyond the ends of a spline.
         """
+        from formulaic.errors import DataMismatchWarning, FormulaicError
+
         _complete(profiles, self.columns)
         for name, levels in self._levels.items():
             for value in profiles[name].unique():
@@ -53,7 +56,14 @@ class Design:
                         "no deal that the model was fitted to has this value", column=name, value=value,
                         action=nearest(str(value), map(str, levels)),
                     )  # fmt: skip
-        return _without_intercept(self._spec.get_model_matrix(profiles))[0]
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", DataMismatchWarning)
+                return _without_intercept(self._spec.get_model_matrix(profiles))[0]
+        except (DataMismatchWarning, FormulaicError) as error:
+            raise InputError(
+                f"the model was not fitted to such values: {str(error).splitlines()[0]}", value=self.formula
+            ) from None
 
 
 def design(deals: pd.DataFrame, formula: str) -> Design:
