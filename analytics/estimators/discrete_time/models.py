@@ -18,7 +18,7 @@ from analytics.estimators.discrete_time.fitting import (
 from analytics.estimators.discrete_time.likelihood import Counts, Floats, Ints, evaluate, stacked
 from analytics.estimators.discrete_time.periods import PersonPeriods
 from analytics.estimators.discrete_time.random_effects import GroupEffects, fit_group_effects
-from analytics.estimators.hazards.design import Design, design
+from analytics.estimators.hazards.design import Design, columns_read, design
 from analytics.estimators.rates import quantile
 from analytics.estimators.result import Estimate, Meta
 from analytics.records.errors import InputError
@@ -174,7 +174,7 @@ def _rows_of(periods: PersonPeriods, formula: str, unit: str | None) -> _Rows:
     """Make the design of distinct covariate patterns, so that neither grouping nor order moves a spline's knots."""
     columns: list[str] = []
     if formula.strip() != "1":
-        columns = list(design(periods.frame, formula).columns)  # names what is missing or empty
+        columns = list(columns_read(periods.frame, formula))
     table = periods.counted(columns)
     made = None if not columns else design(table, formula)
     patterns = _counts_of(table, made, periods)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analytics.estimators.discrete_time.models import INTERCEPT
 from analytics.estimators.discrete_time.periods import PersonPeriods
-from analytics.estimators.hazards.design import design
+from analytics.estimators.hazards.design import columns_read, design
 from analytics.estimators.rates import quantile
 from analytics.estimators.result import Estimate, Meta
 from analytics.records.errors import InputError, nearest
@@ -68,7 +68,7 @@ def one_outcome_model(
     for value, options in ((outcome, periods.outcomes), (link, get_args(Link))):
         if value not in options:
             raise InputError("there is no such outcome or link", value=value, action=nearest(value, options))
-    columns = list(design(periods.frame, formula).columns)
+    columns = list(columns_read(periods.frame, formula))
     made = design(periods.counted(columns), formula)
     table = periods.counted([*columns, *([cluster] if cluster else [])])
     n, ended = table["at_risk"].to_numpy(dtype=float), table[f"d_{outcome}"].to_numpy(dtype=float)
