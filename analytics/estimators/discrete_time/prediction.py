@@ -195,11 +195,14 @@ def _paths(model: DiscreteTimeModel, profiles: pd.DataFrame, first: npt.NDArray[
     """
     size, outcomes = len(profiles), len(model.outcomes)
     intercept, covariance = _of_groups(model, profiles)
+    period = (first[:, None] + np.arange(horizon)).reshape(-1)
+    ahead = model.covariates(profiles.loc[profiles.index.repeat(horizon)].assign(period=period))
+    ahead = ahead.reshape(size, horizon, -1)
     still, f = np.ones(size), np.zeros((size, outcomes))
     still_by, f_by = np.zeros((size, covariance.shape[-1])), np.zeros((size, outcomes, covariance.shape[-1]))
     hazards, shares, opens, variances = [], [], [], []
     for step in range(horizon):
-        x = model.covariates(profiles.assign(period=first + step))
+        x = ahead[:, step]
         h = _hazards(x @ model.coef + intercept)
         by_eta = h[:, :, None] * (np.eye(outcomes) - h[:, None, :])
         h_by = (by_eta[:, :, :, None] * x[:, None, None, :]).reshape(size, outcomes, -1)
