@@ -21,8 +21,9 @@ from analytics.estimators.discrete_time.likelihood import (
 from analytics.records.errors import InputError, nearest
 
 ITERATIONS = 100
-RUNAWAY = 20.0
-"""Log odds that differ by more than this between two rows, on account of one term, are infinite."""
+PATIENCE, RUNAWAY, STILL_MOVING = 12, 20.0, 0.3
+"""After so many steps, log odds that differ so much between two rows, on account of one term, and that still move so
+much in a step, are on their way to infinity: a step of Newton's adds about 1 there, and next to nothing elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def maximise(counts: Counts, ridge: Floats, names: Names) -> Maximum:
     coef = starting_point(counts)
     point = evaluate(counts, counts.x @ coef)
     value = point.loglik - penalty(coef, ridge)
-    for _ in range(ITERATIONS):
+    for iteration in range(ITERATIONS):
         curved = information(counts.x, curvature(counts, point)) + np.diag(np.tile(ridge, coef.shape[1]))
         step = unstacked(solved(curved, stacked(counts.x.T @ point.residual - ridge[:, None] * coef)), len(coef))
         size = float(np.abs(step).max())
@@ -67,7 +68,8 @@ def maximise(counts: Counts, ridge: Floats, names: Names) -> Maximum:
             if np.abs(step).max() < 1e-14:
                 break
         coef, point, value = coef + step, trial, reached
-        refuse_runaway(counts, coef, names)
+        if iteration >= PATIENCE:
+            refuse_runaway(counts, coef, step, names)
         if size < 1e-9:
             curved = information(counts.x, curvature(counts, point)) + np.diag(np.tile(ridge, coef.shape[1]))
             return Maximum(coef, point, curved)
@@ -108,10 +110,10 @@ def solved(matrix: Floats, right: Floats) -> Floats:
         ) from None
 
 
-def refuse_runaway(counts: Counts, coef: Floats, names: Names) -> None:
+def refuse_runaway(counts: Counts, coef: Floats, step: Floats, names: Names) -> None:
     """Stop at an effect that is on its way to infinity."""
-    width = counts.x.max(axis=0) - counts.x.min(axis=0)
-    far = np.abs(coef) * width[:, None]
+    width = (counts.x.max(axis=0) - counts.x.min(axis=0))[:, None]
+    far = np.where(np.abs(step) * width > STILL_MOVING, np.abs(coef) * width, 0.0)
     if far.max() > RUNAWAY:
         raise _runaway(names, far)
 

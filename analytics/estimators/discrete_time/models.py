@@ -177,7 +177,9 @@ def _rows_of(periods: PersonPeriods, formula: str, unit: str | None) -> _Rows:
         columns = list(columns_read(periods.frame, formula))
     table = periods.counted(columns)
     made = None if not columns else design(table, formula)
-    patterns = _counts_of(table, made, periods)
+    ones = np.ones((len(table), 1))
+    x = ones if made is None else np.hstack([ones, made.x])
+    patterns = _counts_of(table, x, periods)
     if unit is None:
         return _Rows(made, patterns, patterns, np.zeros(len(table), dtype=np.int64), [])
     periods.must_have(unit)
@@ -187,13 +189,14 @@ def _rows_of(periods: PersonPeriods, formula: str, unit: str | None) -> _Rows:
         raise InputError("the formula reads the column of the clusters or groups", column=unit)
     whole = periods.counted([*columns, unit])
     place, labels = pd.factorize(whole[unit], sort=True)
-    counts = _counts_of(whole, made, periods)
+    pattern = np.zeros(len(whole), dtype=np.int64)
+    if columns:
+        pattern = pd.MultiIndex.from_frame(table[columns]).get_indexer(pd.MultiIndex.from_frame(whole[columns]))
+    counts = _counts_of(whole, x[pattern], periods)
     return _Rows(made, patterns, counts, np.asarray(place, dtype=np.int64), list(labels))
 
 
-def _counts_of(table: pd.DataFrame, made: Design | None, periods: PersonPeriods) -> Counts:
-    ones = np.ones((len(table), 1))
-    x = ones if made is None else np.hstack([ones, made.of(table)])
+def _counts_of(table: pd.DataFrame, x: Floats, periods: PersonPeriods) -> Counts:
     return Counts(x, table["at_risk"].to_numpy(dtype=float), table[periods.events].to_numpy(dtype=float))
 
 

@@ -4,6 +4,8 @@ The model is eta_gk = x beta_k + sd_k u_gk with independent standard normal u. F
 found by Newton's method; sd maximises the Laplace approximation of the marginal likelihood with beta integrated out
 (restricted likelihood): loglik - sum u^2 / 2 - log det H / 2, H the penalised information of (beta, u).
 Breslow & Clayton (1993), JASA 88:9; Wood (2011), JRSS B 73:3, eq. 4. Written with u, sd = 0 is the pooled model itself.
+Coefficients speak of the average group and, being the joint mode, lie a little nearer to 0 than those that integrate u
+out where many groups have few deals (by 0.03 beside lme4 on 40 groups of the reference set).
 The information of u is a small block per group, so that the work grows linearly with the groups.
 """
 
@@ -14,7 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.discrete_time.fitting import Names, penalty, refuse_runaway, solved, starting_point
+from analytics.estimators.discrete_time.fitting import (
+    ITERATIONS,
+    PATIENCE,
+    Names,
+    penalty,
+    refuse_runaway,
+    solved,
+    starting_point,
+)
 from analytics.estimators.discrete_time.likelihood import (
     Counts,
     Floats,
@@ -139,7 +149,7 @@ def mode_at(counts: Counts, ridge: Floats, sd: Floats, names: Names, start: Mode
     coef = starting_point(counts) if start is None else start.coef
     u = np.zeros((groups, counts.shape[1])) if start is None else start.u
     point, value = _value(counts, coef, u, ridge, sd)
-    for _ in range(100):
+    for iteration in range(ITERATIONS):
         blocks = _blocks(counts, point, ridge, sd, groups)
         for_coef = stacked(counts.x.T @ point.residual - ridge[:, None] * coef)
         for_u = sd * _by_group(counts, point.residual, groups) - u
@@ -153,7 +163,8 @@ def mode_at(counts: Counts, ridge: Floats, sd: Floats, names: Names, start: Mode
                 break
             share /= 2
         coef, u, point, value = coef + share * step, u + share * step_u, trial, reached
-        refuse_runaway(counts, coef, names)
+        if iteration >= PATIENCE:
+            refuse_runaway(counts, coef, step, names)
         if size < 1e-9:
             blocks = _blocks(counts, point, ridge, sd, groups)
             return Mode(coef, u, point, blocks, value - blocks.log_det / 2)

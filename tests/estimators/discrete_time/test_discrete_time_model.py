@@ -120,7 +120,7 @@ def test_clusters_as_statsmodels() -> None:
 def person_period_frames(draw: st.DrawFn) -> pd.DataFrame:
     seed = draw(st.integers(0, 10**6))
     rng = np.random.default_rng(seed)
-    n = draw(st.integers(60, 200))
+    n = draw(st.integers(200, 300))  # few enough to be quick, enough that nothing separates
     frame = pd.DataFrame({"period": rng.integers(1, 7, n), "x": rng.integers(-2, 3, n) / 2, "at_risk": 1,
                           "segment": rng.choice(["a", "b"], n), "account": rng.integers(0, 20, n)})  # fmt: skip
     cause = rng.choice(4, n, p=[0.4, 0.2, 0.2, 0.2])
@@ -194,6 +194,18 @@ def test_separation_is_named_and_a_ridge_answers_it() -> None:
     np.testing.assert_allclose(strong.coef[0], np.log(np.array([9, 7]) / 29), atol=1e-7)
     with pytest.raises(InputError, match=r"does not settle|no deal had"):
         one_outcome_model(made, "C(period)", outcome="won")
+
+
+def test_a_far_outlier_is_no_separation() -> None:
+    """Its log odds lie far out, and the maximum is where the score is 0."""
+    rng = np.random.default_rng(4)
+    x = np.append(rng.normal(size=400), 60.0)
+    won = np.append(rng.random(400) < 1 / (1 + np.exp(1 - x[:-1])), True).astype(int)
+    frame = pd.DataFrame({"period": 1, "x": x, "at_risk": 1, "d_won": won})
+    model = discrete_time_model(PersonPeriods(frame, ("won",)), "x")
+    assert model.coef[1, 0] * 60 > 40
+    residual = won - 1 / (1 + np.exp(-model.coef[0, 0] - model.coef[1, 0] * x))
+    np.testing.assert_allclose([residual.sum(), residual @ x], 0, atol=1e-8)
 
 
 @pytest.mark.parametrize(

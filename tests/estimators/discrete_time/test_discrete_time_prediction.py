@@ -42,8 +42,9 @@ def fitted(formula: str = "C(period) + x + C(segment)", **how: Any) -> DiscreteT
 
 def shares(model: DiscreteTimeModel, profiles: pd.DataFrame, horizon: int) -> np.ndarray:
     """Incidences and then open, one after the other."""
-    made = predicted_incidence(model, profiles, horizon=horizon).frame["estimate"].to_numpy()
-    return np.concatenate([made, predicted_open(model, profiles, horizon=horizon).frame["estimate"].to_numpy()])
+    frame = predicted_incidence(model, profiles, horizon=horizon).frame
+    still = frame.loc[frame["outcome"] == frame["outcome"].iloc[0], "open"]
+    return np.concatenate([frame["estimate"].to_numpy(), still.to_numpy()])
 
 
 def errors(model: DiscreteTimeModel, profiles: pd.DataFrame, horizon: int) -> np.ndarray:
