@@ -45,11 +45,12 @@ def refuse_rules_on_covariates(deals: pd.DataFrame, built: Sequence[str], kinds:
         Such a rule is on; or there are no-decisions, pushes or silence become covariates, and nothing says how the
         no-decisions came about.
     """
-    found = kinds
-    if found is None and "no_decision_kind" in deals.columns:
+    found = None if kinds is None else list(kinds)
+    if "no_decision_kind" in deals.columns:
         ended = (deals["outcome"] == "no_decision").to_numpy(dtype=bool)
-        kinds_of_ended = deals.loc[ended, "no_decision_kind"]
-        found = None if kinds_of_ended.isna().any() else [str(kind) for kind in kinds_of_ended.unique()]
+        told = deals.loc[ended, "no_decision_kind"]
+        if found is not None or not told.isna().any():
+            found = [*(found or ()), *(str(kind) for kind in told.dropna().unique())]
     if found is None:
         if set(built) & {"pushes", "silence_weeks"} and (deals["outcome"] == "no_decision").any():
             raise InputError(

@@ -113,6 +113,8 @@ def test_outcomes_inferred_from_a_covariate_are_refused(kind: str, given_: str |
         person_periods(inferred, **how)
     with pytest.raises(InputError, match="true by construction"):
         person_periods(deals(), rules_kinds=[kind], **how)  # the rule was on, though it never fired here
+    with pytest.raises(InputError, match="true by construction"):
+        person_periods(inferred, rules_kinds=(), **how)  # the deals say otherwise
     declared = deals(outcome="no_decision", no_decision_kind="declared")
     assert person_periods(declared, **how).frame["d_no_decision"].tolist() == [0, 0, 1]
     if given_ is not None:
