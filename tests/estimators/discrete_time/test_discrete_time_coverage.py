@@ -2,6 +2,17 @@
 
 A company has been watched for a year: deals that ended before are absent. Each week an open deal is won or lost with
 odds that depend on its size, its age and how often it had been pushed by the week's start, and it may be pushed.
+
+Seen (95 % intervals):
+
+| what | replicates | covered |
+|---|---|---|
+| won: period, x, pushes | 5,000 | 94.2 %, 94.2 %, 94.8 % |
+| lost: period, x, pushes | 5,000 | 94.5 %, 95.2 %, 94.3 % |
+| won, intercept, 80 accounts with a pace of their own: by account | 600 | 95.2 % |
+| the same without accounts | 600 | 88.2 % |
+
+Pushes on winning, truth 0, 200 replicates: 0.003 on average (error 0.010); deals "ever pushed": -1.46.
 """
 
 from __future__ import annotations
