@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,8 +44,11 @@ class Design:
         Raises
         ------
         InputError
-            A column that the formula reads is missing or empty, or holds a category that the deals did not have.
+            A column that the formula reads is missing or empty, or holds a category that the deals did not have, or a
+            value beyond the ends of a spline.
         """
+        from formulaic.errors import DataMismatchWarning, FormulaicError
+
         _complete(profiles, self.columns)
         for name, levels in self._levels.items():
             for value in profiles[name].unique():
@@ -53,7 +57,14 @@ class Design:
                         "no deal that the model was fitted to has this value", column=name, value=value,
                         action=nearest(str(value), map(str, levels)),
                     )  # fmt: skip
-        return _without_intercept(self._spec.get_model_matrix(profiles))[0]
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", DataMismatchWarning)
+                return _without_intercept(self._spec.get_model_matrix(profiles))[0]
+        except (DataMismatchWarning, FormulaicError) as error:
+            raise InputError(
+                f"the model was not fitted to such values: {str(error).splitlines()[0]}", value=self.formula
+            ) from None
 
 
 def design(deals: pd.DataFrame, formula: str) -> Design:
@@ -81,20 +92,61 @@ def design(deals: pd.DataFrame, formula: str) -> Design:
     from formulaic import Formula
     from formulaic.errors import FormulaicError
 
+    columns = columns_read(deals, formula)
     try:
-        columns = tuple(sorted(str(name) for name in Formula(formula).required_variables))
-        _complete(deals, columns)
         matrix = Formula(formula).get_model_matrix(deals)
     except FormulaicError as error:
-        raise InputError(
-            f"the formula cannot be read: {str(error).splitlines()[0]}",
-            value=formula,
-            action="Write it like x1 + C(x2)",
-        ) from None
+        raise _unreadable(formula, error) from None
     x, terms = _without_intercept(matrix)
     _independent(x, terms)
     levels = {name: frozenset(deals[name].unique()) for name in columns if not _is_number(deals[name])}
     return Design(formula, terms, columns, x, matrix.model_spec, levels)
+
+
+def columns_read(deals: pd.DataFrame, formula: str) -> tuple[str, ...]:
+    """Return the columns that a formula reads, in order, all of them there and without empty cells.
+
+    Raises
+    ------
+    InputError
+        A formula that cannot be read, a column that is missing or has empty cells.
+
+    Examples
+    --------
+    >>> columns_read(pd.DataFrame({"size": [1.0], "segment": ["a"]}), "bs(size, df=4) + C(segment)")
+    ('segment', 'size')
+    """
+    from formulaic import Formula
+    from formulaic.errors import FormulaicError
+
+    try:
+        read = Formula(formula)
+        names = {str(name) for name in read.required_variables}
+    except FormulaicError as error:
+        raise _unreadable(formula, error) from None
+    for term in read if isinstance(read, Sequence) else ():
+        for factor in term.factors:
+            names |= _named_inside(factor.expr) if factor.eval_method.value == "python" else set()
+    columns = tuple(sorted(names))
+    _complete(deals, columns)
+    return columns
+
+
+def _named_inside(expression: str) -> set[str]:
+    """Return the columns that a call reads: formulaic leaves out those inside splines and polynomials."""
+    try:
+        nodes = list(ast.walk(ast.parse(expression, mode="eval")))
+    except SyntaxError:
+        return set()  # a quoted column name, which formulaic itself finds
+    inner = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    inner |= {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+    return {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in inner}
+
+
+def _unreadable(formula: str, error: Exception) -> InputError:
+    return InputError(
+        f"the formula cannot be read: {str(error).splitlines()[0]}", value=formula, action="Write it like x1 + C(x2)"
+    )
 
 
 def _complete(frame: pd.DataFrame, columns: Sequence[str]) -> None:
