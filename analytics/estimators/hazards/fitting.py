@@ -26,7 +26,7 @@ class Fit:
     model, robust : array (terms, terms)
         Inverse information, and the sandwich over units; `robust` is None where it was not asked for.
     influence : array (units, terms) or None
-        What each unit adds to `beta`; `influence.T @ influence` is `robust` without the factor for few units.
+        What each unit adds to `beta`; `influence.T @ influence` is `robust`.
     point : Point
         The likelihood at `beta`.
     null : Point
@@ -76,7 +76,12 @@ def robust_covariance(
     """Return the sandwich covariance over units (rows stand alone without `unit`) and each unit's influence.
 
     Lin & Wei (1989), JASA 84:1074; with units as in Lee, Wei & Amato (1992). A row that counts several deals adds the
-    sum of their squared weights.
+    sum of their squared weights. With C units both carry the factor C/(C-1) (its root), as everywhere in this library.
+
+    Raises
+    ------
+    InputError
+        A single unit: nothing tells how units differ.
     """
     residuals = score_residuals(rows, point, event_means(rows, point, ties))
     if unit is None:
@@ -85,8 +90,17 @@ def robust_covariance(
         back[rows.order] = influence
         return influence.T @ influence, back
     units = int(unit.max()) + 1
-    influence = summed(unit[rows.order], residuals * rows.w[:, None], units) @ model
+    influence = few_units_root(units) * (summed(unit[rows.order], residuals * rows.w[:, None], units) @ model)
     return influence.T @ influence, influence
+
+
+def few_units_root(units: int) -> float:
+    """Return the root of C/(C-1)."""
+    if units < 2:
+        raise InputError(
+            "all deals belong to one account: nothing tells how accounts differ", action="Leave out cluster"
+        )
+    return float(np.sqrt(units / (units - 1)))
 
 
 def _newton_step(point: Point, terms: tuple[str, ...]) -> Floats:

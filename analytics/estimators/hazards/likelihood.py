@@ -116,6 +116,25 @@ def event_means(rows: RiskRows, point: Point, ties: Ties) -> Floats:
     return np.asarray(met / weight[:, None])
 
 
+def mean_and_spread(rows: RiskRows, point: Point, ties: Ties) -> tuple[Floats, Floats]:
+    """Return, per event time, the sum of covariates minus means `(times, terms)` and of their variances in the risk
+    sets `(times, terms, terms)`: the parts of the score and of the information.
+    """
+    r = rows.w * point.relative
+    steps, mean = _met(rows, r, ties)
+    size, terms = len(rows.time), rows.x.shape[1]
+    events = rows.by_event_time(rows.w[:, None] * rows.x)
+    residual = events - summed_in_order(steps.place, steps.weight[:, None] * mean, size)
+    spread = np.zeros((size, terms, terms))
+    for a in range(terms):
+        product = r[:, None] * rows.x[:, [a]] * rows.x[:, a:]
+        all_, own = rows.over_risk_sets(product), rows.by_event_time(product)
+        second = (all_[steps.place] - steps.taken[:, None] * own[steps.place]) / steps.risk[:, None]
+        part = summed_in_order(steps.place, steps.weight[:, None] * (second - mean[:, [a]] * mean[:, a:]), size)
+        spread[:, a, a:] = spread[:, a:, a] = part
+    return residual, spread
+
+
 def _met(rows: RiskRows, r: Floats, ties: Ties) -> tuple[Steps, Floats]:
     """Return the steps and the mean covariates of the risk set that each of them meets."""
     rx = r[:, None] * rows.x

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.hazards.fitting import robust_covariance
+from analytics.estimators.hazards.fitting import few_units_root, robust_covariance
 from analytics.estimators.hazards.likelihood import hazard_influence
 from analytics.estimators.hazards.models import HazardModel
 from analytics.estimators.hazards.paths import Grid, Paths, grid_of, paths_of
@@ -218,13 +218,13 @@ class _Average:
                 total[:, column] += _by_unit(moved, model, units)
         if own_target:
             spread = (self.each - self.each.mean(axis=0)) / len(self.each)
-            total += spread if first.unit is None else summed(first.unit, spread, units)
+            total += spread if first.unit is None else few_units_root(units) * summed(first.unit, spread, units)
         return total
 
 
 def _by_unit(moved: Floats, model: HazardModel, units: int) -> Floats:
     if model.unit is not None:
-        return summed(model.unit[model.rows.order], moved, units)
+        return few_units_root(units) * summed(model.unit[model.rows.order], moved, units)
     back = np.empty(units)
     back[model.rows.order] = moved
     return back
