@@ -219,7 +219,7 @@ def _sightings(
             raise InputError("this outcome cannot be placed", column="outcome", value=name,
                              action="Leave out, or name, the deals with an unrecorded outcome first")  # fmt: skip
     cause = np.array([place[name] for name in outcome], dtype=np.int64)
-    after = _open_after(deals, entry, leave, cause)
+    after = open_after(deals, entry, leave, cause != NEVER)
     w = np.ones(len(deals)) if weights is None else deals[weights].to_numpy(dtype=float)
     if not (np.isfinite(w).all() and (w > 0).all()):
         raise InputError("a weight is missing, infinite, zero or negative", column=str(weights))
@@ -227,8 +227,14 @@ def _sightings(
     return Sightings(np.where(cause == NEVER, leave, after), np.where(cause == NEVER, np.inf, leave), cause, w), unit
 
 
-def _open_after(deals: pd.DataFrame, entry: Floats, leave: Floats, cause: npt.NDArray[np.int64]) -> Floats:
-    """Return the last day on which each deal was known to be open, its exit where the day is exact."""
+def open_after(deals: pd.DataFrame, entry: Floats, leave: Floats, ended: npt.NDArray[np.bool_]) -> Floats:
+    """Return the last day on which each deal was known to be open, its exit where the day is exact.
+
+    Raises
+    ------
+    InputError
+        A deal that ended was still open on its exit or later.
+    """
     if "open_after" in deals.columns:
         after = deals["open_after"].to_numpy(dtype=float, na_value=np.nan)
     elif {"closed_after", "opened_on"} <= set(deals.columns):
@@ -236,7 +242,7 @@ def _open_after(deals: pd.DataFrame, entry: Floats, leave: Floats, cause: npt.ND
         after = gap.dt.days.to_numpy(dtype=float, na_value=np.nan)
     else:
         return leave
-    wrong = (cause != NEVER) & (after >= leave)
+    wrong = ended & (after >= leave)
     if wrong.any():
         raise InputError(f"{int(wrong.sum())} deals were still open on the day of their outcome or later",
                          column="open_after", action="It must lie before the exit, or be empty")  # fmt: skip
