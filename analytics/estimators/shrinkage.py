@@ -189,7 +189,7 @@ def shrink(
         error = float(np.sqrt(fit.mu * (1 - fit.mu) / trials.sum()))
         return pd.DataFrame([[fit.mu, error, low, high]] * len(hits), columns=columns), fit, "pooled"
     mean, variance = _posterior(fit, hits, trials, widen)
-    lows, highs = _beta_limits(mean, variance, conf_level)
+    lows, highs = beta_limits(mean, variance, conf_level)
     frame = pd.DataFrame({"estimate": mean, "std_error": np.sqrt(variance), "conf_low": lows, "conf_high": highs})
     return frame, fit, "shrunken"
 
@@ -208,7 +208,8 @@ def _posterior(fit: BetaBinomial, x: Floats, n: Floats, widen: bool) -> tuple[Fl
     return mean, np.minimum(variance, 0.999 * mean * (1 - mean))
 
 
-def _beta_limits(mean: Floats, variance: Floats, conf_level: float) -> tuple[Floats, Floats]:
+def beta_limits(mean: Floats, variance: Floats, conf_level: float) -> tuple[Floats, Floats]:
+    """Return the central limits of Beta distributions with these means and variances."""
     from scipy.special import betaincinv
 
     size = mean * (1 - mean) / variance - 1

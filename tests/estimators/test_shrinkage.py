@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from scipy.stats import betabinom, chi2
 
 from analytics.estimators.shrinkage import (
-    _beta_limits,
     _derivatives,
     _posterior,
     beta_binomial,
+    beta_limits,
     shrink,
 )
 from analytics.estimators.spread import effective_counts, spread_between
@@ -71,7 +71,7 @@ def test_posterior_is_that_of_r(golden: dict, reps: pd.DataFrame) -> None:
     x, n = reps["won"].to_numpy(float), reps["n"].to_numpy(float)
     fitted = replace(beta_binomial(x, n), mu=golden["mu"], alpha=golden["alpha"], beta=golden["beta"])
     mean, variance = _posterior(fitted, x, n, False)
-    low, high = _beta_limits(mean, variance, 0.95)
+    low, high = beta_limits(mean, variance, 0.95)
     for found, key in ((mean, "posterior_mean"), (low, "lower"), (high, "upper")):
         np.testing.assert_allclose(found, golden[key], atol=1e-12)
     frame, _, status = shrink(x, n, widen=False)

@@ -1,0 +1,236 @@
+"""Incidence of two groups made alike by weights, their difference and ratio, and what could explain it away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analytics.estimators.aalen_johansen import Rows, curve_of
+from analytics.estimators.adjustment import Ends, Scheme, Weighted, balancing_weights, ends_of, weight_diagnosis
+from analytics.estimators.counts import DEFAULT_OUTCOMES
+from analytics.estimators.intervals import probability_interval, z_value
+from analytics.estimators.jackknife import changes_of, influence_at
+from analytics.estimators.result import Estimate, Meta
+from analytics.estimators.strata import ONE_ACCOUNT
+from analytics.records.errors import InputError
+
+Floats = npt.NDArray[np.float64]
+POPULATION = {"inverse_probability": "all deals", "overlap": "deals that could well have gone either way"}
+NO_RATIO = "a share of 0 has no ratio"
+NO_SPREAD = "nothing varies, so there is no standard error"
+
+
+def adjusted_incidence(
+    deals: pd.DataFrame,
+    exposure: str,
+    formula: str,
+    *,
+    times: Sequence[float],
+    scheme: Scheme = "inverse_probability",
+    cluster: str | None = None,
+    conf_level: float = 0.95,
+) -> tuple[Estimate, Estimate]:
+    """What share would have each outcome by each age were all deals exposed, were none, and what is the difference?
+
+    Parameters
+    ----------
+    deals : pandas.DataFrame
+        `entry`, `exit`, `outcome`, the exposure (0/1, known at opening) and the columns of the formula.
+    exposure, formula, scheme
+        As for `balancing_weights`.
+    times : sequence of float
+        Days after opening.
+    cluster : str, optional
+        Column of accounts.
+    conf_level : float
+
+    Returns
+    -------
+    (arms, contrasts)
+        `arms`: kind incidence, keys `("exposed", "outcome", "time")`. `contrasts`: kind contrast, keys `("outcome",
+        "time", "contrast")` with "difference" (exposed - unexposed) and "ratio" (limits and `std_error` on the log
+        scale), `estimate_now` (exposed), `estimate_then` (unexposed). A time beyond the follow-up of an arm is left
+        out.
+
+    Raises
+    ------
+    InputError
+        As for `balancing_weights`, and deals that leave before they are watched or have no recorded outcome.
+
+    Notes
+    -----
+    Aalen-Johansen of each arm under the weights: the total effect, through other outcomes too (Young et al. 2020, Stat
+    Med 39:1199; Ozenne et al. 2020, Biom J 62:751). Standard errors include the weight model: a deal adds w u + D' psi,
+    where u is the derivative of the incidence with respect to the deal's weight, psi its influence on the coefficients
+    of the weight model, and D = sum of u dw/dgamma. It assumes that the formula names all common causes, that both arms
+    are possible for every deal, and that censoring does not depend on the covariates within an arm.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"entry": -1, "exit": [3, 5, 9, 4, 7, 8], "partner": [0, 0, 1, 1, 0, 1],
+    ...                       "size": [1.0, 2, 2, 3, 4, 5], "outcome": ["won", "lost", "won", "won", "lost", "open"]})
+    >>> arms, contrasts = adjusted_incidence(deals, "partner", "size", times=[8], scheme="overlap")
+    >>> arms.at(outcome="won")["estimate"].round(3).tolist()
+    [0.362, 0.191]
+    """
+    weighted = balancing_weights(deals, exposure, formula, scheme=scheme)
+    ends, grid = ends_of(deals, cluster), np.unique(np.asarray(times, dtype=float))
+    if len(grid) and not (np.isfinite(grid).all() and grid[0] >= 0):
+        raise InputError("times must be zero or more days after opening", value=grid[:3].tolist())
+    arms = [_arm(weighted, ends, arm, grid) for arm in (True, False)]
+    units = int(ends.unit.max()) + 1
+    factor = 1.0 if cluster is None else np.sqrt(units / (units - 1)) if units > 1 else np.nan
+    moved = [_by_unit(arm[1], ends.unit, units) * factor for arm in arms]
+    shared: dict[str, Any] = {
+        "n_deals": len(deals), "n_accounts": units if cluster else None, "conf_level": conf_level, "cluster": cluster,
+        "variance": "influence functions with the weight model" + (" by account, times C/(C-1)" if cluster else ""),
+        "note": _late(arms, grid),
+    }  # fmt: skip
+    kept = weight_diagnosis(weighted).frame["effective_deals"].tolist()
+    tables = [
+        _incidences((arm, kept[j]), (arms[j][0], moved[j]), (grid, arms[j][2]), conf_level)
+        for j, arm in enumerate((True, False))
+    ]
+    frame = pd.concat(tables, ignore_index=True)
+    estimand = f"share of {POPULATION[scheme]} with each outcome by each age, had all been or none been {exposure}"
+    arms_meta = Meta(kind="incidence", estimand=estimand, keys=("exposed", "outcome", "time"), interval="log-log",
+                     **shared)  # fmt: skip
+    contrast_meta = Meta(
+        kind="contrast", keys=("outcome", "time", "contrast"), interval="plain for differences, log for ratios",
+        estimand=f"difference and ratio of the {estimand}", **shared,
+    )  # fmt: skip
+    known = arms[0][2] & arms[1][2]
+    contrasts = _contrasts((arms[0][0], arms[1][0]), (moved[0], moved[1]), (grid, known), conf_level)
+    return Estimate(frame, arms_meta), Estimate(contrasts, contrast_meta)
+
+
+def _arm(weighted: Weighted, ends: Ends, arm: bool, grid: Floats) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    """Return incidences `(times, causes)`, influences `(deals, times, causes)` and which times are within follow-up."""
+    mine = np.flatnonzero(weighted.exposed == arm)
+    w = weighted.weight[mine]
+    rows = Rows(ends.entry[mine], ends.leave[mine], ends.cause[mine], np.ones(len(mine), dtype=np.int64), w, w * w)
+    curve = curve_of(rows, len(DEFAULT_OUTCOMES))
+    changes = changes_of(curve, rows)
+    values = np.zeros((len(grid), len(DEFAULT_OUTCOMES)))
+    moved = np.zeros((len(weighted.weight), *values.shape))
+    known = (grid <= curve.time[-1]) | (curve.survival[-1] == 0)
+    known &= grid > ends.entry[mine].min()
+    for t, index in enumerate(np.searchsorted(curve.time, grid, side="right") - 1):
+        if index < 0:
+            continue
+        values[t] = curve.incidence[index]
+        u = influence_at(changes, int(index))[:, :-1]
+        moved[mine, t] += w[:, None] * u
+        moved[:, t] += weighted.model.influence @ (weighted.slope[mine].T @ u)
+    return values, moved, known
+
+
+def _by_unit(moved: Floats, unit: npt.NDArray[np.int64], units: int) -> Floats:
+    out = np.zeros((units, *moved.shape[1:]))
+    np.add.at(out, unit, moved)
+    return out
+
+
+def _late(arms: list[tuple[Floats, Floats, npt.NDArray[np.bool_]]], grid: Floats) -> str:
+    late = [
+        f"{'Exposed' if arm else 'Unexposed'} deals are not followed to day {grid[~arms[j][2]][0]:g}."
+        for j, arm in enumerate((True, False))
+        if (~arms[j][2]).any()
+    ]
+    return " ".join(late)
+
+
+def _incidences(
+    arm: tuple[bool, float],
+    curve: tuple[Floats, Floats],
+    times: tuple[Floats, npt.NDArray[np.bool_]],
+    conf_level: float,
+) -> pd.DataFrame:
+    (label, n_eff), (values, moved), (grid, known) = arm, curve, times
+    variance = (moved**2).sum(axis=0)
+    parts = []
+    for k, outcome in enumerate(DEFAULT_OUTCOMES):
+        f = np.where(values[known, k] > 1 - 1e-12, 1.0, values[known, k])
+        error = np.sqrt(variance[known, k])
+        inside = (f > 0) & (f < 1)
+        std_error = np.where(inside, np.nan_to_num(error), 0.0)
+        low, high = probability_interval(f, std_error, np.full(len(f), n_eff), conf_level=conf_level)
+        reason = np.where(np.isnan(low), np.where(np.isnan(error), ONE_ACCOUNT, NO_SPREAD), "")
+        parts.append(pd.DataFrame({
+            "exposed": label, "outcome": outcome, "time": grid[known], "estimate": f,
+            "std_error": np.where(reason == "", std_error, np.nan), "conf_low": low, "conf_high": high,
+            "no_interval_reason": reason,
+        }))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def _contrasts(
+    values: tuple[Floats, Floats], moved: tuple[Floats, Floats], times: tuple[Floats, npt.NDArray[np.bool_]],
+    conf_level: float,
+) -> pd.DataFrame:  # fmt: skip
+    (grid, known), z = times, z_value(conf_level)
+    parts = []
+    for k, outcome in enumerate(DEFAULT_OUTCOMES):
+        one, none = values[0][known, k], values[1][known, k]
+        u1, u0 = moved[0][:, known, k], moved[1][:, known, k]
+        there = (one > 0) & (none > 0)
+        safe1, safe0 = np.where(one > 0, one, 1.0), np.where(none > 0, none, 1.0)
+        for name, estimate, error, usable in (
+            ("difference", one - none, np.sqrt(((u1 - u0) ** 2).sum(axis=0)), np.ones(len(one), dtype=bool)),
+            ("ratio", safe1 / safe0, np.sqrt(((u1 / safe1 - u0 / safe0) ** 2).sum(axis=0)), there),
+        ):
+            low, high = estimate - z * error, estimate + z * error
+            low, high = (np.maximum(low, -1.0), np.minimum(high, 1.0)) if name == "difference" else (
+                estimate * np.exp(-z * error), estimate * np.exp(z * error))  # fmt: skip
+            good = usable & (error > 1e-12)
+            why = np.where(usable, np.where(np.isnan(error), ONE_ACCOUNT, NO_SPREAD), NO_RATIO)
+            parts.append(pd.DataFrame({
+                "outcome": outcome, "time": grid[known], "contrast": name,
+                "estimate": np.where(usable, estimate, np.nan), "std_error": np.where(good, error, np.nan),
+                "conf_low": np.where(good, low, np.nan), "conf_high": np.where(good, high, np.nan),
+                "estimate_now": one, "estimate_then": none, "no_interval_reason": np.where(good, "", why),
+            }))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def e_value(ratio: float, conf_low: float, conf_high: float) -> tuple[float, float]:
+    """How strongly would something unmeasured have to move both exposure and outcome to explain a ratio of shares away?
+
+    Parameters
+    ----------
+    ratio, conf_low, conf_high : float
+        A ratio of incidences by one age with its limits; not a hazard ratio.
+
+    Returns
+    -------
+    (point, limit)
+        The least ratio by which it would have to go with both, for the estimate and for the limit nearer to 1 (1 where
+        the interval holds 1).
+
+    Raises
+    ------
+    ValueError
+        Limits that do not hold the ratio, or are not positive.
+
+    References
+    ----------
+    VanderWeele & Ding 2017, Ann Intern Med 167:268.
+
+    Examples
+    --------
+    >>> [round(value, 3) for value in e_value(3.9, 1.8, 8.7)]
+    [7.263, 3.0]
+    """
+    if not 0 < conf_low <= ratio <= conf_high:
+        raise ValueError(f"a ratio lies within its limits and above 0, not {ratio} in {conf_low} to {conf_high}")
+    nearer = max(conf_low, 1.0) if ratio >= 1 else min(conf_high, 1.0)
+
+    def of(value: float) -> float:
+        value = 1 / value if value < 1 else value
+        return value + float(np.sqrt(value * (value - 1)))
+
+    return of(ratio), of(nearer)

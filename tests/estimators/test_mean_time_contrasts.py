@@ -1,0 +1,108 @@
+"""Contrasts of mean time: means of the deals where all are followed, numerical weights of accounts, R's numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analytics.estimators.counts import count_events
+from analytics.estimators.mean_time import restricted_mean_time_lost
+from analytics.estimators.mean_time_contrasts import NO_RATIO, NO_SPREAD, mean_time_contrast, mean_time_influence
+from analytics.records.errors import InputError
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+Z = 1.959963984540054
+
+
+def deals(n: int = 80, seed: int = 4) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    entry = np.where(rng.random(n) < 0.3, rng.integers(-1, 5, n), -1)
+    return pd.DataFrame({
+        "entry": entry, "exit": entry + 1 + rng.integers(0, 40, n), "outcome": rng.choice(["won", "lost", "open"], n),
+        "team": rng.choice(["x", "y"], n), "account": rng.integers(0, 12, n), "weight": 1.0,
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("cluster", [None, "account"])
+def test_influence_has_the_estimates_and_standard_errors_of_mean_time(cluster: str | None) -> None:
+    risk = count_events(deals(), by="team", cluster=cluster)
+    joint = mean_time_influence(risk, horizon_days=25)
+    theirs = restricted_mean_time_lost(risk, horizon_days=25, variance="infinitesimal_jackknife").frame
+    pd.testing.assert_frame_equal(joint.estimate.frame, theirs)
+    np.testing.assert_allclose(np.sqrt(np.diag(joint.covariance())), theirs["std_error"], atol=1e-12)
+
+
+def test_shared_accounts_enter_once() -> None:
+    """Each account's influence on the contrast is its derivative with respect to the account's weight."""
+    frame = deals()
+
+    def contrast(weighted: pd.DataFrame, of: str) -> float:
+        risk = count_events(weighted, by="team", weights="weight")
+        mean = restricted_mean_time_lost(risk, horizon_days=25).at(outcome="won").set_index("team")["estimate"]
+        return mean["y"] - mean["x"] if of == "difference" else np.log(mean["y"] / mean["x"])
+
+    joint = mean_time_influence(count_events(frame, by="team", cluster="account"), horizon_days=25)
+    result = mean_time_contrast(joint.select(team="y"), joint.select(team="x")).at(outcome="won").set_index("contrast")
+    for of in ("difference", "ratio"):
+        slopes = []
+        for account in frame["account"].unique():
+            moved = [contrast(frame.assign(weight=np.where(frame["account"] == account, w, 1.0)), of)
+                     for w in (1 + 1e-5, 1 - 1e-5)]  # fmt: skip
+            slopes.append((moved[0] - moved[1]) / 2e-5)
+        count = len(slopes)
+        slow = np.sqrt(np.square(slopes).sum() * count / (count - 1))
+        assert result.loc[of, "std_error"] == pytest.approx(slow, rel=1e-6)
+    assert result["shared_accounts"].tolist() == [count, count]
+    row = result.loc["ratio"]
+    assert [row["conf_low"], row["conf_high"]] == pytest.approx(
+        row["estimate"] * np.exp([-Z * row["std_error"], Z * row["std_error"]])
+    )
+
+
+def test_complete_follow_up_is_a_difference_of_two_means() -> None:
+    frame = deals().assign(outcome=lambda d: d["outcome"].replace("open", "no_decision"), entry=-1)
+    joint = mean_time_influence(count_events(frame, by="team"), horizon_days=30)
+    row = mean_time_contrast(joint.select(team="y"), joint.select(team="x")).at(outcome="won", contrast="difference")
+    lost = np.where(frame["outcome"] == "won", np.maximum(30 - frame["exit"], 0), 0)
+    y, x = lost[frame["team"] == "y"], lost[frame["team"] == "x"]
+    assert row["estimate"].item() == pytest.approx(y.mean() - x.mean(), abs=1e-12)
+    assert row["std_error"].item() == pytest.approx(np.sqrt(y.var() / len(y) + x.var() / len(x)), abs=1e-12)
+
+
+def test_independent_groups_of_syn_deals_as_r() -> None:
+    value = json.loads((GOLDEN / "syn_deals.json").read_text())["rmtl_by_group_ij_residuals_auc"]["value"]
+    r = {group[0]["group"]: group[0] for group in value if isinstance(group, list) and "est" in group[0]}
+    frame = pd.read_csv(GOLDEN / "inputs" / "syn_deals.csv")
+    frame["outcome"] = np.where(frame["status"] == 0, "open", "c" + frame["status"].astype(str))
+    joint = mean_time_influence(
+        count_events(frame, by="segment", outcomes=["c1", "c2", "c3"]), horizon_days=r["A"]["tau"]
+    )
+    result = mean_time_contrast(joint.select(segment="A"), joint.select(segment="B")).at(contrast="difference")
+    a, b = (
+        dict(zip(r[name]["states"], zip(r[name]["est"], r[name]["se_ij"], strict=True), strict=True)) for name in "AB"
+    )
+    for row in result[result["outcome"] != "open"].to_dict("records"):
+        (mean_a, error_a), (mean_b, error_b) = a[row["outcome"]], b[row["outcome"]]
+        assert row["estimate"] == pytest.approx(mean_a - mean_b, abs=1e-11)
+        assert row["std_error"] == pytest.approx(np.hypot(error_a, error_b), abs=1e-11)
+
+
+def test_edges() -> None:
+    joint = mean_time_influence(count_events(deals(), by="team"), horizon_days=25)
+    result = mean_time_contrast(joint.select(team="y"), joint.select(team="x")).at(outcome="no_decision")
+    assert result.set_index("contrast")["no_interval_reason"].to_dict() == {"difference": NO_SPREAD, "ratio": NO_RATIO}
+    assert result["estimate"].iloc[0] == 0
+    short = deals().assign(exit=lambda d: np.where(d["team"] == "x", np.minimum(d["exit"], d["entry"] + 3), d["exit"]),
+                           outcome=lambda d: np.where(d["team"] == "x", "open", d["outcome"]))  # fmt: skip
+    alone = mean_time_influence(count_events(short, by="team"), horizon_days=25)
+    assert alone.estimate.frame["team"].unique().tolist() == ["y"]
+    np.testing.assert_allclose(np.sqrt(np.diag(alone.covariance())), alone.estimate.frame["std_error"], atol=1e-12)
+    other = mean_time_influence(count_events(deals(seed=9), by="team"), horizon_days=25)
+    with pytest.raises(InputError, match="two tables"):
+        mean_time_contrast(joint.select(team="y"), other.select(team="x"))
+    with pytest.raises(InputError, match="different keys"):
+        mean_time_contrast(joint.select(team="y"), joint)
