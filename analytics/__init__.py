@@ -25,8 +25,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from analytics.estimators.counts import count_events
+    from analytics.estimators.discrete_time.models import discrete_time_model
+    from analytics.estimators.group_tests import gray_test, logrank_test
+    from analytics.estimators.hazards.models import cause_specific_cox, fine_gray
     from analytics.estimators.incidence import conditional_incidence, cumulative_incidence, survival
     from analytics.estimators.mean_time import restricted_mean_time_lost
+    from analytics.estimators.multistate.occupation import stage_occupation
+    from analytics.estimators.multistate.probabilities import transition_probabilities
     from analytics.estimators.result import Estimate
     from analytics.records.calendar import FiscalCalendar
     from analytics.records.engine import connect
@@ -46,6 +51,13 @@ _HOMES = {
     "conditional_incidence": "analytics.estimators.incidence",
     "survival": "analytics.estimators.incidence",
     "restricted_mean_time_lost": "analytics.estimators.mean_time",
+    "gray_test": "analytics.estimators.group_tests",
+    "logrank_test": "analytics.estimators.group_tests",
+    "cause_specific_cox": "analytics.estimators.hazards.models",
+    "fine_gray": "analytics.estimators.hazards.models",
+    "discrete_time_model": "analytics.estimators.discrete_time.models",
+    "stage_occupation": "analytics.estimators.multistate.occupation",
+    "transition_probabilities": "analytics.estimators.multistate.probabilities",
     "Estimate": "analytics.estimators.result",
     "open_study": "analytics.studies.opening",
 }
@@ -54,15 +66,22 @@ __all__ = [
     "Estimate",
     "FiscalCalendar",
     "OutcomeRules",
+    "cause_specific_cox",
     "conditional_incidence",
     "connect",
     "count_events",
     "cumulative_incidence",
     "deals_as_of",
+    "discrete_time_model",
+    "fine_gray",
+    "gray_test",
+    "logrank_test",
     "open_study",
     "read_history",
     "restricted_mean_time_lost",
+    "stage_occupation",
     "survival",
+    "transition_probabilities",
 ]
 
 
