@@ -84,7 +84,7 @@ def test_what_a_stage_means_comes_from_today_and_from_the_params(tmp_path):
     unsaid = renamed.replace("Closed Lost", "Dead")
     assert sentence(export(tmp_path, OpportunityHistory=unsaid)) == (
         "column 'StageName': nothing says whether these stages are open, won or lost: 'Dead'. "
-        "List each under open_stages:, won_stages: or lost_stages: in the params."
+        "List each under open_stages:, won_stages: or lost_stages: of source: in the params."
     )
     made = history(export(tmp_path, OpportunityHistory=unsaid), lost_stages=["Dead"])
     assert rows(made, "stage", "status", deal="006A")[-1] == ["Dead", "closed_lost"]
@@ -97,7 +97,7 @@ def test_a_stage_whose_flags_differ_as_often_one_way_as_the_other_is_refused(tmp
     mixed = "\n".join(line for line in mixed.splitlines() if not line.startswith("006D")) + "\n"
     assert sentence(export(tmp_path, Opportunity=mixed)) == (
         "column 'StageName', value 'Closed Lost': IsClosed and IsWon differ between opportunities of this stage "
-        "(closed_lost, closed_won). List each under open_stages:, won_stages: or lost_stages: in the params."
+        "(closed_lost, closed_won). List each under open_stages:, won_stages: or lost_stages: of source: in the params."
     )
     twice = {"won_stages": ["Closed Won"], "lost_stages": ["Closed Won"]}
     assert sentence(export(tmp_path, Opportunity=DEALS), **twice).startswith(

@@ -110,7 +110,7 @@ def test_field_history_with_values_that_cannot_be_read(tmp_path):
     unsaid = sentence(export(tmp_path, OpportunityHistory="", OpportunityFieldHistory=ALONE))
     assert unsaid == (
         "column 'StageName': nothing says whether these stages are open, won or lost: 'Discovery'. "
-        "List each under open_stages:, won_stages: or lost_stages: in the params."
+        "List each under open_stages:, won_stages: or lost_stages: of source: in the params."
     )
     fixed = history(tmp_path, values={"StageName": {"Discovery": "Proposal"}})
     assert rows(fixed, "stage", deal="006A")[1] == ["Proposal"]
