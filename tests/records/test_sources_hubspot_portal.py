@@ -97,3 +97,19 @@ def test_an_entry_date_of_a_stage_that_is_nowhere_is_refused(tmp_path):
     )
     made = history(portal(tmp_path, odd), **SOURCE | {"open_stages": ["Proposal", "Meeting (Partners)"]})
     assert rows(made, "stage", "status", deal="3")[0] == ["Meeting (Partners) (Sales)", "open"]
+
+
+@pytest.mark.parametrize("name", ["-2026-01-31", "-2026-01-31-1", "-2026-01-31 (1)"])
+def test_the_portals_own_name_of_the_file_is_known(tmp_path, name):
+    columns = ("deal_id", "recorded_on", "stage", "status")
+    plain_name = rows(history(portal(tmp_path), **SOURCE), *columns)
+    (tmp_path / "deals.csv").rename(tmp_path / f"hubspot-crm-exports-all-deals{name}.csv")
+    assert rows(history(tmp_path, **SOURCE), *columns) == plain_name
+
+
+def test_the_file_of_another_view_is_not_taken_for_all_deals(tmp_path):
+    (portal(tmp_path) / "deals.csv").rename(tmp_path / "hubspot-crm-exports-my-deals-2026-01-31.csv")
+    assert sentence(tmp_path, **SOURCE) == (
+        ".: holds no deals file (.csv, .csv.gz, .parquet or .xlsx). Export the object deals, or name its file under "
+        "objects: {deals: {file: …}} in the params (it may be one of: hubspot-crm-exports-my-deals-2026-01-31.csv)."
+    )

@@ -421,7 +421,8 @@ def test_users_become_owners(tmp_path):
 def test_files_that_are_missing_or_of_another_export(tmp_path):
     assert sentence(tmp_path) == (
         ".: holds no deals file (.csv, .csv.gz, .parquet or .xlsx). "
-        "Export the object deals (there is nothing to choose from)."
+        "Export the object deals, or name its file under objects: {deals: {file: …}} in the params "
+        "(there is nothing to choose from)."
     )
     export(tmp_path, flow=FLOW.replace("deal_id", "deal"))
     assert sentence(tmp_path) == (

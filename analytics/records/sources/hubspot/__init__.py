@@ -51,8 +51,9 @@ def read_hubspot(source: HubspotSource, *, base: Path, timezone: str | None = No
     -----
     Earlier states come from the property history; without stages there, from the connector's `deal_stage`; without
     that, from the last entry dates on the deals (`hs_v2_date_entered_…`), where re-entry has overwritten the first one
-    and a closing without such a date is dated by closedate; otherwise only today's state is known (`kind="current_only"`). The history of a deal that others were merged into
-    may be another deal's until then. `amount_in_home_currency` is never read.
+    and a closing without such a date is dated by closedate; otherwise only today's state is known
+    (`kind="current_only"`). The history of a deal that others were merged into may be another deal's until then.
+    `amount_in_home_currency` is never read.
 
     Examples
     --------

@@ -84,15 +84,18 @@ def _place(text: str, source: HubspotSource, deals: Deals, listed: Sequence[Stag
     stages = [stage for stage in listed if stage.id]
     pairs = pd.DataFrame({"p": column_of(deals.everything, "pipeline"), "s": deals.everything["dealstage"]})
     pairs = pairs[pairs["s"].notna()].drop_duplicates()
-    standing = [(f"{s} ({p})", s, s, Place(s, (p,) if isinstance(p, str) else ())) for p, s in pairs.to_numpy()]
+    standing = [((f"{s} ({p})", s), Place(s, (p,) if isinstance(p, str) else ())) for p, s in pairs.to_numpy()]
     of_list = [
-        (stage.full_label, stage.id, stage.label, Place(stage.id, (str(stage.pipeline), str(stage.pipeline_label))))
+        (
+            (stage.full_label, stage.id, stage.label),
+            Place(stage.id, (str(stage.pipeline), str(stage.pipeline_label))),
+        )
         for stage in stages
     ]
     found = _named(text, of_list) or _named(text, standing)
     if found is not None:
         return found
-    pipelines = {p: (p,) for p in pairs["p"] if isinstance(p, str)}
+    pipelines: dict[str, tuple[str, ...]] = {p: (p,) for p in pairs["p"] if isinstance(p, str)}
     pipelines |= {str(stage.pipeline_label): (str(stage.pipeline), str(stage.pipeline_label)) for stage in listed}
     for pipeline, names in sorted(pipelines.items()):
         if text.endswith(f" ({pipeline})"):
@@ -104,12 +107,13 @@ def _place(text: str, source: HubspotSource, deals: Deals, listed: Sequence[Stag
     return Place(text) if stages else None  # HubSpot deletes stages for good: its list no longer has them
 
 
-def _named(text: str, stages: Sequence[tuple[str, str, str, Place]]) -> Place | None:
+def _named(text: str, stages: Sequence[tuple[tuple[str, ...], Place]]) -> Place | None:
     """Return the one stage that has the name; where several pipelines have it, the deal's own pipeline decides."""
     for at in range(3):
+        called = [(names[at], place) for names, place in stages if at < len(names)]
         for found in (
-            {stage[3] for stage in stages if stage[at] == text},
-            {stage[3] for stage in stages if _same(stage[at], text)},
+            {place for name, place in called if name == text},
+            {place for name, place in called if _same(name, text)},
         ):
             if len(found) == 1:
                 return found.pop()
