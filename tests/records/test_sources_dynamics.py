@@ -591,3 +591,9 @@ def test_a_database_and_named_objects_tell_the_same(tmp_path):
     }
     named = history(tmp_path, folder=None, objects=objects).table.to_pandas()
     pd.testing.assert_frame_equal(named, plain)
+
+
+def test_an_audit_with_its_header_alone_is_named(tmp_path):
+    made = history(export(tmp_path, audit="objectid,createdon,operation,changedata\n"))
+    assert made.kind == "current_only"
+    assert seen(made, "audit has no rows, so that it tells nothing of earlier dates") == (20, 3, 3)

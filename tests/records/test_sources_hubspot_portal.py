@@ -113,3 +113,9 @@ def test_the_file_of_another_view_is_not_taken_for_all_deals(tmp_path):
         ".: holds no deals file (.csv, .csv.gz, .parquet or .xlsx). Export the object deals, or name its file under "
         "objects: {deals: {file: …}} in the params (it may be one of: hubspot-crm-exports-my-deals-2026-01-31.csv)."
     )
+
+
+def test_a_property_history_with_its_header_alone_is_named(tmp_path):
+    (tmp_path / "deal_property_history.csv").write_text("deal_id,name,value,timestamp\n")
+    what = "deal_property_history has no rows, so that it tells nothing of earlier dates"
+    assert seen(history(portal(tmp_path), **SOURCE), what) == (20, 5, 5)

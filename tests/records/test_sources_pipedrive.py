@@ -466,3 +466,9 @@ def test_a_database_and_named_objects_tell_the_same(tmp_path):
     }
     named = history(tmp_path, folder=None, objects=objects, timezone="Europe/Berlin").table.to_pandas()
     pd.testing.assert_frame_equal(named, plain)
+
+
+def test_a_flow_with_its_header_alone_is_named(tmp_path):
+    made = history(export(tmp_path, flow=FLOW.splitlines()[0] + "\n"), extracted_on="2025-07-01")
+    assert made.kind == "current_only"
+    assert seen(made, "flow has no rows, so that it tells nothing of earlier dates") == (20, 3, 3)

@@ -34,8 +34,8 @@ def closings(
 
     A closing is recorded on `createdon`; its typed date is `actualend`. Without `createdon` it was recorded at the
     first closing that audit logs from `actualend` on and before the deal's next one; else at the end of that day, but
-    not before the deal was opened and not after the last change of its row. How it ended is `opportunitystatecode`; where
-    that is missing, what audit logs on the same day; for the last closing of a deal that is closed today, today's
+    not before the deal was opened and not after the last change of its row. How it ended is `opportunitystatecode`;
+    where that is missing, what audit logs on the same day; for the last closing of a deal that is closed today, today's
     state; else it is not known. What the last closing leaves out, today's row says. `description` is never read.
 
     Raises

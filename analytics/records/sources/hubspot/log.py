@@ -15,6 +15,7 @@ from analytics.records.sources.hubspot.entries import stage_entries
 from analytics.records.sources.hubspot.fields import PROPERTY_HISTORY, STAGE_CHANGES
 from analytics.records.sources.hubspot.mapping import HubspotSource
 from analytics.records.sources.hubspot.stages import Stage
+from analytics.records.sources.noticing import without_any_row
 from analytics.records.sources.numbers import parse_numbers
 from analytics.records.sources.objects import column_of, plain_name, read_object
 
@@ -58,12 +59,14 @@ def read_log(source: HubspotSource, reader: Reader, deals: Deals) -> Log:
         Where none of a table's deals is in the file of deals, or a property that the params name is nowhere.
     """
     rows = read_object(PROPERTY_HISTORY, source, reader)
+    empty = without_any_row(rows, PROPERTY_HISTORY.name, len(deals.frame))
     log = NOTHING if rows is None else _property_changes(rows, source, deals)
     if not (log["property"] == "dealstage").any():
         changes = read_object(STAGE_CHANGES, source, reader)
+        empty += without_any_row(changes, STAGE_CHANGES.name, len(deals.frame))
         log = log if changes is None else _stacked([log, _stage_changes(changes, source, deals)])
     _require(source, deals, set(log["property"]))
-    return Log(log, (_in_bulk(log),))
+    return Log(log, (_in_bulk(log), *empty))
 
 
 def with_entries(log: Log, source: HubspotSource, deals: Deals, listed: Sequence[Stage]) -> Log:
