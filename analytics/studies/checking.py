@@ -6,7 +6,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -84,7 +84,7 @@ def checked(model: type[ModelT], content: Mapping[str, Any], *, file: str | None
         path, given, meant = changed
         day = isinstance(meant, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", meant)
         wanted = "a date like 2026-01-31" if day else _MEANT[type(meant)]
-        raise InputError(f"the key {'.'.join(map(str, path))!r} must be {wanted}", file=file, value=given)
+        raise InputError(f"the key {'.'.join(_counted(path))!r} must be {wanted}", file=file, value=given)
     return result
 
 
@@ -118,7 +118,7 @@ def _changed(given: Any, meant: Any, path: tuple[str | int, ...]) -> tuple[tuple
 
 def _sentence(model: type[BaseModel], problem: dict[str, Any], file: str | None) -> InputError:
     kind, context = str(problem["type"]), problem.get("ctx") or {}
-    steps = [str(step) for step in _without_tags(model, problem["loc"])]
+    steps = _counted(_without_tags(model, problem["loc"]))
     key = ".".join(steps)
     found = problem.get("input")
     if kind == "extra_forbidden":
@@ -142,6 +142,11 @@ def _sentence(model: type[BaseModel], problem: dict[str, Any], file: str | None)
     else:
         wanted = _WANTED.get(kind, str(problem["msg"]).replace("Input should", "must"))
     return InputError(f"the key {key!r} {wanted}", file=file, value=shown)
+
+
+def _counted(steps: Iterable[int | str]) -> list[str]:
+    """Steps to a key as people count: the first of a list is 1."""
+    return [str(step + 1 if isinstance(step, int) else step) for step in steps]
 
 
 def _capital(text: str) -> str:

@@ -361,6 +361,46 @@ def test_what_the_last_closing_leaves_out_is_in_todays_row(tmp_path):
         assert rows(made, *columns, deal="O1")[-1] == ["04-01", "closed_lost", "03-28", 0.0, "Canceled"]
 
 
+def test_closings_without_the_time_at_which_they_were_recorded(tmp_path):
+    header = "activityid,opportunityid,actualend,actualrevenue,competitorid,description,statuscode\n"
+    lines = "k0,O1,2025-02-19,,,,2\nk1,O1,2025-03-28,0,,,2\nk2,O2,2025-03-30,48,,,2\nk3,O2,,48,,,2\n"
+    turns = audit(("O1", "2025-02-19T12:00:00Z", "statecode:0:2"), ("O1", "2025-02-19T15:00:00Z", "statecode:2:0"))
+    columns = ("recorded_on", "status", "closed_on", "amount")
+    made = history(export(tmp_path, opportunityclose=header + lines, audit=turns))
+    assert rows(made, *columns, deal="O1") == [
+        ["01-02", "open", None, 40.0],
+        ["02-19", "closed_lost", "02-19", None],
+        ["02-19", "open", None, 40.0],  # audit logs both on that day, and the closing came first
+        ["03-28", "closed_lost", "03-28", 0.0],
+    ]
+    assert rows(made, *columns, deal="O2")[-1] == ["03-30", "closed_won", "03-30", 48.0]
+    assert made.rejects[["line", "reason"]].values.tolist() == [[5, "neither createdon nor actualend"]]
+    assert seen(made, "closing without the time at which it was recorded") == (1, 3, 4)
+    made = history(export(tmp_path, opportunityclose=header + lines))  # audit logs a closing of O1 on 1 April
+    assert rows(made, *columns[:3], deal="O1")[-4:] == [
+        ["02-10", "open", None],
+        ["02-19", "closed_unknown", "02-19"],
+        ["03-31", "open", None],
+        ["04-01", "closed_lost", "03-28"],
+    ]
+    early = header + "k1,O1,2024-12-01,0,,,2\nk2,O2,2025-05-30,48,,,2\n"
+    made = history(export(tmp_path, opportunityclose=early, audit=""))
+    assert rows(made, *columns[:3], deal="O1")[-1] == ["01-02", "closed_lost", "12-01"]  # not before it was opened
+    assert rows(made, *columns[:3], deal="O2")[-1] == [
+        "04-02",
+        "closed_won",
+        "05-30",
+    ]  # not after its row's last change
+
+
+def test_an_object_that_lacks_what_it_needs_is_named(tmp_path):
+    assert sentence(export(tmp_path, opportunityclose="activityid,actualend\nk0,2025-02-19\n")) == (
+        "opportunityclose.csv, column 'opportunityid': the object opportunityclose needs this field. Export it, or "
+        "name its header under objects: {opportunityclose: {file: …, columns: {opportunityid: …}}} in the params "
+        "(did you mean 'activityid'?)."
+    )
+
+
 def test_names_and_free_text_are_not_read(tmp_path):
     made = history(export(tmp_path), attributes={"competitor": "opportunityclose.competitorid"})
     texts = made.table.to_pandas().astype(str).to_numpy().ravel().tolist()
@@ -493,7 +533,8 @@ def test_users_and_teams_become_owners(tmp_path):
 def test_files_that_are_missing_or_of_another_export(tmp_path):
     assert sentence(tmp_path) == (
         ".: holds no opportunity file (.csv, .csv.gz, .parquet or .xlsx). "
-        "Export the object opportunity (there is nothing to choose from)."
+        "Export the object opportunity, or name its file under objects: {opportunity: {file: …}} in the params "
+        "(there is nothing to choose from)."
     )
     export(tmp_path, audit=AUDIT.replace(",O", ",X"))
     assert sentence(tmp_path) == (
@@ -506,8 +547,8 @@ def test_files_that_are_missing_or_of_another_export(tmp_path):
     )
     export(tmp_path, audit=AUDIT)
     assert sentence(tmp_path, attributes={"segment": "new_segmnt"}) == (
-        "opportunity.csv, column 'new_segmnt': the mapping names this column and the file lacks it. "
-        "Correct columns: new_segmnt in the params (did you mean 'new_segment'?)."
+        "opportunity.csv, column 'new_segmnt': the params name this field and the object opportunity lacks "
+        "it. Correct its name in the params, or export it (did you mean 'new_segment'?)."
     )
     with pytest.raises(ValidationError, match="there is no 'opportunitys' to read"):
         history(tmp_path, objects={"opportunitys": {"file": "opportunity.csv"}})
@@ -550,3 +591,9 @@ def test_a_database_and_named_objects_tell_the_same(tmp_path):
     }
     named = history(tmp_path, folder=None, objects=objects).table.to_pandas()
     pd.testing.assert_frame_equal(named, plain)
+
+
+def test_an_audit_with_its_header_alone_is_named(tmp_path):
+    made = history(export(tmp_path, audit="objectid,createdon,operation,changedata\n"))
+    assert made.kind == "current_only"
+    assert seen(made, "audit has no rows, so that it tells nothing of earlier dates") == (20, 3, 3)

@@ -104,8 +104,8 @@ def test_a_log_whose_cases_never_open_is_an_error(tmp_path):
     with pytest.raises(InputError) as caught:
         history(tmp_path, LIFE, opened_at="create")
     assert str(caught.value) == (
-        "log.csv, row 2: no row is left to study: 6 were rejected because: the case has no 'create', so no opening "
-        "date. Correct the mapping in the params or the file."
+        "log.csv, column 'act', value 'create': no row has this activity, which is to open a deal. "
+        "Correct opened_at: of source: in the params (did you mean 'Create'?)."
     )
 
 

@@ -277,7 +277,8 @@ def test_bad_rows_are_rejected_with_their_reason(tmp_path):
 def test_what_cannot_be_read_at_all(tmp_path):
     assert sentence(tmp_path) == (
         ".: holds no deals file (.csv, .csv.gz, .parquet or .xlsx). "
-        "Export the object deals (there is nothing to choose from)."
+        "Export the object deals, or name its file under objects: {deals: {file: …}} in the params "
+        "(there is nothing to choose from)."
     )
     export(tmp_path)
     assert sentence(tmp_path, attributes={"region": "regoin"}) == (

@@ -81,7 +81,8 @@ def test_what_a_stage_means(tmp_path):
     unsaid = DEALS.replace("true,false", ",").replace("true,true", ",").replace("false,false", ",")
     assert sentence(export(tmp_path, deals=unsaid, deal_pipeline_stage="")) == (
         "column 'dealstage': nothing says whether these stages are open, won or lost: '901', '902'. Export the list of "
-        "stages (deal_pipeline_stage) too, or list each under open_stages:, won_stages: or lost_stages: in the params."
+        "stages (deal_pipeline_stage) too, or list each under open_stages:, won_stages: or lost_stages: of source: in "
+        "the params."
     )
     stated = history(tmp_path, won_stages=[901], open_stages=["902"])
     assert [rows(stated, "status", deal=deal)[-1] for deal in "123"] == [["closed_lost"], ["closed_won"], ["open"]]
@@ -100,7 +101,7 @@ def test_the_params_go_before_the_list_of_stages(tmp_path):
     )
     assert sentence(tmp_path, won_stages=["Lost"], lost_stages=["Lost"]) == (
         "column 'dealstage', value 'Lost': the params list this stage twice. "
-        "List each under open_stages:, won_stages: or lost_stages: in the params."
+        "List each under open_stages:, won_stages: or lost_stages: of source: in the params."
     )
 
 
@@ -113,7 +114,7 @@ def test_the_stage_decides_against_the_flag(tmp_path):
     assert sentence(export(tmp_path, deals=split, deal_pipeline_stage="")) == (
         "column 'dealstage', value '901': hs_is_closed and hs_is_closed_won differ between deals of this stage "
         "(closed_won, open), and no list of stages decides. "
-        "List each under open_stages:, won_stages: or lost_stages: in the params."
+        "List each under open_stages:, won_stages: or lost_stages: of source: in the params."
     )
 
 
@@ -252,5 +253,6 @@ def test_a_deleted_deal_in_a_stage_that_nothing_explains_stops_nobody(tmp_path):
     assert rows(history(export(tmp_path, deals=text)), "status", deal="3") == [["open"]]
     assert sentence(export(tmp_path, deals=text.replace("true\n", "false\n"))) == (
         "column 'dealstage': nothing says whether these stages are open, won or lost: '777'. Export the list of "
-        "stages (deal_pipeline_stage) too, or list each under open_stages:, won_stages: or lost_stages: in the params."
+        "stages (deal_pipeline_stage) too, or list each under open_stages:, won_stages: or lost_stages: of source: in "
+        "the params."
     )

@@ -421,7 +421,8 @@ def test_users_become_owners(tmp_path):
 def test_files_that_are_missing_or_of_another_export(tmp_path):
     assert sentence(tmp_path) == (
         ".: holds no deals file (.csv, .csv.gz, .parquet or .xlsx). "
-        "Export the object deals (there is nothing to choose from)."
+        "Export the object deals, or name its file under objects: {deals: {file: …}} in the params "
+        "(there is nothing to choose from)."
     )
     export(tmp_path, flow=FLOW.replace("deal_id", "deal"))
     assert sentence(tmp_path) == (
@@ -465,3 +466,9 @@ def test_a_database_and_named_objects_tell_the_same(tmp_path):
     }
     named = history(tmp_path, folder=None, objects=objects, timezone="Europe/Berlin").table.to_pandas()
     pd.testing.assert_frame_equal(named, plain)
+
+
+def test_a_flow_with_its_header_alone_is_named(tmp_path):
+    made = history(export(tmp_path, flow=FLOW.splitlines()[0] + "\n"), extracted_on="2025-07-01")
+    assert made.kind == "current_only"
+    assert seen(made, "flow has no rows, so that it tells nothing of earlier dates") == (20, 3, 3)

@@ -84,7 +84,7 @@ def test_what_a_stage_means_comes_from_today_and_from_the_params(tmp_path):
     unsaid = renamed.replace("Closed Lost", "Dead")
     assert sentence(export(tmp_path, OpportunityHistory=unsaid)) == (
         "column 'StageName': nothing says whether these stages are open, won or lost: 'Dead'. "
-        "List each under open_stages:, won_stages: or lost_stages: in the params."
+        "List each under open_stages:, won_stages: or lost_stages: of source: in the params."
     )
     made = history(export(tmp_path, OpportunityHistory=unsaid), lost_stages=["Dead"])
     assert rows(made, "stage", "status", deal="006A")[-1] == ["Dead", "closed_lost"]
@@ -97,7 +97,7 @@ def test_a_stage_whose_flags_differ_as_often_one_way_as_the_other_is_refused(tmp
     mixed = "\n".join(line for line in mixed.splitlines() if not line.startswith("006D")) + "\n"
     assert sentence(export(tmp_path, Opportunity=mixed)) == (
         "column 'StageName', value 'Closed Lost': IsClosed and IsWon differ between opportunities of this stage "
-        "(closed_lost, closed_won). List each under open_stages:, won_stages: or lost_stages: in the params."
+        "(closed_lost, closed_won). List each under open_stages:, won_stages: or lost_stages: of source: in the params."
     )
     twice = {"won_stages": ["Closed Won"], "lost_stages": ["Closed Won"]}
     assert sentence(export(tmp_path, Opportunity=DEALS), **twice).startswith(
@@ -137,12 +137,12 @@ def test_headers_are_found_whatever_their_case_and_underscores(tmp_path):
 def test_fields_that_the_export_lacks(tmp_path):
     folder = export(tmp_path)
     assert sentence(folder, reason="Los_Reason__c") == (
-        "Opportunity.csv, column 'Los_Reason__c': the mapping names this column and the file lacks it. "
-        "Correct columns: Los_Reason__c in the params (did you mean 'Loss_Reason__c'?)."
+        "Opportunity.csv, column 'Los_Reason__c': the params name this field and the object Opportunity lacks "
+        "it. Correct its name in the params, or export it (did you mean 'Loss_Reason__c'?)."
     )
     without = DEALS.replace("LeadSource", "Origin").replace("IsWon", "Won")
     assert sentence(export(tmp_path, Opportunity=without), source="LeadSource").startswith(
-        "Opportunity.csv, column 'LeadSource': the mapping names this column"
+        "Opportunity.csv, column 'LeadSource': the params name this field"
     )
     stages = {"open_stages": ["Discovery", "Proposal"], "won_stages": ["Closed Won"], "lost_stages": ["Closed Lost"]}
     assert rows(history(tmp_path, **stages), "source", deal="006C") == [[None]]
@@ -151,7 +151,8 @@ def test_fields_that_the_export_lacks(tmp_path):
 def test_files_that_are_missing_or_there_twice(tmp_path):
     assert sentence(tmp_path) == (
         ".: holds no Opportunity file (.csv, .csv.gz, .parquet or .xlsx). "
-        "Export the object Opportunity (there is nothing to choose from)."
+        "Export the object Opportunity, or name its file under objects: {Opportunity: {file: …}} in the params "
+        "(there is nothing to choose from)."
     )
     export(tmp_path)
     pd.read_csv(tmp_path / "Opportunity.csv").to_parquet(tmp_path / "opportunity.parquet")

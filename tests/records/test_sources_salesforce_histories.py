@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from salesforce_export import DEALS, STAGES, export, history, noticed, rejected, rows, sentence
+from salesforce_export import DEALS, FIELDS, STAGES, export, history, noticed, rejected, rows, sentence
 
 ALONE = """\
 Id,OpportunityId,Field,OldValue,NewValue,CreatedDate
@@ -110,7 +110,7 @@ def test_field_history_with_values_that_cannot_be_read(tmp_path):
     unsaid = sentence(export(tmp_path, OpportunityHistory="", OpportunityFieldHistory=ALONE))
     assert unsaid == (
         "column 'StageName': nothing says whether these stages are open, won or lost: 'Discovery'. "
-        "List each under open_stages:, won_stages: or lost_stages: in the params."
+        "List each under open_stages:, won_stages: or lost_stages: of source: in the params."
     )
     fixed = history(tmp_path, values={"StageName": {"Discovery": "Proposal"}})
     assert rows(fixed, "stage", deal="006A")[1] == ["Proposal"]
@@ -291,3 +291,58 @@ def test_an_amount_keeps_the_currency_that_it_was_in(tmp_path):
     ]
     assert {code for (code,) in rows(made, "currency", deal="006B")} == {"EUR"}
     assert rows(history(tmp_path, currency=None), "currency", deal="006A") == [[None]] * 4
+
+
+LONG = {name: f"006Hs000000000{name[-1]}" for name in ("006A", "006B", "006C", "006D", "006Z")}
+
+
+def with_ids(text: str, suffix: str = "", opportunities: str = "") -> str:
+    """Ids of 15 characters, with `suffix` those of 18; of `opportunities` only these letters."""
+    for name, long in LONG.items():
+        text = text.replace(name, long + (suffix if not opportunities or name[-1] in opportunities else ""))
+    return text
+
+
+def test_an_id_of_15_characters_is_that_of_18(tmp_path):
+    columns = ("deal_id", "recorded_on", "stage", "status", "closed_on", "amount", "owner_id", "reason", "segment")
+    tasks = "Id,WhatId,ActivityDate,Status,CreatedDate\n1,006A,2025-02-03,Completed,2025-02-01T10:00:00.000+0000\n"
+    whole = history(export(tmp_path, Opportunity=with_ids(DEALS, "AAB"), OpportunityHistory=with_ids(STAGES, "AAB"),
+                           OpportunityFieldHistory=with_ids(FIELDS, "AAB"), Task=with_ids(tasks, "AAB")))  # fmt: skip
+    mixed = history(export(tmp_path, Opportunity=with_ids(DEALS, "AAB"),
+                           OpportunityHistory=with_ids(STAGES, "AAB", "B"),
+                           OpportunityFieldHistory=with_ids(FIELDS), Task=with_ids(tasks)))  # fmt: skip
+    assert rows(mixed, *columns) == rows(whole, *columns)
+    assert rows(mixed, *columns[:4], deal="006Hs000000000AAAB") == [
+        ["006Hs000000000AAAB", "01-02", "Discovery", "open"],
+        ["006Hs000000000AAAB", "02-20", "Discovery", "open"],
+        ["006Hs000000000AAAB", "02-25", "Discovery", "open"],
+        ["006Hs000000000AAAB", "03-31", "Closed Lost", "closed_lost"],
+    ]
+    assert mixed.side["activities"].to_pandas()["deal_id"].tolist() == ["006Hs000000000AAAB"]
+    what = "history that writes an opportunity's id in its other length"
+    # of OpportunityHistory three rows of A and one of D, of OpportunityFieldHistory three of A and three of B
+    assert noticed(mixed, 16)[what] == (10, 13)
+    assert what not in noticed(whole, 16)
+
+
+def test_an_id_in_other_case_is_another_id(tmp_path):
+    deals = with_ids(DEALS, "AAB")
+    log = with_ids(STAGES).replace("006Hs000000000B", "006hs000000000b")
+    made = history(export(tmp_path, Opportunity=deals, OpportunityHistory=log, OpportunityFieldHistory=""))
+    assert rejected(made, "OpportunityHistory.csv") == [
+        [5, "its opportunity is not in the export"],
+        [6, "its opportunity is not in the export"],
+        [7, "its opportunity is deleted in the CRM"],
+    ]
+
+
+def test_a_history_with_its_header_alone_is_named(tmp_path):
+    header = STAGES.splitlines()[0] + "\n"
+    made = history(export(tmp_path, OpportunityHistory=header, OpportunityFieldHistory=""))
+    assert made.kind == "current_only"
+    what = "OpportunityHistory has no rows, so that it tells nothing of earlier dates"
+    assert noticed(made, 20)[what] == (3, 3)
+    (tmp_path / "OpportunityHistory.csv").unlink()
+    without = history(tmp_path)
+    assert what not in noticed(without, 20)
+    assert rows(without, "deal_id", "recorded_on", "status") == rows(made, "deal_id", "recorded_on", "status")

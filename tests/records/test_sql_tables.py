@@ -16,6 +16,7 @@ import pytest
 from analytics.records.errors import InputError
 from analytics.records.sources import read_history
 from analytics.records.sources.mapping import FlatSource
+from analytics.records.sources.salesforce.mapping import SalesforceSource
 
 MAPPING = {
     "kind": "flat",
@@ -146,3 +147,22 @@ def test_a_password_is_never_repeated(postgres_url, tmp_path):
         read_history(FlatSource(**MAPPING, url=wrong, table="deals"), base=tmp_path)
     assert "wrong" not in str(caught.value)
     assert wrong.split(":")[2].split("@")[0] not in str(caught.value)
+
+
+def test_a_database_that_cannot_be_reached_is_named_with_its_key(tmp_path):
+    for read in (
+        FlatSource(**MAPPING, url="postgres://ana:s3cret@127.0.0.1:1/crm", table="deals"),
+        SalesforceSource(kind="salesforce", url="postgres://ana:s3cret@127.0.0.1:1/crm"),
+    ):
+        with pytest.raises(InputError) as caught:
+            read_history(read, base=tmp_path)
+        said = str(caught.value)
+        assert said.startswith("value 'postgres://ana:***@127.0.0.1:1/crm': cannot be opened (")
+        assert said.endswith("Check the address and that it is up: it is url: in the params, under source:.")
+        assert "s3cret" not in said
+    with pytest.raises(InputError) as caught:
+        read_history(FlatSource(**MAPPING, url="sqlite:///gone.db", table="deals"), base=tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path.resolve() / 'gone.db'}: does not exist. "
+        "Correct the path in the database address: it is url: in the params, under source:."
+    )

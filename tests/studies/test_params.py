@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from analytics.records.errors import InputError
+from analytics.records.sources.mapping import SnapshotsSource
+from analytics.studies.checking import checked
 from analytics.studies.params import CompanyParams, QuarterParams, load_company, load_quarter, quarter_params
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +91,7 @@ def test_what_is_wrong_in_a_company_file_is_a_sentence(acme: Path, old: str, new
         ("2025-06-30", "30.6.2025", "value '30.6.2025': the key 'as_of' must be a date like 2026-01-31"),
         ("2025-06-30", "20250630", "'as_of' must be a date like 2026-01-31"),
         ("[2025Q1]", "2025Q1", "value '2025Q1': the key 'compare_to' must be a list"),
-        ("[region]", "[[region]]", "the key 'segments.0' must be text"),
+        ("[region]", "[[region]]", "the key 'segments.1' must be text"),
     ],
 )
 def test_what_is_wrong_in_a_quarter_file_is_a_sentence(acme: Path, old: str, new: str, sentence: str) -> None:
@@ -103,6 +105,17 @@ def test_a_number_where_names_are_listed_is_taken_as_written(acme: Path) -> None
     params = company_with(acme, "{everything: true}", "{keep: {year: [2025, North]}}")
     assert params.scope is not None
     assert params.scope.keep == {"year": ["2025", "North"]}
+
+
+def test_the_first_of_a_list_is_1() -> None:
+    block = {
+        "kind": "snapshots", "columns": {"deal_id": "id", "opened_on": "opened"},
+        "files": [{"file": "a.csv", "on": "2025-01-31"}, {"file": "b.csv", "on": "soon"}],
+        "outcome": {"column": "status", "values": {"Won": "won"}},
+    }  # fmt: skip
+    with pytest.raises(InputError) as caught:
+        checked(SnapshotsSource, block, file="acme.yaml")
+    assert "value 'soon': the key 'files.2.on'" in str(caught.value)
 
 
 def test_a_company_file_is_not_a_quarter(acme: Path) -> None:

@@ -129,7 +129,7 @@ def test_settle_days_of_the_params_decide(inside: Path) -> None:
         ({"compare_to": ["2025Q3"]}, "2025Q2 can only be compared with an earlier quarter"),
         ({"compare_to": ["2025Q1", "FY25Q1"]}, "compare_to names a quarter twice"),
         ({"segments": ["regoin"]}, "there is no column 'regoin' to split deals by. Did you mean 'region'"),
-        ({"segments": [False]}, "the key 'segments.0' must be text"),
+        ({"segments": [False]}, "the key 'segments.1' must be text"),
     ],
 )
 def test_what_cannot_be_studied_is_a_sentence(inside: Path, changed: dict[str, Any], sentence: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.records.contract import HISTORY_COLUMNS, History
+from analytics.records.errors import InputError, nearest
 from analytics.records.rejects import RejectLedger
 from analytics.records.sources.conform import MOMENT, STATUS_OF, Reader, Rows
 from analytics.records.sources.mapping import EventsSource
@@ -43,7 +44,8 @@ def read_events(source: EventsSource, *, base: Path, timezone: str | None = None
     Raises
     ------
     InputError
-        As `read_history`. Rows of a case without its opening activity are rejected, like rows before it.
+        As `read_history`, and where no row has the opening activity. Rows of a case without it are rejected, like rows
+        before it.
 
     Examples
     --------
@@ -111,6 +113,15 @@ def _opened(rows: Rows, source: EventsSource) -> Rows:
     """Reject cases that never open and rows before the opening one."""
     frame = rows.frame
     opens = frame["stage"] == source.opened_at
+    if len(frame) and not opens.any():
+        closest = nearest(source.opened_at, frame["stage"].unique())
+        raise InputError(
+            "no row has this activity, which is to open a deal",
+            file=rows.raw.name,
+            column=source.columns["activity"],
+            value=source.opened_at,
+            action=f"Correct opened_at: of source: in the params ({closest})",
+        )
     ever = opens.groupby(frame["deal_id"], sort=False).transform("any")
     rows = rows.without(~ever, f"the case has no {source.opened_at!r}, so no opening date")
     openings = (rows.frame["stage"] == source.opened_at).astype("int64")

@@ -109,6 +109,14 @@ def rows_with_forecasts(rows: Rows) -> tuple[Rows, list[Noticed]]:
     return replace(rows, frame=frame), seen
 
 
+def without_any_row(rows: Rows | None, name: str, deals: int) -> list[Noticed]:
+    """Say of a history that was exported with its header alone that it tells nothing."""
+    if rows is None or len(rows.raw.frame):
+        return []
+    what = f"{name} has no rows, so that it tells nothing of earlier dates"
+    return [Noticed(20, what, deals, deals, "deals", "rebuilt as if the file were not there")]
+
+
 def closings_at_an_edge(rows: Rows, closed: pd.Series, column: str, form: str, timezone: str | None) -> list[Noticed]:
     """Count closings that the time zone decides: those that fall into another month in UTC than where they are dated.
 

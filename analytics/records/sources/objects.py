@@ -119,6 +119,7 @@ def typed_object(
     place = source.objects.get(spec.name)
     raw = _with_field_names(raw, spec, [*(custom or {}), *optional], place.columns if place else {})
     wanted = list(dict.fromkeys([*spec.required, *spec.needed, *(custom or {})]))
+    _require(raw, spec, wanted)
     there = [name for name in (*spec.fields, *optional) if name in raw.columns and name not in wanted]
     mapping = TableMapping(
         file=raw.name,
@@ -166,7 +167,8 @@ def missing_object(spec: CrmObject, source: CrmExport, base: Path) -> InputError
         return InputError(
             f"holds no {spec.name} file (.csv, .csv.gz, .parquet or .xlsx)",
             file=source.folder,
-            action=f"Export the object {spec.name} ({nearest(f'{spec.name}.csv', found)})",
+            action=f"Export the object {spec.name}, or name its file under "
+            f"objects: {{{spec.name}: {{file: …}}}} in the params ({nearest(f'{spec.name}.csv', found)})",
         )
     return InputError(
         f"the database has no table for {spec.name}" if source.url else f"objects: does not say where {spec.name} is",
@@ -209,9 +211,31 @@ def _files(written: str, base: Path) -> list[Path]:
 
 
 def is_named(name: str, spec: CrmObject) -> bool:
-    """Whether a file's or table's name is the object's; connectors' affixes (`sf_…`, `…_data`) do not matter."""
-    bare = re.sub(r"^(sf|salesforce|hubspot|hs|dynamics|d365|pipedrive)_|_data$", "", name.lower())
+    """Whether a file's or table's name is the object's; connectors' affixes (`sf_…`, `…_data`) do not matter.
+
+    Examples
+    --------
+    >>> deals = CrmObject("deals", {}, (), also=("hubspot-crm-exports-all-deals",))
+    >>> [is_named(name, deals) for name in ("hubspot_deals", "hubspot-crm-exports-all-deals-2026-01-31", "deals_2025")]
+    [True, True, False]
+    """
+    name = re.sub(r"^(hubspot-crm-exports-.+?)-\d{4}-\d{2}-\d{2}(?:-\d+)?(?: ?\(\d+\))?$", r"\1", name.lower())
+    bare = re.sub(r"^(sf|salesforce|hubspot|hs|dynamics|d365|pipedrive)_|_data$", "", name)
     return {plain_name(name), plain_name(bare)} & {plain_name(known) for known in (spec.name, *spec.also)} != set()
+
+
+def _require(raw: RawTable, spec: CrmObject, wanted: Sequence[str]) -> None:
+    """Check that the fields are there, in words that tell what the CRM needs from what the params name."""
+    for name in [name for name in wanted if name not in raw.columns]:
+        closest = nearest(name, raw.columns)
+        if name in (*spec.required, *spec.needed):
+            place = f"objects: {{{spec.name}: {{file: …, columns: {{{name}: …}}}}}}"
+            problem = f"the object {spec.name} needs this field"
+            action = f"Export it, or name its header under {place} in the params ({closest})"
+        else:
+            problem = f"the params name this field and the object {spec.name} lacks it"
+            action = f"Correct its name in the params, or export it ({closest})"
+        raise InputError(problem, file=raw.name, column=name, action=action)
 
 
 def _two_of_one(spec: CrmObject, found: list[str]) -> InputError:

@@ -80,9 +80,7 @@ def read_sql(url: str, table: str, base: Path) -> tuple[Contents, str]:
     InputError
         Where there is no such table (with the nearest name), or the database cannot be reached.
     """
-    from analytics.records.engine import connect
-
-    connection = connect(_resolved_url(url, base))
+    connection = _connected(url, base)
     try:
         source = _database_table(connection, table)
         frame = source.order_by([source[column] for column in source.columns]).to_pyarrow()
@@ -103,13 +101,23 @@ def table_names(url: str, base: Path) -> list[str]:
     InputError
         Where the database cannot be reached.
     """
-    from analytics.records.engine import connect
-
-    connection = connect(_resolved_url(url, base))
+    connection = _connected(url, base)
     try:
         return _table_names(connection)
     finally:
         connection.disconnect()
+
+
+def _connected(url: str, base: Path) -> Any:
+    """Open the database of a `url:` of the params; where that fails, say so of that key."""
+    from analytics.records.engine import connect
+
+    address = _resolved_url(url, base)
+    try:
+        return connect(address)
+    except InputError as error:
+        action = f"{(error.action or 'Correct it').rstrip('.')}: it is url: in the params, under source:"
+        raise InputError(error.problem, file=error.file, value=error.value, action=action) from None
 
 
 def _database_table(connection: Any, table: str) -> Any:

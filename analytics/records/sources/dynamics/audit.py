@@ -15,6 +15,7 @@ from analytics.records.sources.dynamics.fields import AUDIT
 from analytics.records.sources.dynamics.mapping import DynamicsSource
 from analytics.records.sources.dynamics.meanings import plain_id, referenced, statuses
 from analytics.records.sources.field_changes import change_log, typed_changes
+from analytics.records.sources.noticing import without_any_row
 from analytics.records.sources.objects import column_of, read_object
 from analytics.records.sources.table_mapping import Reading
 
@@ -60,6 +61,7 @@ def audited(source: DynamicsSource, reader: Reader, deals: pd.DataFrame, kinds: 
     rows = read_object(AUDIT, source, reader)
     if rows is None:
         return None
+    empty = without_any_row(rows, AUDIT.name, len(deals))
     ids = rows.frame["objectid"].map(plain_id)
     known = ids.isin(set(deals["opportunityid"]))
     _refuse_another_export(rows, ids, known, deals)
@@ -68,7 +70,7 @@ def audited(source: DynamicsSource, reader: Reader, deals: pd.DataFrame, kinds: 
     rows = rows.without(~known, "it is about no opportunity of the export")
     rows, changes = _changes(rows, source, kinds)
     log = _dated(rows, changes, deals, operation)
-    return Audit(log, _noticed(rows, deals, deleted))
+    return Audit(log, (*_noticed(rows, deals, deleted), *empty))
 
 
 def _refuse_another_export(rows: Rows, ids: pd.Series, known: pd.Series, deals: pd.DataFrame) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_left
 
 import pandas as pd
 
 from analytics.records.contract import Noticed
-from analytics.records.sources.conform import MOMENT, Reader
+from analytics.records.sources.conform import MOMENT, Reader, Rows
 from analytics.records.sources.dynamics.fields import OPPORTUNITY_CLOSE
 from analytics.records.sources.dynamics.mapping import OF_CLOSING, DynamicsSource
 from analytics.records.sources.dynamics.meanings import plain_id, statuses
@@ -31,8 +32,10 @@ def closings(
 ) -> tuple[pd.DataFrame, list[Noticed]] | None:
     """Read opportunityclose as changes of the opportunity; None where the export does not have it.
 
-    A closing is recorded on `createdon`; its typed date is `actualend`. How it ended is `opportunitystatecode`; where
-    that is missing, what audit logs on the same day; for the last closing of a deal that is closed today, today's
+    A closing is recorded on `createdon`; its typed date is `actualend`. Without `createdon` it was recorded at the
+    first closing that audit logs from `actualend` on and before the deal's next one; else at the end of that day, but
+    not before the deal was opened and not after the last change of its row. How it ended is `opportunitystatecode`;
+    where that is missing, what audit logs on the same day; for the last closing of a deal that is closed today, today's
     state; else it is not known. What the last closing leaves out, today's row says. `description` is never read.
 
     Raises
@@ -48,6 +51,7 @@ def closings(
         return None
     ids = rows.frame["opportunityid"].map(plain_id)
     rows = rows.without(~ids.isin(set(deals["opportunityid"])), "its opportunity is not in the export")
+    rows, undated = _with_moments(rows, deals, audit)
     status = statuses(column_of(rows.frame, "opportunitystatecode"), "opportunitystatecode")
     rows = rows.without(status == "open", "a closing that says open")
     frame = rows.frame.assign(status=status.reindex(rows.frame.index)).sort_values("createdon", kind="stable")
@@ -68,7 +72,44 @@ def closings(
         column = column.astype(object).where(column.notna(), None)
         parts.append(changes_of(frame["opportunityid"], frame["createdon"], field, None, column))
     what = "closings that do not say whether they were won or lost"
-    return change_log(parts), [Noticed(9, what, unsaid, len(frame), "rows", "closed, outcome unknown")]
+    return change_log(parts), [Noticed(9, what, unsaid, len(frame), "rows", "closed, outcome unknown"), *undated]
+
+
+def _with_moments(rows: Rows, deals: pd.DataFrame, audit: pd.DataFrame | None) -> tuple[Rows, list[Noticed]]:
+    """Say when each closing was recorded, where `createdon` is missing."""
+    frame = rows.frame
+    created, typed = (column_of(frame, name).astype("datetime64[ns]") for name in ("createdon", "actualend"))
+    missing = created.isna()
+    if not missing.any():
+        return rows, []
+    deal = frame["opportunityid"].map(plain_id)
+    today = deals.set_index("opportunityid")
+    bound = deal.map(column_of(today, "modifiedon").astype("datetime64[ns]"))
+    opened = deal.map(today["opened"]).where(typed.notna())
+    moments = pd.DataFrame({"typed": until(typed + END_OF_DAY, bound), "opened": opened}).max(axis=1)
+    created = created.fillna(_logged(deal, typed, audit)).fillna(moments)
+    what, rule = (
+        "closing without the time at which it was recorded",
+        "recorded when audit logs it, else on its actual end, which was typed",
+    )
+    seen = Noticed(1, what, int((missing & created.notna()).sum()), len(frame), "rows", rule)
+    rows = Rows(frame.assign(createdon=created), rows.raw, rows.ledger)
+    return rows.without(created.isna(), "neither createdon nor actualend"), [seen]
+
+
+def _logged(deal: pd.Series, typed: pd.Series, audit: pd.DataFrame | None) -> pd.Series:
+    """When audit first logs a closing of the deal on or after a typed day, and before the typed day of its next one."""
+    if audit is None:
+        return pd.Series(pd.NaT, index=deal.index, dtype="datetime64[ns]")
+    turns = audit[(audit["Field"] == "statecode") & (audit["NewValue"] != "open")].sort_values(MOMENT, kind="stable")
+    logged = {key: list(moments) for key, moments in turns.groupby("deal_id")[MOMENT]}
+    following = typed.sort_values(kind="stable").groupby(deal).shift(-1).reindex(typed.index)
+    found = []
+    for key, day, later in zip(deal, typed, following, strict=True):
+        moments = logged.get(key, [])
+        at = bisect_left(moments, day) if pd.notna(day) else len(moments)
+        found.append(moments[at] if at < len(moments) and not moments[at] >= later else pd.NaT)
+    return pd.Series(found, index=deal.index, dtype="datetime64[ns]")
 
 
 def _statuses(frame: pd.DataFrame, deals: pd.DataFrame, audit: pd.DataFrame | None) -> tuple[pd.Series, int]:

@@ -55,7 +55,7 @@ OPPORTUNITY_CLOSE = CrmObject(
         "opportunityid": "string", "createdon": "moment", "actualend": "date", "actualrevenue": "float64",
         "opportunitystatecode": "string", "opportunitystatuscode": "string",
     },
-    required=("opportunityid", "createdon"),
+    required=("opportunityid",),
     also=("opportunitycloses",),
     synonyms={"opportunityid": _lookup("opportunityid"), "competitorid": _lookup("competitorid", "Competitor")},
 )  # fmt: skip

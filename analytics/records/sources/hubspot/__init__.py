@@ -10,7 +10,7 @@ from analytics.records.rejects import RejectLedger
 from analytics.records.sources.conform import Reader
 from analytics.records.sources.hubspot.activities import activities
 from analytics.records.sources.hubspot.deals import Deals, read_deals
-from analytics.records.sources.hubspot.log import Log, read_log
+from analytics.records.sources.hubspot.log import Log, read_log, with_entries
 from analytics.records.sources.hubspot.mapping import HubspotSource
 from analytics.records.sources.hubspot.people import owners
 from analytics.records.sources.hubspot.recorded import deal_states
@@ -50,9 +50,10 @@ def read_hubspot(source: HubspotSource, *, base: Path, timezone: str | None = No
     Notes
     -----
     Earlier states come from the property history; without stages there, from the connector's `deal_stage`; without
-    that, from the last entry dates on the deals (`hs_v2_date_entered_…`), where re-entry has overwritten the first one;
-    otherwise only today's state is known (`kind="current_only"`). The history of a deal that others were merged into
-    may be another deal's until then. `amount_in_home_currency` is never read.
+    that, from the last entry dates on the deals (`hs_v2_date_entered_…`), where re-entry has overwritten the first one
+    and a closing without such a date is dated by closedate; otherwise only today's state is known
+    (`kind="current_only"`). The history of a deal that others were merged into may be another deal's until then.
+    `amount_in_home_currency` is never read.
 
     Examples
     --------
@@ -75,10 +76,11 @@ def read_hubspot(source: HubspotSource, *, base: Path, timezone: str | None = No
     reader = Reader(base, timezone, RejectLedger())
     deals = read_deals(source, reader)
     log = read_log(source, reader, deals)
+    listed = listed_stages(source, reader)
+    log = with_entries(log, source, deals, listed)
     deals = _with_a_stage(deals, log)
     if deals.frame.empty:
         return history_of(deals.frame, side={}, kind="recorded", attributes=(), ledger=reader.ledger)
-    listed = listed_stages(source, reader)
     states = deal_states(source, deals, log, listed)
     people, of_owners = owners(source, reader)
     side = {

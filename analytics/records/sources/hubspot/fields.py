@@ -19,7 +19,7 @@ DEALS = CrmObject(
     },
     required=("hs_object_id", "createdate"),
     needed=("dealstage",),
-    also=("deal",),
+    also=("deal", "hubspot-crm-exports-all-deals"),
     synonyms={
         "hs_object_id": ("deal_id", "Record ID", "objectId", "id"),
         "pipeline": ("deal_pipeline_id",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,11 +11,13 @@ from analytics.records.contract import Noticed
 from analytics.records.errors import InputError
 from analytics.records.sources.conform import MOMENT, Reader, Rows
 from analytics.records.sources.hubspot.deals import Deals
+from analytics.records.sources.hubspot.entries import stage_entries
 from analytics.records.sources.hubspot.fields import PROPERTY_HISTORY, STAGE_CHANGES
 from analytics.records.sources.hubspot.mapping import HubspotSource
+from analytics.records.sources.hubspot.stages import Stage
+from analytics.records.sources.noticing import without_any_row
 from analytics.records.sources.numbers import parse_numbers
 from analytics.records.sources.objects import column_of, plain_name, read_object
-from analytics.records.sources.values import clean_texts
 
 LOG = ("deal_id", MOMENT, "property", "value", "source")
 NOTHING = pd.DataFrame({name: pd.Series(dtype="datetime64[ns]" if name == MOMENT else object) for name in LOG})
@@ -28,18 +30,19 @@ BULK = ("import", "workflow", "bulk", "batch", "automation", "migration", "merge
 BULK_ROWS = 10
 """So many changes of one property by such a source within one minute are one edit in bulk."""
 
-ENTERED = re.compile(r"(?:propert(?:y|ies))?(?:hs)?(?:v2)?dateentered(.+)")
-"""`hs_v2_date_entered_<stage>`, as names are compared."""
-
 NUMBERS = ("amount", "hs_deal_stage_probability")
 
 
 @dataclass(frozen=True)
 class Log:
-    """Changes of the deals that are studied (columns `LOG`), what was recorded at all, and what was seen."""
+    """Changes of the deals that are studied (columns `LOG`), and what was seen.
+
+    `of_entries`: stages are known from the entry dates on the deals alone.
+    """
 
     frame: pd.DataFrame
     noticed: tuple[Noticed, ...]
+    of_entries: bool = False
 
     @property
     def has_stages(self) -> bool:
@@ -48,7 +51,7 @@ class Log:
 
 
 def read_log(source: HubspotSource, reader: Reader, deals: Deals) -> Log:
-    """Read what is recorded of earlier states, from the best of the tables that are there.
+    """Read what the tables record of earlier states, from the best of those that are there.
 
     Raises
     ------
@@ -56,17 +59,24 @@ def read_log(source: HubspotSource, reader: Reader, deals: Deals) -> Log:
         Where none of a table's deals is in the file of deals, or a property that the params name is nowhere.
     """
     rows = read_object(PROPERTY_HISTORY, source, reader)
+    empty = without_any_row(rows, PROPERTY_HISTORY.name, len(deals.frame))
     log = NOTHING if rows is None else _property_changes(rows, source, deals)
     if not (log["property"] == "dealstage").any():
         changes = read_object(STAGE_CHANGES, source, reader)
+        empty += without_any_row(changes, STAGE_CHANGES.name, len(deals.frame))
         log = log if changes is None else _stacked([log, _stage_changes(changes, source, deals)])
-    recorded = set(log["property"])
-    _require(source, deals, recorded)
-    noticed = [_in_bulk(log)]
-    if "dealstage" not in recorded:
-        entries, seen = _entries(source, deals)
-        log, noticed = _stacked([log, entries]), noticed + seen
-    return Log(log, tuple(noticed))
+    _require(source, deals, set(log["property"]))
+    return Log(log, (_in_bulk(log), *empty))
+
+
+def with_entries(log: Log, source: HubspotSource, deals: Deals, listed: Sequence[Stage]) -> Log:
+    """Where no change of stage is recorded, take the stages from the entry dates on the deals, if these are there."""
+    if log.has_stages:
+        return log
+    entries, seen = stage_entries(source, deals, listed)
+    if entries is None:
+        return log
+    return Log(_stacked([log.frame, entries[list(LOG)]]), (*log.noticed, *seen), of_entries=True)
 
 
 def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -138,29 +148,6 @@ def _in_bulk(log: pd.DataFrame) -> Noticed:
     sizes = by_machine.groupby([by_machine["property"], minutes], sort=False)["deal_id"].transform("size")
     rule = "kept; ignore_sources leaves such changes of stage out"
     return Noticed(9, "change made in bulk", int((sizes >= BULK_ROWS).sum()), len(log), "rows", rule)
-
-
-def _entries(source: HubspotSource, deals: Deals) -> tuple[pd.DataFrame, list[Noticed]]:
-    """The last entry into each stage, from the columns of the deals that say so."""
-    parts, unread, said = [], 0, 0
-    matches = {header: ENTERED.fullmatch(plain_name(header)) for header in deals.rows.raw.columns}
-    for header, stage in ((header, match[1]) for header, match in matches.items() if match):
-        texts = clean_texts(deals.rows.raw.frame[header].loc[deals.frame.index], source.read.missing)
-        moments = deals.clock.moments(texts)
-        unread, said = unread + int((texts.notna() & moments.isna()).sum()), said + int(texts.notna().sum())
-        part = pd.DataFrame({"deal_id": deals.frame["hs_object_id"], MOMENT: moments, "value": stage})
-        parts.append(part[moments.notna()].assign(property="dealstage", source=None))
-    entries = _stacked(parts)
-    if entries.empty:
-        return entries, []
-    entries = entries.sort_values(["deal_id", "value", MOMENT], kind="stable")
-    entries = entries.drop_duplicates(["deal_id", "value"], keep="last")[list(LOG)]
-    what = "entry into a stage known from one date per stage: an earlier entry into the same stage is overwritten"
-    rule = "the last entry counts; property history would tell all of them"
-    seen = [Noticed(8, what, len(entries), len(entries), "rows", rule)]
-    if unread:
-        seen.append(Noticed(8, "entry date of a stage that cannot be read", unread, said, "rows", "left empty"))
-    return entries, seen
 
 
 def _require(source: HubspotSource, deals: Deals, recorded: set[str]) -> None:

@@ -18,6 +18,7 @@ from analytics.records.sources.hubspot.stages import Pair, Stage, StageBook, sta
 from analytics.records.sources.numbers import parse_numbers
 from analytics.records.sources.objects import column_of
 from analytics.records.sources.reconstruct import reconstructed
+from analytics.records.sources.states import ORDER
 
 OF_THE_END = ("amount", "closedate", "hs_deal_stage_probability", "hs_manual_forecast_category")
 """What today's row of a closed deal says of its end, and not of the time when it was open."""
@@ -44,7 +45,8 @@ def deal_states(source: HubspotSource, deals: Deals, log: Log, listed: list[Stag
     row. For the others, a property of which no change is recorded has today's value all along; but where the deal is
     closed today, its amount, close date, probability and forecast category are those of its end, and empty before it.
     A deal whose last recorded stage is not today's gets today's state on the last day of any change: by then at the
-    latest it was in it.
+    latest it was in it. Where stages are known from entry dates alone, a deal that is closed today and has no date of
+    that closing was closed on its closedate, as with deals of which no stage is recorded.
     """
     properties = list(dict.fromkeys(source.properties.values()))
     staged = set(log.frame.loc[log.frame["property"] == "dealstage", "deal_id"])
@@ -59,12 +61,12 @@ def deal_states(source: HubspotSource, deals: Deals, log: Log, listed: list[Stag
     deals = replace(deals, rows=deals.rows.without(undated, "closed, with neither a recorded stage nor a closedate"))
     ended = set(now.loc[now["status"] != "open", "deal_id"])
     then = _without_the_end(then, recorded, ended)
-    added = _changed_since(then, now[is_staged])
+    added, of_today = _changed_since(then, now[is_staged], source, log)
     unstaged = reconstructed(now[~is_staged & ~undated], extracted_on=source.extracted_on)
     parts = [part for part in (then, added, unstaged) if len(part)]
     frame = pd.concat(parts, ignore_index=True) if parts else then
     frame, noticed = _forecasts(_with_closing_day(frame))
-    seen = (*_of_records(recorded, today, is_staged, log), _of_today(len(added), int(is_staged.sum())), *noticed)
+    seen = (*_of_records(recorded, today, is_staged, log), *of_today, *noticed)
     return States(frame, deals, now[~undated], book, seen)
 
 
@@ -142,14 +144,33 @@ def _without_the_end(states: pd.DataFrame, recorded: pd.DataFrame, ended: set[st
     )
 
 
-def _changed_since(states: pd.DataFrame, today: pd.DataFrame) -> pd.DataFrame:
+def _changed_since(
+    states: pd.DataFrame, today: pd.DataFrame, source: HubspotSource, log: Log
+) -> tuple[pd.DataFrame, list[Noticed]]:
     """Today's state of deals whose last recorded stage or status is another."""
     last = states.drop_duplicates("deal_id", keep="last").set_index("deal_id").reindex(today["deal_id"])
     differs = today["stage"].notna().to_numpy() & (
         (last["status"].to_numpy() != today["status"].to_numpy()) | (last["key"].to_numpy() != today["key"].to_numpy())
     )
     moment = pd.Series(states[MOMENT].max(), index=today.index)
-    return today.assign(**{MOMENT: moment, "recorded_on": moment.dt.normalize()})[differs] if len(today) else today
+    added = today.assign(**{MOMENT: moment, "recorded_on": moment.dt.normalize()})[differs] if len(today) else today
+    typed = (added["status"] != "open") & added["closed_on"].notna() & log.of_entries
+    rule = "today's stage is added on the last day of any recorded change"
+    seen = [Noticed(9, "deal whose last recorded stage is not today's", int((~typed).sum()), len(today), "deals", rule)]
+    if not log.of_entries:
+        return added, seen
+    closed = int((today["status"] != "open").sum())
+    what, rule = "closed on a day that no entry date tells", "closed on closedate, which somebody typed"
+    seen.append(Noticed(1, what, int(typed.sum()), closed, "deals", rule))
+    return pd.concat([added[~typed], _closed_as_typed(added[typed], last[MOMENT], source)]), seen
+
+
+def _closed_as_typed(today: pd.DataFrame, last: pd.Series, source: HubspotSource) -> pd.DataFrame:
+    """The closing of each deal on its closedate, but not before its last recorded state."""
+    states = reconstructed(today, extracted_on=source.extracted_on)
+    closings = states[states["status"] != "open"]
+    moment = pd.DataFrame({"typed": closings["recorded_on"], "last": closings["deal_id"].map(last)}).max(axis=1)
+    return closings.assign(**{MOMENT: moment, "recorded_on": moment.dt.normalize()}).drop(columns=[ORDER])
 
 
 def _with_closing_day(states: pd.DataFrame) -> pd.DataFrame:
@@ -183,8 +204,3 @@ def _of_records(
         Noticed(5, "deal without any recorded stage, while others have them", unstaged, len(today), "deals",
                 "open on createdate, closed on closedate"),
     )  # fmt: skip
-
-
-def _of_today(added: int, staged: int) -> Noticed:
-    rule = "today's stage is added on the last day of any recorded change"
-    return Noticed(9, "deal whose last recorded stage is not today's", added, staged, "deals", rule)

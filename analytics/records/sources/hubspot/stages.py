@@ -15,7 +15,7 @@ from analytics.records.sources.hubspot.fields import PIPELINES, STAGES
 from analytics.records.sources.hubspot.mapping import HubspotSource
 from analytics.records.sources.objects import column_of, is_true, plain_name, read_object
 
-ACTION = "List each under open_stages:, won_stages: or lost_stages: in the params"
+ACTION = "List each under open_stages:, won_stages: or lost_stages: of source: in the params"
 
 DEFAULT_PIPELINE = {"closedwon": "closed_won", "closedlost": "closed_lost"}
 """Ids that HubSpot itself gave to the closing stages of every account's first pipeline."""

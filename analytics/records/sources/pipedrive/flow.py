@@ -13,6 +13,7 @@ from analytics.records.contract import Noticed
 from analytics.records.errors import InputError
 from analytics.records.sources.conform import MOMENT, Reader, Rows
 from analytics.records.sources.field_changes import change_log, known_first, typed_changes
+from analytics.records.sources.noticing import without_any_row
 from analytics.records.sources.objects import column_of, is_true, read_object
 from analytics.records.sources.pipedrive.fields import FLOW
 from analytics.records.sources.pipedrive.mapping import PipedriveSource
@@ -62,6 +63,7 @@ def changed(
     rows = read_object(FLOW, source, reader)
     if rows is None:
         return None
+    empty = without_any_row(rows, FLOW.name, len(kept))
     rows = _of_deals(_changes_alone(rows), kept, deleted)
     rows = local_times(rows, ["log_time"], source, reader.timezone)
     bulk = is_true(column_of(rows.frame, "is_bulk_update_flag"))
@@ -70,7 +72,7 @@ def changed(
     if source.ignore_bulk:
         rows = rows.without(bulk, "changed in bulk, which ignore_bulk leaves out")
     rows, changes = _typed(rows, source, kinds)
-    return Flow(change_log([changes[changes["Field"].isin(kinds)]]), (seen,))
+    return Flow(change_log([changes[changes["Field"].isin(kinds)]]), (seen, *empty))
 
 
 def _changes_alone(rows: Rows) -> Rows:

@@ -98,7 +98,7 @@ def read_salesforce(source: SalesforceSource, *, base: Path, timezone: str | Non
     last = max(moments.max() for moments in (deals.frame["CreatedDate"], states.get(MOMENT, states["recorded_on"])))
     acts, of_acts = activities(source, reader, deals, last)
     rates, of_rates = fx_rates(source, reader)
-    people = owners(source, reader)
+    people = owners(source, reader, deals.frame)
     side = {"owners": people, "activities": acts, "stages": stages_table(listed), "fx_rates": rates}
     noticed = [*deals.noticed, *histories.noticed, *of_stages, *of_states, *of_acts, *of_rates]
     noticed += [several_currencies(deals.frame, source.currency), splits(source, reader)]

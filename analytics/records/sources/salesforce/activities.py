@@ -11,6 +11,7 @@ from analytics.records.contract import SIDE_TABLES, Noticed
 from analytics.records.sources.conform import Reader, Rows
 from analytics.records.sources.objects import CrmObject, column_of, is_true, read_object
 from analytics.records.sources.salesforce.fields import EVENT, TASK
+from analytics.records.sources.salesforce.ids import as_known
 from analytics.records.sources.salesforce.mapping import SalesforceSource
 from analytics.records.sources.salesforce.opportunities import DELETED, Opportunities
 from analytics.records.sources.salesforce.people import current
@@ -77,6 +78,8 @@ def _on_deals(spec: CrmObject, source: SalesforceSource, reader: Reader, deals: 
         return None
     rows = current(rows)
     rows = rows.without(is_true(column_of(rows.frame, "IsDeleted")), DELETED)
+    what = as_known(rows.frame["WhatId"], deals.everything["Id"])
+    rows = Rows(rows.frame.assign(WhatId=what), rows.raw, rows.ledger)
     rows = rows.without(rows.frame["WhatId"].isin(deals.gone), f"its opportunity is {DELETED}")
     rows = rows.without(
         ~rows.frame["WhatId"].isin(set(deals.frame["Id"])), "it belongs to no opportunity of the export"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 
 from analytics.records.sources.conform import MOMENT
 from analytics.records.sources.objects import plain_name
+from analytics.records.sources.salesforce.ids import RECORD_ID
 
 VECTOR = ("StageName", "Amount", "CloseDate", "Probability", "ForecastCategory")
 """What every OpportunityHistory row holds, as it was after the change."""
@@ -27,8 +27,6 @@ TYPES = {
 
 CREATION_SECONDS = 60
 """A first history row within a minute of CreatedDate is the creation itself."""
-
-RECORD_ID = re.compile(r"0[0-9A-Za-z]{14}(?:[0-9A-Za-z]{3})?")
 
 
 def state_rows(deals: pd.DataFrame, history: pd.DataFrame, closed: Collection[str] = ()) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from analytics.records.contract import Noticed
 from analytics.records.sources.conform import MOMENT, Reader, Rows
+from analytics.records.sources.noticing import without_any_row
 from analytics.records.sources.objects import column_of, read_object
 from analytics.records.sources.salesforce.changes import (
     LOG,
@@ -20,6 +21,7 @@ from analytics.records.sources.salesforce.changes import (
     version_changes,
 )
 from analytics.records.sources.salesforce.fields import OPPORTUNITY_FIELD_HISTORY
+from analytics.records.sources.salesforce.ids import as_known
 from analytics.records.sources.salesforce.mapping import SalesforceSource
 from analytics.records.sources.salesforce.opportunities import (
     DELETED,
@@ -32,6 +34,9 @@ from analytics.records.sources.salesforce.tracked import TRACKED, tracked_states
 
 OF_STATES = {"stage": "StageName", "amount": "Amount", "expected_close_on": "CloseDate"}
 """Contract column -> field, for what OpportunityHistory always holds and other histories from their beginning on."""
+
+
+NAMES = {"changes": "OpportunityHistory", "versions": "OpportunityHistory", "fields": "OpportunityFieldHistory"}
 
 
 @dataclass(frozen=True)
@@ -84,14 +89,19 @@ class Histories:
 def read_histories(source: SalesforceSource, deals: Opportunities, reader: Reader) -> Histories:
     """Read what history the export has; rows of opportunities that are not studied are rejected and counted."""
     found: dict[str, Rows] = {}
-    unknown = of = 0
+    empty: list[Noticed] = []
+    unknown = of = rewritten = 0
     for kind, rows, column in (
         ("changes", deals.history, "OpportunityId"),
         ("versions", deals.versions, "Id"),
         ("fields", read_object(OPPORTUNITY_FIELD_HISTORY, source, reader), "OpportunityId"),
     ):
         if rows is not None:
+            empty += without_any_row(rows, NAMES[kind], len(deals.frame))
             rows = rows.without(is_gone(rows.frame), DELETED)
+            ids = as_known(rows.frame[column], deals.everything["Id"])
+            rewritten += int((ids != rows.frame[column]).sum())
+            rows = Rows(rows.frame.assign(**{column: ids}), rows.raw, rows.ledger)
             found[kind], strange = of_deals(rows, column, deals)
             unknown, of = unknown + strange, of + len(rows.frame)
     frames = {kind: rows.frame for kind, rows in found.items() if len(rows.frame)}  # one without rows tells nothing
@@ -113,7 +123,10 @@ def read_histories(source: SalesforceSource, deals: Opportunities, reader: Reade
             began |= {field: min(start, began.get(field, start)) for field in held if field in versions_of}
     log = pd.concat(logs, ignore_index=True) if logs else pd.DataFrame(columns=LOG)
     strangers = Noticed(16, "history of an opportunity that is not in the export", unknown, of, "rows", "left out")
-    return Histories(changes, versions, log, began, (strangers,))
+    rule = "the first 15 characters decide"
+    short = Noticed(16, "history that writes an opportunity's id in its other length", rewritten, of, "rows", rule)
+    seen = [strangers, *([short] if rewritten else []), *empty]
+    return Histories(changes, versions, log, began, tuple(seen))
 
 
 def _currencies(changes: pd.DataFrame | None) -> pd.DataFrame | None:

@@ -9,6 +9,7 @@ from analytics.records.sources.conform import Reader
 from analytics.records.sources.exports import CrmExport
 from analytics.records.sources.objects import column_of, is_true, plain_name, read_object
 from analytics.records.sources.salesforce.fields import OPPORTUNITY_CONTACT_ROLE, OPPORTUNITY_SPLIT
+from analytics.records.sources.salesforce.ids import as_known
 
 FOLLOWS_CLOSE_DATE = "follows CloseDate, so it moves with every push"
 COUNTS_TO_TODAY = "is counted up to the day of the export, also for closed deals"
@@ -67,7 +68,7 @@ def contact_roles(source: CrmExport, reader: Reader, deals: pd.DataFrame) -> Not
     if "CreatedDate" not in rows.frame:
         n = len(rows.frame)
         return Noticed(20, "contact role that does not say when it was added", n, n, "rows", rule)
-    close = rows.frame["OpportunityId"].map(deals.set_index("Id")["CloseDate"])
+    close = as_known(rows.frame["OpportunityId"], deals["Id"]).map(deals.set_index("Id")["CloseDate"])
     late = rows.frame["CreatedDate"].dt.normalize() >= close
     return Noticed(20, "contact role added on the close date or later", int(late.sum()), len(late), "rows", rule)
 

@@ -6,17 +6,19 @@ import pandas as pd
 
 from analytics.records.contract import SIDE_TABLES
 from analytics.records.sources.conform import Reader, Rows
-from analytics.records.sources.objects import is_false, read_object
+from analytics.records.sources.objects import column_of, is_false, read_object
 from analytics.records.sources.salesforce.fields import USER, USER_ROLE
+from analytics.records.sources.salesforce.ids import as_known
 from analytics.records.sources.salesforce.mapping import SalesforceSource
 
 SUPERSEDED = "an older version of a row, kept by the connector"
 
 
-def owners(source: SalesforceSource, reader: Reader) -> pd.DataFrame | None:
+def owners(source: SalesforceSource, reader: Reader, deals: pd.DataFrame) -> pd.DataFrame | None:
     """Read User as the side table `owners` (today's people and managers: Salesforce keeps no history of them).
 
-    The team is the field that the params name, else the name of the user's role where UserRole is exported.
+    Ids are written as the opportunities (`deals`) write them. The team is the field that the params name, else the name
+    of the user's role where UserRole is exported.
     """
     custom = {field: SIDE_TABLES["owners"][column] for column, field in source.side_columns("owners").items()}
     rows = read_object(USER, source, reader, custom)
@@ -26,7 +28,7 @@ def owners(source: SalesforceSource, reader: Reader) -> pd.DataFrame | None:
     rows = current(rows)
     rows.require_unique("Id", "Id")
     users = rows.frame
-    frame = pd.DataFrame({"owner_id": users["Id"], "name": users["Name"]})
+    frame = pd.DataFrame({"owner_id": as_known(users["Id"], column_of(deals, "OwnerId")), "name": users["Name"]})
     if "ManagerId" in users:
         names = users.set_index("Id")["Name"]
         frame["manager"] = users["ManagerId"].map(names).fillna(users["ManagerId"])

@@ -16,7 +16,7 @@ from analytics.records.sources.salesforce.histories import Histories
 from analytics.records.sources.salesforce.mapping import SalesforceSource
 from analytics.records.sources.salesforce.opportunities import Opportunities
 
-ACTION = "List each under open_stages:, won_stages: or lost_stages: in the params"
+ACTION = "List each under open_stages:, won_stages: or lost_stages: of source: in the params"
 
 
 def read_stages(source: SalesforceSource, reader: Reader) -> pd.DataFrame | None:

@@ -83,7 +83,9 @@ def read_simulated(source: SimulatedSource, *, base: Path, timezone: str | None 
         config = SimulationConfig.model_validate(source.settings)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(["source.settings", *(str(part) for part in first["loc"])])
+        place = ".".join(
+            ["source.settings", *(str(part + 1 if isinstance(part, int) else part) for part in first["loc"])]
+        )
         raise InputError(str(first["msg"]), column=place, value=first["input"], action="Correct the setting") from None
     return to_history(simulate(config, seed=source.seed))
 
