@@ -91,17 +91,22 @@ def shown_listing(listing: Listing, name: str, smallest: int, seen: Seen) -> Lis
 def _found_rows(frame: pd.DataFrame, smallest: int, seen: Seen) -> pd.DataFrame:
     """What was found of how many: what few were found, or not found, or would be told by another count, is hidden.
 
-    Of how many is never shown: rows look at deals that are nearly the same, and differ by few.
+    Of how many is never shown: rows look at deals that are nearly the same, and differ by few. Fields are no deals:
+    which they are, and how many from `smallest` on, may be said.
     """
+    fields = frame["unit"].eq("fields") if "unit" in frame else pd.Series(False, index=frame.index)
     found, of = (pd.to_numeric(frame[name]).astype(float) for name in ("n_found", "n_of"))
     nearly = (of - found).between(1, smallest - 1) | of.between(1, smallest - 1)
     near = pd.Series([seen.gives_away(count, smallest) for count in found], index=frame.index)
     few_found = small(frame, ["n_found"], smallest)
-    mark = pd.Series(np.where(few_found, f"<{smallest}", np.where(nearly | near, NOT_SHOWN, "")), index=frame.index)
+    said = np.where(few_found, f"<{smallest}", np.where((nearly | near) & ~fields, NOT_SHOWN, ""))
+    mark = pd.Series(said, index=frame.index)
     for _, rows in frame.groupby([c for c in ("trap", "unit") if c in frame], dropna=False, sort=False):
         nested(mark, found[rows.index].dropna().to_frame(), smallest)
     hidden = mark.ne("")
     shown = _emptied_row(frame.assign(n_of=np.nan), hidden, smallest)
+    if "looked_for" in frame:
+        shown["looked_for"] = shown["looked_for"].mask(fields, frame["looked_for"])
     if "found" in frame:
         shown["found"] = [without_totals(str(text)) for text in shown["found"]]
         shown["found"] = shown["found"].mask(hidden, mark)

@@ -253,6 +253,14 @@ def test_a_trap_says_neither_few_deals_nor_of_how_many() -> None:
     assert frame["looked_for"].tolist()[:4] == ["differ (median 10 days)", "of these, the typed day", "late", "due"]
 
 
+def test_fields_are_no_deals() -> None:
+    listed = found((20, "no change on record (region, source)", 2, 8), (20, "filled late (reason)", 6, 8))
+    shown = protected(Listing(listed.frame.assign(unit="fields"), ""), "traps", 5)
+    assert isinstance(shown, Listing)
+    assert shown.frame["found"].tolist() == ["<5", "6 of the deals"]
+    assert shown.frame["looked_for"].tolist() == ["no change on record (region, source)", "filled late (reason)"]
+
+
 def test_one_table_does_not_take_apart_what_another_one_merged() -> None:
     """Of a file 7 were rejected, 6 as deleted; a merged line leaves out 396, 395 of them by scope."""
     sharing = Sharing("safe")
