@@ -21,7 +21,7 @@ _NOT_NAMES = re.compile(
     r"(stage|forecast_?category|field|type|pipeline|record_?type|product|team)_?name", re.IGNORECASE
 )
 _CODE = re.compile(r"(?=.*\d)[\w.:+\-/]{1,40}|true|false|[A-Z]{3}|", re.IGNORECASE)
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+_EMAIL = re.compile(r"[^\s@<>()[\],;:\"']+@[^\s@<>()[\],;:\"']+\.[^\s@<>()[\],;:\"'.]+")
 _MANY, _FEW_FILLED, _LONG = 100, 10, 60
 
 
@@ -58,7 +58,23 @@ def is_free_text(distinct: Collection[str], filled: int | None = None) -> bool:
     """
     if len(distinct) > _MANY or (filled is not None and filled >= _FEW_FILLED and 2 * len(distinct) >= filled):
         return True
-    return any(len(value) > _LONG or _EMAIL.search(value) for value in distinct)
+    return any(len(value) > _LONG or has_address(value) for value in distinct)
+
+
+def has_address(text: str) -> bool:
+    """Say whether a text holds an e-mail address."""
+    return "@" in text and bool(_EMAIL.search(text))
+
+
+def without_addresses(text: str) -> str:
+    """Return a text with `(not shown)` in the place of each e-mail address.
+
+    Examples
+    --------
+    >>> without_addresses("scope: source is [ana@example.org, web]")
+    'scope: source is [(not shown), web]'
+    """
+    return _EMAIL.sub(HIDDEN, text) if "@" in text else text
 
 
 def original_values(text: str, keep: Iterable[str] = ()) -> str:

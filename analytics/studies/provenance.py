@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -62,7 +61,7 @@ def study_facts(study: Study, quarter: QuarterParams, secrets: tuple[str, ...]) 
         "rules_hash": study.rules.hash,
         "definitions_hash": study.definitions.hash,
         "input_hash": study.input_hash,
-        "inputs": [dataclasses.asdict(file) for file in study.files],
+        "inputs": study.sharing.inputs(study.files),
         "records_code": records_code(),
         "versions": versions(),
     }

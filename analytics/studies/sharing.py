@@ -2,7 +2,8 @@
 
 Frames come in through `Sharing.frame`: under `share: safe` the ids in them are codes before a question sees them, so
 no label, sentence or figure can hold one. Answers go out through `Sharing.result`, which `Study.save` calls: lists of
-deals stay at home, and cells with few deals are hidden (see `analytics.studies.small_cells`).
+deals stay at home, and cells with few deals are hidden (see `analytics.studies.small_cells`). An attribute that people
+typed (many values, long ones, an e-mail address in one) is coded whole; elsewhere each value with an address is.
 
 Whatever is shared, original values of rejected rows lose names, addresses and texts unless `show: [text]` asks for
 them. Naming a column of names among the `segments` asks for those names (as codes under `share: safe`, unless `show:
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -21,20 +23,29 @@ from typing import Any, Literal
 import pandas as pd
 
 from analytics.estimators.result import Estimate, Finding, Listing
-from analytics.records.contract import History
-from analytics.records.private import ID_COLUMNS, is_free_text, is_name_like, original_values
+from analytics.records.contract import History, SourceFile
+from analytics.records.private import (
+    ID_COLUMNS,
+    has_address,
+    is_free_text,
+    is_name_like,
+    original_values,
+    without_addresses,
+)
 from analytics.records.rules import OutcomeRules
 from analytics.studies.cache import CachedHistory
 from analytics.studies.codes import Codes, share_key
 from analytics.studies.params import CompanyParams
 from analytics.studies.small_cells import Result, hidden_rows, protected
+from analytics.studies.small_listings import NOTHING_SEEN
 from analytics.studies.small_sentences import withheld
 from analytics.studies.snapshots import Snapshots
 
 Share = Literal["private", "safe"]
 Shown = Literal["names", "text"]
 
-_ATTRIBUTES_NOT_TO_CODE = ("source", "pipeline", "currency_original", "stage", "reason")
+_CHOSEN = ("currency_original", "stage")
+"""Columns that a CRM fills from its own lists; a value in them is coded only where it holds an e-mail address."""
 
 
 class Sharing:
@@ -64,6 +75,7 @@ class Sharing:
         self.show, self._ids, self._smallest, self._folder = tuple(show), tuple(ids), smallest, folder
         self._values = values or {}
         self._hidden: dict[str, pd.DataFrame] = {}
+        self._seen = NOTHING_SEEN
 
     @cached_property
     def kinds(self) -> dict[str, str]:
@@ -72,7 +84,7 @@ class Sharing:
         for name, values in self._values.items():
             texts = [value for value in values if value is not None]
             named = is_name_like(name) and "names" not in self.show
-            typed = name not in _ATTRIBUTES_NOT_TO_CODE and is_free_text(texts) and "text" not in self.show
+            typed = name not in _CHOSEN and is_free_text(texts) and "text" not in self.show
             if (named or typed) and name not in kinds:
                 kinds[name] = name
         return kinds
@@ -96,7 +108,30 @@ class Sharing:
                 texts = frame[column].astype(object)
                 codes = self._codes.of(kind, [str(value) for value in texts.dropna().unique()])
                 changed[column] = texts.map(lambda value, codes=codes: value if pd.isna(value) else codes[str(value)])
+        coded = frame.assign(**changed)
+        return coded if "text" in self.show else self._without_addresses(coded)
+
+    def _without_addresses(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Code each single value that holds an e-mail address, whatever its column."""
+        changed = {}
+        for column in frame.columns:
+            if not (frame[column].dtype == object or pd.api.types.is_string_dtype(frame[column].dtype)):
+                continue
+            values = [text for text in frame[column].dropna().unique() if isinstance(text, str) and has_address(text)]
+            if values:
+                codes = self._codes.of(str(column), values)
+                changed[str(column)] = frame[column].astype(object).map(lambda text, codes=codes: codes.get(text, text))
         return frame.assign(**changed)
+
+    def words(self, text: str) -> str:
+        """Return words in which no value of a coded column, and no e-mail address, stands."""
+        if not self.safe:
+            return text
+        for column in self.kinds:
+            for value in self._values.get(column, ()):
+                if value and value in text:
+                    text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", self.code(column, [value])[value], text)
+        return text if "text" in self.show else without_addresses(text)
 
     def sentence(self, text: str, scope: Mapping[str, Sequence[str | None]]) -> str:
         """Return a line of the attrition table with the ids that its scope names as codes."""
@@ -120,6 +155,12 @@ class Sharing:
             return rejects
         return rejects.assign(values=[original_values(str(values)) for values in rejects["values"]])
 
+    def inputs(self, files: Sequence[SourceFile]) -> list[dict[str, Any]]:
+        """Say which files were read; under `share: safe` without how many of their rows were rejected."""
+        if not self.safe:
+            return [dataclasses.asdict(file) for file in files]
+        return [{"name": file.name, "sha256": file.sha256} for file in files]
+
     def result(self, name: str, result: Any) -> Any:
         """Return a result as it may be shown: itself, or under `share: safe` what is left of it."""
         if not self.safe:
@@ -131,8 +172,10 @@ class Sharing:
             )
         if isinstance(result, Estimate | Listing):
             tested = {str(v) for rows in self._hidden.values() if "segment" in rows for v in rows["segment"]}
-            shown: Result = protected(result, name, self._smallest, tested=tested)
+            shown: Result = protected(result, name, self._smallest, tested=tested, seen=self._seen)
             self._hidden[name] = hidden_rows(shown)
+            if isinstance(result, Listing):
+                self._seen = self._seen.and_also(result, shown)
             return shown
         if isinstance(result, Finding):
             return self._finding(result)
@@ -176,7 +219,13 @@ class SharedSnapshots(Snapshots):
     def attrition(self, as_of: dt.date, rules: OutcomeRules) -> pd.DataFrame:
         """From rows read to deals studied; a scope that names ids names their codes."""
         lines = super().attrition(as_of, rules)
-        return lines.assign(rule=[self._sharing.sentence(str(rule), self._scope) for rule in lines["rule"]])
+        said = (self._sharing.sentence(str(rule), self._scope) for rule in lines["rule"])
+        return lines.assign(rule=[self._sharing.words(text) for text in said])
+
+    def trap_counts(self, as_of: dt.date) -> pd.DataFrame:
+        """The twenty traps, counted; values that they name are codes where their column is coded."""
+        counts = super().trap_counts(as_of)
+        return counts.assign(**{name: counts[name].map(self._sharing.words) for name in ("what", "rule")})
 
 
 def sharing_of(params: CompanyParams, records: CachedHistory) -> Sharing:

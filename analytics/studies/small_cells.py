@@ -4,13 +4,18 @@ What is hidden, and what is not. A cell is a row of an Estimate or Listing with 
 that number, the number of events, or what a plain share leaves over lies between 1 and `smallest - 1`, the row keeps
 its names and loses its numbers (`withheld` says `<5`). Where the cells of several levels add up to a total, further
 cells are hidden (`withheld` says `not shown`) until at least two, and at least `smallest` deals, are hidden together,
-so that no subtraction from a shown total gives one of them. A count of 0 is shown. Curves are coarsened: steps are
-merged until every step that is shown has at least `smallest` deals, or none, of each outcome; numbers at risk whose
-changes would show fewer are left out. Lines that take few deals off a count are merged with the next smallest.
-Sentences that rest on a hidden row are withheld; tests over a segment's levels are, where one level is hidden.
+and the total leaves more than one way to share them out; where that cannot be had, nothing of the table is shown. Of
+groups that hold one another, the smaller one is hidden where they differ by few. A count of 0 is shown. Curves are
+coarsened: steps are merged until every step that is shown has at least `smallest` deals, or none, of each outcome;
+numbers at risk whose changes would show fewer are left out. Lines that take few deals off a count are merged with the
+next smallest, and what any table found is hidden where it would take such a line apart again; of files that lost rows
+only the sum is shown. Sentences that rest on a hidden row are withheld; tests over a segment's levels are, where one
+level is hidden.
 
-This protects against reading and subtracting within one report. It does not protect against somebody who knows other
-totals, other deals, or a second report of the same deals with other segments, dates or thresholds.
+This protects against reading, and against subtracting within a table; and, between tables, against taking apart what
+was merged or left out. It does not protect against somebody who compares tables that count deals in different ways
+(status today and first closing, for one), who knows other totals or other deals, or who has a second report of the
+same deals with other segments, dates or thresholds.
 """
 
 from __future__ import annotations
@@ -25,25 +30,26 @@ import pandas as pd
 
 from analytics.estimators.result import WITHHELD, Estimate, Finding, Listing
 from analytics.studies.small_curves import coarsened
+from analytics.studies.small_listings import NOTHING_SEEN, Seen, shown_listing
+from analytics.studies.small_marks import NOT_SHOWN, complemented, emptied, nested, small, texts_scrubbed
 from analytics.studies.small_sentences import few, scrubbed, without_small_counts
 
 Result: TypeAlias = Estimate | Listing | Finding
 
-NOT_SHOWN = "not shown"
-_APART = ("time", "segment", "kind", "view", "compared_to", "part", "definition", "measure", "rule", "field", "term")
+_APART = (
+    "time", "segment", "kind", "view", "compared_to", "part", "definition", "measure", "rule", "field", "term", "item",
+)  # fmt: skip
 """Keys whose rows do not add up to anything that is shown; those of every other key may."""
-_TOTALS = ("all", "all closed", "all files")
 _SIZES = re.compile(r"n_deals(_now|_then)?|opened_(now|then)")
 _EVENTS = re.compile(r"n_event(_now|_then|_rest)?|cum_event|n_unknown")
 _CELLS = re.compile(r"n_risk|fired|later_won|n_without_account")
-_KEPT = ("horizon_days", "horizon_reached", "age_days", "one_in", "margin", "overall", "followed_days")
-_TEXTS = ("note", "words", "sentence")
-_DERIVED = {"verdict": "not studied", "comparable": False}
 _SINGLE = ("largest_deal_share",)
 """Columns that tell one deal's amount, whatever the number of deals."""
 
 
-def protected(result: Result, name: str, smallest: int, *, tested: Collection[str] = ()) -> Result:
+def protected(
+    result: Result, name: str, smallest: int, *, tested: Collection[str] = (), seen: Seen = NOTHING_SEEN
+) -> Result:
     """Return a result without its small cells; a Finding in its place where nothing is left of it.
 
     Parameters
@@ -56,6 +62,8 @@ def protected(result: Result, name: str, smallest: int, *, tested: Collection[st
         A cell with fewer deals is hidden.
     tested : collection of str
         Segments that lost a level: what a test says of them would be about the other levels only, and is not shown.
+    seen : Seen
+        Counts that other tables of the report show: none in a table may differ from them by a few deals.
 
     Examples
     --------
@@ -66,7 +74,7 @@ def protected(result: Result, name: str, smallest: int, *, tested: Collection[st
     if isinstance(result, Finding):
         return scrubbed(result, smallest)
     if isinstance(result, Listing):
-        return _listing(result, name, smallest)
+        return shown_listing(result, name, smallest, seen)
     meta = result.meta
     nothing = Finding(name, f"Too few deals to show: {meta.estimand}.", f"It is {few(smallest)}.", "not studied")
     if 0 < meta.n_deals < smallest:
@@ -75,7 +83,10 @@ def protected(result: Result, name: str, smallest: int, *, tested: Collection[st
     if "time" in meta.keys and meta.kind in ("incidence", "survival", "probability") and "n_event" in result.frame:
         frame = coarsened(result.frame, meta.keys, smallest)
         return Estimate(frame, dataclasses.replace(meta, note=note)) if len(frame) else nothing
-    frame = _estimate_rows(result.frame, meta.keys, smallest, tested if meta.kind == "test" else ())
+    rows = _estimate_rows(result.frame, meta.keys, smallest, tested if meta.kind == "test" else ())
+    if rows is None:
+        return nothing
+    frame = rows
     hidden = frame[WITHHELD].ne("") & frame["estimate"].isna() if WITHHELD in frame else pd.Series(False, frame.index)
     whole = (
         frame["level"].eq("all")
@@ -94,170 +105,54 @@ def hidden_rows(result: Result) -> pd.DataFrame:
     return pd.DataFrame()
 
 
-def _estimate_rows(frame: pd.DataFrame, keys: tuple[str, ...], smallest: int, tested: Collection[str]) -> pd.DataFrame:
+def _estimate_rows(
+    frame: pd.DataFrame, keys: tuple[str, ...], smallest: int, tested: Collection[str]
+) -> pd.DataFrame | None:
+    """Rows without small cells; None where what they add up to would give every cell."""
     sizes = [name for name in frame.columns if _SIZES.fullmatch(name)]
     base = sizes or [name for name in ("n_risk",) if name in frame]
     events = [name for name in frame.columns if _EVENTS.fullmatch(name)]
-    small = _small(frame, [*base, *events], smallest)
-    if {"n_event", "n_risk"} <= set(frame.columns):
-        events_of, of = frame["n_event"].astype(float), frame["n_risk"].astype(float)
-        share = np.isclose(frame["estimate"].astype(float), events_of / of.where(of > 0), rtol=0, atol=1e-9)
-        small |= share & (of - events_of).between(1, smallest - 1).to_numpy()
+    counts = frame[[*base, *events]].astype(float).fillna(0)
+    rest = _rest(frame)
+    few_cells = small(frame, [*base, *events], smallest) | rest.between(1, smallest - 1).to_numpy()
     exact = [name for name in (*base, *events) if name in ("n_deals", "n_risk", "n_event")]
-    said = np.where(_small(frame, exact, smallest), f"<{smallest}", np.where(small, NOT_SHOWN, ""))
+    said = np.where(small(frame, exact, smallest), f"<{smallest}", np.where(few_cells, NOT_SHOWN, ""))
     mark = pd.Series(said, index=frame.index, dtype=object)
     size = frame[base].astype(float).min(axis=1) if base else pd.Series(np.inf, index=frame.index)
-    counts = frame[[*base, *events]].astype(float).fillna(0)
     if "segment" in keys:
         mark = mark.mask(frame["segment"].isin(list(tested)) & mark.eq(""), NOT_SHOWN)
-    if "definition" in keys and base:
-        _nested(mark, frame["definition"].astype(str), size, smallest)
+    counts["rest"] = rest.fillna(0)
+    for key in ("definition", "item"):
+        if key in keys and base:
+            within = frame.index if key == "item" else frame.index[frame[key].astype(str).str.startswith("closed_")]
+            nested(mark, counts.loc[within], smallest)
     for key in keys:
         if key not in _APART and mark.ne("").any():
-            _complemented(mark, frame, [other for other in keys if other != key], (key, size, counts), smallest)
+            others = [other for other in keys if other != key]
+            if not complemented(mark, frame, others, (key, size, counts), smallest):
+                return None
+    return _without(frame, mark, keys, smallest)
+
+
+def _rest(frame: pd.DataFrame) -> pd.Series:
+    """What a plain share leaves over: deals at risk without the event; empty where a row is no plain share."""
+    if not {"n_event", "n_risk"} <= set(frame.columns):
+        return pd.Series(np.nan, index=frame.index)
+    events, of = frame["n_event"].astype(float), frame["n_risk"].astype(float)
+    plain = np.isclose(frame["estimate"].astype(float), events / of.where(of > 0), rtol=0, atol=1e-9)
+    return (of - events).where(plain)
+
+
+def _without(frame: pd.DataFrame, mark: pd.Series, keys: tuple[str, ...], smallest: int) -> pd.DataFrame:
+    """Take the numbers of marked rows away, and single small counts beside numbers that are shown."""
     hidden = mark.ne("")
-    cells = [name for name in frame.columns if _CELLS.fullmatch(name) and name not in base]
-    single = [name for name in cells if _small(frame, [name], smallest).any()]
+    cells = [name for name in frame.columns if _CELLS.fullmatch(name)]
+    single = [name for name in cells if (small(frame, [name], smallest) & ~hidden).any()]
     frame = frame.assign(**{name: np.nan for name in _SINGLE if name in frame})
     for name in single:
-        alone = _small(frame, [name], smallest) & ~hidden
+        alone = small(frame, [name], smallest) & ~hidden
         mark = mark.mask(alone, f"<{smallest}")
         frame[name] = frame[name].astype(float).mask(alone)
     if not mark.ne("").any():
-        return _texts_scrubbed(frame, smallest)
-    return _texts_scrubbed(_emptied(frame, hidden, keys, smallest), smallest).assign(**{WITHHELD: mark})
-
-
-def _nested(mark: pd.Series, names: pd.Series, size: pd.Series, smallest: int) -> None:
-    """Closed-count definitions hold one another: two that differ by a few deals show how many those are."""
-    shown = size[names.str.startswith("closed_") & mark.eq("")].sort_values()
-    for place, n in shown.items():
-        if (shown[mark[shown.index].eq("")] - n).between(1, smallest - 1).any():
-            mark[mark.index == place] = NOT_SHOWN
-
-
-def _complemented(
-    mark: pd.Series, frame: pd.DataFrame, by: list[str], cells: tuple[str, pd.Series, pd.DataFrame], smallest: int
-) -> None:
-    """Hide more cells, smallest first, until the hidden ones together are no small cell by any count."""
-    key, size, counts = cells
-    parts = frame[~frame[key].astype(str).isin(_TOTALS)]
-    groups = parts.groupby(by, dropna=False, sort=False).indices.values() if by else [np.arange(len(parts))]
-    for places in groups:
-        labels = parts.index[places]
-        hidden = mark[labels].ne("")
-        if not hidden.any():
-            continue
-        number, total = int(hidden.sum()), counts.loc[labels][hidden].sum()
-        for place, _ in size[labels][~hidden & (size[labels] > 0)].sort_values(kind="stable").items():
-            if number >= 2 and not ((total > 0) & (total < smallest)).any():
-                break
-            mark[mark.index == place] = NOT_SHOWN
-            number, total = number + 1, total + counts[counts.index == place].sum()
-
-
-def _small(frame: pd.DataFrame, names: list[str], smallest: int) -> np.ndarray:
-    if not names:
-        return np.zeros(len(frame), dtype=bool)
-    counts = frame[names].apply(pd.to_numeric, errors="coerce").astype(float)
-    return np.asarray(((counts > 0) & (counts < smallest)).any(axis=1), dtype=bool)
-
-
-def _emptied(frame: pd.DataFrame, hidden: pd.Series, keys: tuple[str, ...], smallest: int) -> pd.DataFrame:
-    frame = frame.copy()
-    for name in frame.columns:
-        column = frame[name]
-        if name in keys or name in _KEPT or not hidden.any():
-            continue
-        if name in _DERIVED:
-            frame[name] = column.mask(hidden, _DERIVED[name])
-        elif pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-            frame[name] = column.astype(float).mask(hidden)
-        elif name in (*_TEXTS, "detail"):
-            frame[name] = column.mask(hidden, "")
-    if "no_interval_reason" in frame or "conf_low" in frame:
-        reasons = frame.get("no_interval_reason", pd.Series("", index=frame.index, dtype=object)).astype(object)
-        frame["no_interval_reason"] = reasons.mask(hidden, few(smallest))
-    return frame
-
-
-def _texts_scrubbed(frame: pd.DataFrame, smallest: int) -> pd.DataFrame:
-    texts = [name for name in (*_TEXTS, "label", "denominator") if name in frame]
-    return frame.assign(
-        **{name: [without_small_counts(text, smallest) for text in frame[name]] for name in texts},
-    )
-
-
-def _listing(listing: Listing, name: str, smallest: int) -> Listing | Finding:
-    frame, title = listing.frame.reset_index(drop=True), listing.title
-    nothing = Finding(name, f"Too few deals to show: {title}.", f"It is {few(smallest)}.", "not studied")
-    if {"step", "rule", "deals", "remaining"} <= set(frame.columns):
-        merged = _merged_lines(frame, smallest)
-        return nothing if merged is None else Listing(merged, title)
-    if {"rows_read", "rows_kept", "rows_rejected"} <= set(frame.columns):
-        return _files(listing, smallest) or nothing
-    if {"from_rate", "to_rate"} <= set(frame.columns) or {"item", "value", "unit"} <= set(frame.columns):
-        texts = frame.select_dtypes("object").astype(str)
-        told = texts.map(lambda text: without_small_counts(text, smallest) != text).to_numpy().any()
-        return nothing if told or _small(frame, [c for c in ("deals",) if c in frame], smallest).any() else listing
-    return Listing(_counted_rows(frame, smallest), title)
-
-
-def _counted_rows(frame: pd.DataFrame, smallest: int) -> pd.DataFrame:
-    """Rows that count deals: small ones lose their numbers, and `found` or `missing` goes with `filled`."""
-    named = [c for c in ("deals", "n_deals", "found") if c in frame][:1]
-    pairs = [c for c in ("filled", "missing") if c in frame]
-    more = np.where(_small(frame, pairs, smallest), NOT_SHOWN, "")
-    mark = pd.Series(np.where(_small(frame, named, smallest), f"<{smallest}", more), index=frame.index, dtype=object)
-    totals = frame.iloc[:, 0].astype(str).isin(_TOTALS)
-    apart = {"trap", "field", "what", "check"} & set(frame.columns)
-    if named and not apart and mark.ne("").any():
-        cells = frame[~totals].assign(_group=frame.get("group", ""), _cell=range(int((~totals).sum())))
-        _complemented(
-            mark, cells, ["_group"], ("_cell", cells[named[0]].astype(float), cells[named].astype(float)), smallest
-        )
-    others = [
-        c for c in frame.columns if c.endswith("_deals") and c not in named and _small(frame, [c], smallest).any()
-    ]
-    frame = frame.assign(**dict.fromkeys(others, np.nan))
-    if "most_common" in frame:
-        found = frame["most_common"].astype(str).str.extract(r"\(([\d,]+)\)$")[0].str.replace(",", "").astype(float)
-        frame["most_common"] = frame["most_common"].mask((found < smallest) | mark.ne(""), "")
-    if mark.eq("").all():
-        return _texts_scrubbed(frame, smallest)
-    hidden = mark.ne("")
-    kept = tuple(c for c in ("trap", "year") if c in frame)
-    emptied = _emptied(frame, hidden, kept, smallest).drop(columns=["no_interval_reason"], errors="ignore")
-    return _texts_scrubbed(emptied, smallest).assign(**{WITHHELD: mark})
-
-
-def _files(listing: Listing, smallest: int) -> Listing | None:
-    """Rows of a file may be deals: where few of one file were rejected, only all files together are shown."""
-    frame = listing.frame
-    if not _small(frame, ["rows_rejected", "rows_kept"], smallest).any():
-        return listing
-    whole = frame[frame["file"] == "all files"]
-    enough = len(whole) and not _small(whole, ["rows_rejected", "rows_kept"], smallest).any()
-    return Listing(whole.reset_index(drop=True), listing.title) if enough else None
-
-
-def _merged_lines(frame: pd.DataFrame, smallest: int) -> pd.DataFrame | None:
-    """Lines of one step that take off few deals become one line with the next smallest, so that everything adds up."""
-    lines = frame.to_dict("records")
-    for step in ("rejected", "not yet known", "left out", "ended as"):
-        for unit in dict.fromkeys(str(line.get("unit", "deals")) for line in lines):
-            mine = [x for x in lines if x["step"] == step and str(x.get("unit", "deals")) == unit and x["deals"] > 0]
-            mine.sort(key=lambda line: float(line["deals"]))
-            while mine and 0 < mine[0]["deals"] < smallest:
-                if len(mine) < 2:
-                    return None
-                one, other = mine[0], mine[1]
-                one |= {"rule": f"{one['rule']}; {other['rule']}", "deals": one["deals"] + other["deals"]}
-                lines = [line for line in lines if line is not other]
-                mine = sorted([one, *mine[2:]], key=lambda line: float(line["deals"]))
-    left = 0
-    for line in lines:
-        takes = line["step"] in ("rejected", "not yet known", "left out", "ended as")
-        left = left - line["deals"] if takes else line["deals"]
-        line["remaining"] = left
-    return pd.DataFrame(lines, columns=frame.columns)
+        return texts_scrubbed(frame, smallest)
+    return texts_scrubbed(emptied(frame, hidden, keys, smallest), smallest).assign(**{WITHHELD: mark})

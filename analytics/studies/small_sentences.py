@@ -46,6 +46,20 @@ def without_small_counts(text: object, smallest: int) -> str:
     return _COUNTED.sub(replaced, _BRACKETS.sub(listed, text))
 
 
+_TOTAL = re.compile(r"\bof \d[\d,]* (?=(?:[a-z]+ )?(?:deals?|rows?|fields?|accounts?|closings?)\b)")
+
+
+def without_totals(text: str) -> str:
+    """Say of how many deals something was found without their number: two such numbers may differ by few deals.
+
+    Examples
+    --------
+    >>> without_totals("641 of 1,770 deals"), without_totals("56% of 2,015 closed deals have it")
+    ('641 of the deals', '56% of the closed deals have it')
+    """
+    return _TOTAL.sub("of the ", text)
+
+
 def scrubbed(finding: Finding, smallest: int) -> Finding:
     """Return a Finding without small counts, or one that says it is withheld where a number in it is missing.
 

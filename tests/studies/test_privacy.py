@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import gzip
+import html
 import json
 import re
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
+from analytics.records.contract import SourceFile
 from analytics.records.errors import InputError
 from analytics.records.private import is_free_text, original_values
 from analytics.studies.cli import main
@@ -165,13 +169,142 @@ def test_no_hidden_level_follows_from_the_total(seed: int) -> None:
     left = sum(sizes) - int(frame["n_deals"].sum())
     assert len(hidden) >= 2
     assert left >= 5
-    for mark, true in zip(hidden["withheld"], hidden["true"], strict=True):
-        others = hidden["withheld"].tolist()
-        others.remove(mark)
-        lowest, highest = len(others), sum(4 if other == "<5" else left for other in others)
-        possible = [n for n in range(1, 5 if mark == "<5" else left) if lowest <= left - n <= highest]
-        assert true in possible
-        assert len(possible) > 1 or set(hidden["withheld"]) == {"<5"}
+    marks = hidden["withheld"].tolist()
+    # Whoever knows how cells are hidden knows as well that one that is "not shown" has 5 deals or more.
+    for knows in (1, 5):
+        for place, true in enumerate(hidden["true"]):
+            others = marks[:place] + marks[place + 1 :]
+            lowest = sum(1 if other == "<5" else knows for other in others)
+            highest = sum(4 if other == "<5" else left for other in others)
+            mine = range(1, 5) if marks[place] == "<5" else range(knows, left + 1)
+            possible = [n for n in mine if lowest <= left - n <= highest]
+            assert true in possible
+            assert len(possible) > 1
+
+
+def test_hidden_cells_that_their_total_would_give_take_another_one_along_or_the_whole_table() -> None:
+    """Two of 4 deals that are 8 together, three of 1 that are 3, and 1 and 5 that are 6 leave one way only."""
+    shown = protected(levels(("N", 4, 0), ("S", 4, 0), ("E", 20, 0), ("W", 37, 0)), "segments", 5)
+    assert isinstance(shown, Estimate)
+    assert shown.frame["withheld"].tolist() == ["<5", "<5", "not shown", ""]
+    shown = protected(levels(("N", 1, 0), ("S", 5, 0), ("E", 20, 0), ("W", 37, 0)), "segments", 5)
+    assert isinstance(shown, Estimate)
+    assert shown.frame["withheld"].tolist() == ["<5", "not shown", "not shown", ""]
+    assert isinstance(protected(levels(*[(name, 1, 0) for name in "NSEWC"]), "segments", 5), Finding)
+    closed = pd.DataFrame({"outcome": ["won", "lost", "no_decision", "all closed"], "deals": [4, 4, 0, 8]})
+    assert isinstance(protected(Listing(closed.assign(group="closed"), "What closed"), "what_closed", 5), Finding)
+
+
+def test_two_groups_of_which_one_holds_the_other_do_not_show_a_small_cell_by_their_difference() -> None:
+    frame = pd.DataFrame({"item": ["all", "not_born_closed", "open_for_a_day"], "n_risk": [1729, 1693, 1690]})
+    frame = frame.assign(n_event=[604, 568, 568], label=list("abc"), conf_low=0.0, conf_high=1.0)
+    frame = frame.assign(estimate=frame["n_event"] / frame["n_risk"])
+    shown = protected(Estimate(frame, meta("probability", "item", n=1729)), "never_open", 5)
+    assert isinstance(shown, Estimate)
+    assert shown.frame["withheld"].tolist() == ["", "", "not shown"]
+    assert shown.frame["n_risk"].fillna(-1).tolist() == [1729, 1693, -1]
+    # 3 of the 40 that differ were won: the difference of the wins is a small cell as well
+    frame = frame.assign(n_risk=[1729, 1689, 1600], n_event=[604, 601, 500], estimate=0.4)
+    shown = protected(Estimate(frame, meta("probability", "item", n=1729)), "never_open", 5)
+    assert isinstance(shown, Estimate)
+    assert shown.frame["withheld"].tolist() == ["", "not shown", ""]
+
+
+def test_what_the_most_common_value_leaves_over_is_a_cell() -> None:
+    rows = [
+        ("deal_type", 150, 144, 6, 2, "New Business (141)"), ("region", 150, 144, 6, 3, "North (142)"),
+        ("owner", 150, 150, 0, 51, "x (100)"), ("source", 150, 144, 6, 2, "Web (100)"),
+        ("size", 150, 150, 0, 1, "S (150)"),
+        ("reason", 150, 3, 147, 1, "Price (3)"),
+    ]  # fmt: skip
+    columns = ["field", "deals", "filled", "missing", "distinct", "most_common"]
+    shown = protected(Listing(pd.DataFrame(rows, columns=columns), "Fields"), "field_counts", 5)
+    assert isinstance(shown, Listing)
+    assert shown.frame["most_common"].tolist() == ["", "", "", "Web (100)", "S (150)", ""]
+    assert shown.frame["filled"].fillna(-1).tolist() == [144, 144, 150, 144, 150, -1]
+
+
+def found(*lines: tuple[int, str, int | None, int | None]) -> Listing:
+    frame = pd.DataFrame(lines, columns=["number", "looked_for", "n_found", "n_of"]).astype(
+        {"n_found": "Int64", "n_of": "Int64"}
+    )
+    words = [f"{line[2]:,} of {line[3]:,} deals" if line[3] else "not looked for" for line in lines]
+    return Listing(frame.assign(found=words, trap=frame["number"].astype(str), unit="deals", rule="kept"), "The traps")
+
+
+def test_a_trap_says_neither_few_deals_nor_of_how_many() -> None:
+    shown = protected(
+        found(
+            (1, "differ (median 10 days)", 641, 1770), (1, "of these, the typed day (x, y)", 640, 641),
+            (2, "late (by 7 days)", 1, 1770),
+            (3, "due", 235, 668), (4, "none", 0, 2793), (5, "nearly all", 664, 668),
+            (6, "of few", 3, 4), (7, "?", None, None),
+        ), "traps", 5,
+    )  # fmt: skip
+    assert isinstance(shown, Listing)
+    frame = shown.frame
+    assert frame["withheld"].tolist() == ["", "not shown", "<5", "", "", "not shown", "<5", ""]
+    assert frame["n_found"].fillna(-1).tolist() == [641, -1, -1, 235, 0, -1, -1, -1]
+    assert frame["n_of"].isna().all()
+    assert frame["found"].tolist() == [
+        "641 of the deals", "not shown", "<5", "235 of the deals", "0 of the deals", "not shown", "<5",
+        "not looked for",
+    ]  # fmt: skip
+    assert frame["looked_for"].tolist()[:4] == ["differ (median 10 days)", "of these, the typed day", "late", "due"]
+
+
+def test_fields_are_no_deals() -> None:
+    listed = found((20, "no change on record (region, source)", 2, 8), (20, "filled late (reason)", 6, 8))
+    shown = protected(Listing(listed.frame.assign(unit="fields"), ""), "traps", 5)
+    assert isinstance(shown, Listing)
+    assert shown.frame["found"].tolist() == ["<5", "6 of the deals"]
+    assert shown.frame["looked_for"].tolist() == ["no change on record (region, source)", "filled late (reason)"]
+
+
+def test_one_table_does_not_take_apart_what_another_one_merged() -> None:
+    """Of a file 7 were rejected, 6 as deleted; a merged line leaves out 396, 395 of them by scope."""
+    sharing = Sharing("safe")
+    files = pd.DataFrame({"file": ["Deals", "Tasks", "Users", "all files"], "rows_read": [2800, 951, 34, 3785]})
+    files = files.assign(rows_kept=[2793, 900, 34, 3727], rows_rejected=[7, 51, 0, 58])
+    came = sharing.result("what_came_in", Listing(files, "What came in")).frame
+    assert came["withheld"].tolist() == ["not shown", "not shown", "", ""]
+    assert came["rows_rejected"].fillna(-1).tolist() == [-1, -1, 0, 58]
+    assert came["rows_read"].fillna(-1).tolist() == [-1, -1, 34, 3785]
+    alone = files.assign(rows_kept=[2793, 951, 34, 3778], rows_rejected=[7, 0, 0, 7])
+    assert Sharing("safe").result("what_came_in", Listing(alone, "")).frame["rows_read"].isna().tolist() == [
+        True, True, False, False,
+    ]  # fmt: skip
+    lines = [
+        ("read", "rows read", 3785, "rows"), ("rejected", "no date", 1, "rows"), ("rejected", "deleted", 6, "rows"),
+        ("rejected", "copy", 51, "rows"), ("known", "known", 2793, "deals"), ("left out", "closed before", 1, "deals"),
+        ("left out", "scope", 395, "deals"), ("studied", "studied", 2397, "deals"),
+    ]  # fmt: skip
+    table = pd.DataFrame(lines, columns=["step", "rule", "deals", "unit"]).assign(remaining=0)
+    left = sharing.result("left_out", Listing(table, "Left out")).frame
+    assert left["deals"].tolist() == [3785, 7, 51, 2793, 396, 2397]
+    asked = ((16, "deleted", 6, 2799), (18, "scope", 395, 2793), (18, "in scope", 2398, 2793), (3, "due", 235, 668))
+    shown = sharing.result("traps", found(*asked)).frame
+    assert shown["withheld"].tolist() == ["not shown", "not shown", "not shown", ""]
+    assert sharing.inputs([SourceFile("Deals", "abc", 2800, 2793, 7)]) == [{"name": "Deals", "sha256": "abc"}]
+    assert Sharing("private").inputs([SourceFile("Deals", "abc", 10, 9, 1)])[0]["rows_rejected"] == 1
+
+
+def test_an_address_is_coded_whatever_its_column() -> None:
+    sharing = Sharing("safe", values={"source": ["Web", MAIL], "pipeline": ["New"], "stage": ["Open", MAIL]})
+    sharing.__dict__["_codes"] = Codes(b"the key of this test")
+    assert {"source"} == set(sharing.kinds) - {"deal_id", "account_id", "owner_id"}
+    frame = sharing.frame(pd.DataFrame({"source": ["Web", MAIL], "stage": ["Open", MAIL], "x": [None, "a@b"]}))
+    assert frame["source"].str.fullmatch("source-[0-9a-f]{12}").all()
+    assert frame["stage"].str.replace("[0-9a-f]{12}", "0", regex=True).tolist() == ["Open", "stage-0"]
+    assert frame["x"].tolist() == [None, "a@b"]
+    assert sharing.words(f"left out by source (Web, {MAIL}); stage bo@corp.example.") == (
+        f"left out by source ({sharing.code('source', ['Web'])['Web']}, {sharing.code('source', [MAIL])[MAIL]}); "
+        "stage (not shown)."
+    )
+    shown = Sharing("safe", show=["text"], values={"source": ["Web", MAIL]})
+    assert shown.frame(pd.DataFrame({"source": [MAIL]}))["source"].tolist() == [MAIL]
+    reasons = [f"They told us number {number}" for number in range(101)]
+    assert "reason" in Sharing("safe", values={"reason": reasons}).kinds
 
 
 def test_curves_are_merged_by_hand() -> None:
@@ -244,6 +377,7 @@ def test_a_finding_about_a_hidden_row_is_withheld() -> None:
 
 
 PEOPLE = ["Ana Berg", "Bo Chen", "Cy Díaz"]
+MAIL = "Ana Smith <ana.smith@corp.example>"
 SECRETS = ["ana.berg@acme.example", "Deal for the Kraken launch", "call Ms. Rhode about the reorg", "Kraken", "Rhode"]
 
 
@@ -377,6 +511,7 @@ def test_an_error_names_a_value_on_the_terminal_and_not_in_a_shared_bundle(
 ) -> None:
     from conftest import OPEN
 
+    (people / "notebooks" / "01_ending.ipynb").unlink()  # its answer is not shown, and its figure would fail first
     fails = "from analytics.records.errors import InputError\nprint(secret := 'Kra' + 'ken')\n"
     rewritten(OPEN, fails + "raise InputError('cannot be used', value=secret)")
     command = ["run", str(people / "params" / "acme-2025Q2.yaml")]
@@ -404,3 +539,88 @@ def test_scope_lines_name_codes(people: Path, monkeypatch: pytest.MonkeyPatch) -
     assert said == f"scope: owner_name is [{code}, (empty)]"
     assert sharing.sentence("scope: region is [North]", {"region": ["North"]}) == "scope: region is [North]"
     assert dt.date(2025, 1, 1).isoformat() in sharing.sentence("first recorded after 2025-01-01", {})
+
+
+COUNTED_IN_WORDS = re.compile(
+    r"(?<![\d.,–−+±:-])\b[1-4] (?:of\b|(?:\w+ )?(?:deals?|rows?|accounts?|closings?|won|lost|fields?)\b)"
+)
+NO_COUNTS = {"time", "number", "distinct", "df", "n_levels", "schema_version"}
+"""Columns of whole numbers that count no deals: days, the trap's number, different values, degrees of freedom."""
+
+
+@pytest.fixture(scope="module")
+def shared_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], Path]:
+    """The demo company's report for others; in one deal somebody typed a name and an address as its source."""
+    home = tmp_path_factory.mktemp("shared")
+    shutil.copytree(ROOT / "data" / "demo", home / "data" / "demo")
+    (home / "params").mkdir()
+    text = (ROOT / "params" / "demo.yaml").read_text(encoding="utf-8")
+    assert "\nshare: private " in text
+    (home / "params" / "demo.yaml").write_text(text.replace("\nshare: private ", "\nshare: safe "), encoding="utf-8")
+    shutil.copy(ROOT / "params" / "demo-2025Q4.yaml", home / "params")
+    path = home / "data" / "demo" / "Opportunity.csv.gz"
+    with gzip.open(path, "rt", encoding="utf-8-sig", newline="") as handle:
+        head, *rows = list(csv.reader(handle))
+    rows[-5][head.index("LeadSource")] = MAIL
+    with gzip.open(path, "wt", encoding="utf-8", newline="") as handle:
+        csv.writer(handle).writerows([head, *rows])
+    command = ["run", str(home / "params" / "demo-2025Q4.yaml"), "--notebooks", str(ROOT / "notebooks")]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    bundle = home / "reports" / "demo" / "2025Q4"
+    newest = max((bundle / "runs").iterdir())
+    files = {str(one.relative_to(newest)): one.read_bytes() for one in newest.rglob("*") if one.is_file()}
+    return files | {"index.html": (bundle / "index.html").read_bytes()}, newest
+
+
+def test_the_shared_demo_shows_no_count_of_few_deals_anywhere(shared_demo: tuple[dict[str, bytes], Path]) -> None:
+    files, newest = shared_demo
+    for name, text in unzipped(files).items():
+        assert COUNTED_IN_WORDS.findall(html.unescape(text)) == [], name
+        assert "rows_rejected" not in text or not name.endswith(("run.json", "provenance.json")), name
+    checked = 0
+    for path in sorted(newest.rglob("*.parquet")):
+        tables = [pd.read_parquet(path), pd.DataFrame(json.loads(path.with_suffix(".json").read_text())["rows"])]
+        if path.with_suffix(".csv").is_file():
+            tables.append(pd.read_csv(path.with_suffix(".csv"), dtype=str, keep_default_na=False))
+        for table in tables:
+            for column in set(table) - NO_COUNTS:
+                cells = table[column].astype(str)
+                numbers = pd.to_numeric(cells[cells.str.fullmatch(r"[\d.]+")])
+                counts = column.startswith("n_") or (len(numbers) and numbers.max() > 1 and (numbers % 1 == 0).all())
+                if counts:
+                    assert not numbers.between(1, 4).any(), (path.name, column)
+                    checked += len(numbers)
+    assert checked > 3000
+
+
+def test_the_shared_demo_names_nobody(shared_demo: tuple[dict[str, bytes], Path]) -> None:
+    texts = unzipped(shared_demo[0])
+    for name, text in texts.items():
+        assert "ana.smith" not in text, name
+        assert "Ana Smith" not in text, name
+        assert "@corp" not in text, name
+    segments = next(text for name, text in texts.items() if name.endswith("segments.csv"))
+    levels = set(re.findall(r"^source,([^,]+),", segments, flags=re.M))
+    assert len(levels) >= 5
+    assert all(re.fullmatch("source-[0-9a-f]{12}", level) for level in levels)
+
+
+def test_nothing_small_follows_from_the_shared_demo_by_subtraction(shared_demo: tuple[dict[str, bytes], Path]) -> None:
+    """Differences that would give 1 or 3 deals: of traps, of nested groups, of files, of the values of a field."""
+    folder = shared_demo[1] / "estimates" / "00_data_health"
+    frames = {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet")}
+    came, left, traps = frames["what_came_in"], frames["left_out"], frames["traps"]
+    rejected = left.loc[left["step"] == "rejected", "deals"]
+    per_file = came.loc[came["file"] != "all files", "rows_rejected"].dropna()
+    assert per_file.tolist() == [0.0] * 4
+    assert rejected.sum() == came.loc[came["file"] == "all files", "rows_rejected"].item() == 974
+    out = left.loc[(left["step"] == "left out") & (left["deals"] > 0), "deals"]
+    assert out.tolist() == [396]
+    assert traps["n_of"].isna().all()
+    assert not traps.loc[traps["unit"] == "deals", "n_found"].isin([392, 393, 394, 395, 2398]).any()
+    sizes = frames["never_open"]["n_risk"].dropna().sort_values()
+    assert sizes.tolist() == [1693, 1729]
+    fields = frames["field_counts"]
+    common = fields["most_common"].str.extract(r"\(([\d,]+)\)$")[0].str.replace(",", "").astype(float)
+    assert not (fields["filled"] - common).between(1, 4).any()
