@@ -33,7 +33,7 @@ def test_trap_20_fields_that_only_the_closing_fills(tmp_path):
     history = tracked(tmp_path)
     found = leaky_fields(history, as_of=AS_OF).set_index("field")
     assert found["kind"].to_dict() == {"rival": "filled", "size": "", "source": "changed", "reason": "filled"}
-    assert found.at["rival", "why"] == "100% of 20 closed deals have it, 0% of them had it before the day of closing"
+    assert found.at["rival", "why"] == "100% of 20 closed deals have it; of 20 on record before the day of closing, 0% had it then"
     assert found.at["source", "why"] == "its value changed at the close in 60% of 20 deals"
     assert found.loc["rival", ["filled_closed", "filled_before", "n_closed", "n_before"]].tolist() == [1, 0, 20, 20]
     assert found.at["size", "changed"] == 0
@@ -71,8 +71,8 @@ def test_trap_20_leaky_fields_are_refused_as_covariates(tmp_path):
         refuse_leaky(["size", "rival"], leaky, read_at={})
     assert str(caught.value) == (
         "column 'rival': says how a deal ended, so it cannot split deals or explain how they end: 100% of 20 closed "
-        "deals have it, 0% of them had it before the day of closing. Leave it out of segments, or map the history that "
-        "says when it was filled; it may describe deals that have closed, not split those that may still."
+        "deals have it; of 20 on record before the day of closing, 0% had it then. Leave it out of segments, or map the "
+        "history that says when it was filled; it may describe deals that have closed, not split those that may still."
     )
     # what changes at the close has a value at the opening, which is known and may be used
     refuse_leaky(["source"], leaky, read_at={})
