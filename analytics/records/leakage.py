@@ -51,11 +51,12 @@ def leaky_fields(history: History, *, as_of: dt.date) -> pd.DataFrame:
     Notes
     -----
     A field is leaky when one of these holds, each with at least 20 deals: (1) filled in at least 50 % of closed deals
-    and, before the day of closing, in less than 5 % of those that were on record then; (2) filled in at least 50 % of closed deals and less than
-    5 % of open ones, or the two shares are at least 50 points apart (then its presence tells closed deals from open
-    ones); (3) its value changed on the day of closing or later in at least 50 % of the closed deals that had one.
-    An amount of 0 counts as empty. The rule sees that a field goes with closing, not why: a field that was introduced
-    or retired lately can be caught, and one that is filled a week before every win cannot.
+    and, before the day of closing, in less than 5 % of those that were on record then; (2) filled in at
+    least 50 % of closed deals and less than 5 % of open ones, or the two shares are at least 50 points apart (then its
+    presence tells closed deals from open ones); (3) its value changed on the day of closing or later in at least 50 %
+    of the closed deals that had one. An amount of 0 counts as empty. The rule sees that a field goes with closing, not
+    why: a field that was introduced or retired lately can be caught, and one that is filled a week before every win
+    cannot.
 
     Examples
     --------

@@ -28,8 +28,8 @@ def scope_values(history: History) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of str to pandas.DataFrame
-        For `pipeline`, `source`, `currency_original` and every attribute that says anything: `value` (None where empty; at the
-        deal's opening, as the scope reads it) and `deals`, most deals first.
+        For `pipeline`, `source`, `currency_original` and every attribute that says anything: `value` (None where empty;
+        at the deal's opening, as the scope reads it) and `deals`, most deals first.
 
     Examples
     --------

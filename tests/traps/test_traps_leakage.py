@@ -33,7 +33,10 @@ def test_trap_20_fields_that_only_the_closing_fills(tmp_path):
     history = tracked(tmp_path)
     found = leaky_fields(history, as_of=AS_OF).set_index("field")
     assert found["kind"].to_dict() == {"rival": "filled", "size": "", "source": "changed", "reason": "filled"}
-    assert found.at["rival", "why"] == "100% of 20 closed deals have it; of 20 on record before the day of closing, 0% had it then"
+    assert (
+        found.at["rival", "why"]
+        == "100% of 20 closed deals have it; of 20 on record before the day of closing, 0% had it then"
+    )
     assert found.at["source", "why"] == "its value changed at the close in 60% of 20 deals"
     assert found.loc["rival", ["filled_closed", "filled_before", "n_closed", "n_before"]].tolist() == [1, 0, 20, 20]
     assert found.at["size", "changed"] == 0
@@ -71,14 +74,30 @@ def test_trap_20_leaky_fields_are_refused_as_covariates(tmp_path):
         refuse_leaky(["size", "rival"], leaky, read_at={})
     assert str(caught.value) == (
         "column 'rival': says how a deal ended, so it cannot split deals or explain how they end: 100% of 20 closed "
-        "deals have it; of 20 on record before the day of closing, 0% had it then. Leave it out of segments, or map the "
-        "history that says when it was filled; it may describe deals that have closed, not split those that may still."
+        "deals have it; of 20 on record before the day of closing, 0% had it then. Leave it out of segments, or map "
+        "the history that says when it was filled; it may describe deals that have closed, not split those that may "
+        "still."
     )
     # what changes at the close has a value at the opening, which is known and may be used
     refuse_leaky(["source"], leaky, read_at={})
     for read_at in (None, {"source": "as_of"}, {"source": "close"}):
         with pytest.raises(InputError, match="changed at the close in 60%"):
             refuse_leaky(["source"], leaky, read_at=read_at)
+
+
+def test_trap_20_the_sentence_says_the_numbers_of_its_row(tmp_path):
+    """Five deals were closed when first recorded and have no reason: they count among the closed ones."""
+    born = "\n".join(f"b{n} 2025-02-03 closed_lost 2025-01-02 Event - - small" for n in range(5))
+    rows = ["deal_id recorded_on status opened_on source rival reason size"]
+    for number in range(20):
+        rows += [
+            f"d{number:02} 2025-01-02 open 2025-01-02 Web - - small",
+            f"d{number:02} 2025-02-03 closed_lost 2025-01-02 Web - Price small",
+        ]
+    history = recorded(tmp_path, "\n".join(rows) + "\n" + born)
+    row = leaky_fields(history, as_of=AS_OF).set_index("field").loc["reason"]
+    assert row[["filled_closed", "n_closed", "filled_before", "n_before"]].tolist() == [20 / 25, 25, 0.0, 20]
+    assert row["why"] == "80% of 25 closed deals have it; of 20 on record before the day of closing, 0% had it then"
 
 
 def untracked(closed: int, closed_filled: int, open_: int, open_filled: int, opened: str = "2025-01-02") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from analytics.records.definitions import Definitions
 from analytics.records.leakage import leaky_in_export
 from analytics.records.traps import dates, identity, money, quarters, stages
 from analytics.records.traps.known import Known
+from analytics.records.traps.noticed import without_history
 from analytics.records.traps.numbered import TRAPS
 
 __all__ = ["TRAPS", "trap_counts"]
@@ -49,8 +51,9 @@ def trap_counts(
     -------
     pandas.DataFrame
         At least one row for each of the twenty, in their order: `trap` (its number), `name`, `what` was looked for,
-        `found` and `of` (Int64; how many, among how many), `unit` (deals, rows or fields) and `rule`, what is done
-        about it. Where nothing could be looked for, `found` is missing, never 0, and `rule` says what it would take.
+        `found` and `of` (Int64; how many, among how many), `unit` (deals, rows or fields; "of the export" where
+        deals out of scope count as well) and `rule`, what is done about it. Where nothing could be
+        looked for, `found` is missing, never 0, and `rule` says what it would take.
 
     Notes
     -----
@@ -73,7 +76,8 @@ def trap_counts(
     known = Known(history, as_of, definitions, calendar)
     lines = [found for count in _COUNTED for found in count(known)]
     # A source that had nothing to look at says so by 0 of 0.
-    lines += [*(seen for seen in history.noticed if seen.of), *_leaks(history, as_of)]
+    seen = [found for found in without_history(history.noticed) if found.of]
+    lines += [*(replace(found, unit=f"{found.unit} of the export") for found in seen), *_leaks(history, as_of)]
     rows = [row for number in TRAPS for row in _rows(number, [found for found in lines if found.trap == number])]
     columns = ["trap", "name", "what", "found", "of", "unit", "rule"]
     return pd.DataFrame(rows, columns=columns).astype({"trap": "int64", "found": "Int64", "of": "Int64"})
