@@ -196,7 +196,7 @@ def test_a_withheld_count_is_a_trap_that_was_found() -> None:
     leaky = Listing(pd.DataFrame({"field": ["rival", "reason"]}), "Leaky")
     for found in (traps_found(listed, leaky), traps_found(kept, leaky)):
         assert found.headline == "Traps found: 1, not found: 2, not looked for: 1."
-        assert found.detail == "Only closing fills: rival, reason. Each with what is done about it."
+        assert found.detail == "Only closing fills: rival, reason. The table of traps says what is done about each."
     assert traps_found(traps(SEEN.iloc[:0]), leaky).verdict == "not studied"
 
 

@@ -108,7 +108,7 @@ def traps_found(listed: Listing | Finding, leaky: Listing | Finding) -> Finding:
     here = {kind: sum(min(some, key=_ORDER.index) == kind for some in kinds) for kind in _ORDER}
     fields = f"Only closing fills: {', '.join(leaky.frame['field'])}." if isinstance(leaky, Listing) else leaky.headline
     headline = f"Traps found: {here['found']}, not found: {here[_NONE]}, not looked for: {here[_UNSEEN]}."
-    return Finding("traps_found", headline, f"{fields} Each with what is done about it.", "described")
+    return Finding("traps_found", headline, f"{fields} The table of traps says what is done about each.", "described")
 
 
 def _kind(found: str) -> str:
