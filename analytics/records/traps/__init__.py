@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import replace
 
 import pandas as pd
 
@@ -74,20 +73,20 @@ def trap_counts(
     [[<NA>, 'not in this export: needs a currency']]
     """
     known = Known(history, as_of, definitions, calendar)
-    lines = [found for count in _COUNTED for found in count(known)]
+    lines = [(found, str(found.unit)) for count in _COUNTED for found in count(known)]
     # A source that had nothing to look at says so by 0 of 0.
-    seen = [found for found in without_history(history.noticed) if found.of]
-    lines += [*(replace(found, unit=f"{found.unit} of the export") for found in seen), *_leaks(history, as_of)]
-    rows = [row for number in TRAPS for row in _rows(number, [found for found in lines if found.trap == number])]
+    lines += [(seen, f"{seen.unit} of the export") for seen in without_history(history.noticed) if seen.of]
+    lines += [(found, str(found.unit)) for found in _leaks(history, as_of)]
+    rows = [row for number in TRAPS for row in _rows(number, [line for line in lines if line[0].trap == number])]
     columns = ["trap", "name", "what", "found", "of", "unit", "rule"]
     return pd.DataFrame(rows, columns=columns).astype({"trap": "int64", "found": "Int64", "of": "Int64"})
 
 
-def _rows(number: int, lines: list[Noticed]) -> list[tuple[object, ...]]:
+def _rows(number: int, lines: list[tuple[Noticed, str]]) -> list[tuple[object, ...]]:
     name, needs = TRAPS[number]
     if not lines:
         return [(number, name, "", None, None, "", f"not in this export: needs {needs}")]
-    return [(number, name, seen.what, seen.found, seen.of, seen.unit, seen.rule) for seen in lines]
+    return [(number, name, seen.what, seen.found, seen.of, unit, seen.rule) for seen, unit in lines]
 
 
 def _leaks(history: History, as_of: dt.date) -> list[Noticed]:
