@@ -13,6 +13,7 @@ from analytics.records.contract import History, Noticed
 from analytics.records.errors import InputError
 from analytics.records.leakage import leaky_fields, leaky_in_export, refuse_leaky
 from analytics.records.traps import TRAPS, trap_counts
+from analytics.records.traps.noticed import UNCHANGED
 from analytics.studies.opening import open_params
 from analytics.studies.params import load_company, quarter_params
 
@@ -172,6 +173,31 @@ def test_what_a_source_noticed_stands_with_its_trap_and_0_of_0_says_that_there_w
         ["merged", 2, 9, "left out"]
     ]
     assert frame.loc[frame["trap"] == 19, "rule"].tolist() == [f"not in this export: needs {TRAPS[19].needs}"]
+    # a source counts whatever it read, in scope or not
+    assert frame.loc[frame["trap"] == 16, "unit"].tolist() == ["deals of the export"]
+
+
+def test_fields_without_a_history_are_counted_as_fields_and_not_as_deals(tmp_path):
+    history = today(tmp_path, "deal_id opened_on status\nA 2025-01-02 open")
+    stands = "today's value stands for all earlier days"
+    seen = (
+        Noticed(20, "source (LeadSource): no change is on record", 9, 9, "deals", stands),
+        Noticed(20, "owner_id (OwnerId) is on record from 2025-01-02 on; opened before", 2, 9, "deals", "earliest"),
+        Noticed(20, "region (Region__c): no change is on record", 9, 9, "deals", stands),
+    )
+    frame = trap_counts(replace(history, noticed=seen), as_of=AS_OF)
+    assert frame.loc[frame["trap"] == 20, ["what", "found", "of", "unit", "rule"]].values.tolist() == [
+        ["owner_id (OwnerId) is on record from 2025-01-02 on; opened before", 2, 9, "deals of the export", "earliest"],
+        [
+            "fields of which no change is on record (source (LeadSource), region (Region__c))", 2, 3,
+            "fields of the export", stands,
+        ],
+    ]  # fmt: skip
+
+
+def test_the_words_for_a_field_without_a_history_are_those_of_the_source():
+    source = Path(__file__).resolve().parents[2] / "analytics/records/sources/salesforce/histories.py"
+    assert UNCHANGED in source.read_text(encoding="utf-8")
 
 
 def test_a_later_as_of_date_changes_no_earlier_count(tmp_path):
