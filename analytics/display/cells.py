@@ -30,7 +30,8 @@ HEADINGS = {
     "estimate_then": "Then",
     "p_value": "p",
     "time": "Day",
-    "label": "Measure",
+    "label": "What",
+    "words": "In words",
     "smallest_reliable_change": "Would show from",
 }
 

@@ -51,11 +51,12 @@ def leaky_fields(history: History, *, as_of: dt.date) -> pd.DataFrame:
     Notes
     -----
     A field is leaky when one of these holds, each with at least 20 deals: (1) filled in at least 50 % of closed deals
-    and, before the day of closing, in less than 5 % of them; (2) filled in at least 50 % of closed deals and less than
-    5 % of open ones, or the two shares are at least 50 points apart (then its presence tells closed deals from open
-    ones); (3) its value changed on the day of closing or later in at least 50 % of the closed deals that had one.
-    An amount of 0 counts as empty. The rule sees that a field goes with closing, not why: a field that was introduced
-    or retired lately can be caught, and one that is filled a week before every win cannot.
+    and, before the day of closing, in less than 5 % of those that were on record then; (2) filled in at
+    least 50 % of closed deals and less than 5 % of open ones, or the two shares are at least 50 points apart (then its
+    presence tells closed deals from open ones); (3) its value changed on the day of closing or later in at least 50 %
+    of the closed deals that had one. An amount of 0 counts as empty. The rule sees that a field goes with closing, not
+    why: a field that was introduced or retired lately can be caught, and one that is filled a week before every win
+    cannot.
 
     Examples
     --------
@@ -168,7 +169,7 @@ def _counts(history: History, fields: tuple[str, ...], as_of: dt.date) -> dict[s
         both = told & here & then
         sums |= {
             f"{field}_closed": (closed & here).sum(), f"{field}_before": (told & then).sum(),
-            f"{field}_after": (told & here).sum(), f"{field}_open": (old & here).sum(), f"{field}_both": both.sum(),
+            f"{field}_open": (old & here).sum(), f"{field}_both": both.sum(),
             f"{field}_changed": (both & (deals[f"{field}_now"] != deals[f"{field}_then"])).sum(),
         }  # fmt: skip
     found: dict[str, Any] = deals.aggregate(**sums).to_pyarrow().to_pylist()[0]
@@ -194,13 +195,16 @@ def _row(field: str, counts: Mapping[str, Any]) -> tuple[object, ...]:
     n_closed, n_before, n_open = (int(counts[name] or 0) for name in ("n_closed", "n_before", "n_open"))
     both = int(counts[f"{field}_both"] or 0)
     closed = _share(counts[f"{field}_closed"], n_closed)
-    before, after = (_share(counts[f"{field}_{when}"], n_before) for when in ("before", "after"))
+    before = _share(counts[f"{field}_before"], n_before)
     still_open = _share(counts[f"{field}_open"], n_open)
     changed = _share(counts[f"{field}_changed"], both)
     kind, why = "", ""
-    if n_before >= AT_LEAST and after >= MOST and before < HARDLY:
+    if n_before >= AT_LEAST and closed >= MOST and before < HARDLY:
         kind = "filled"
-        why = f"{after:.0%} of {n_before:,} closed deals have it, {before:.0%} of them had it before the day of closing"
+        why = (
+            f"{closed:.0%} of {n_closed:,} closed deals have it; of {n_before:,} on record before the day of closing, "
+            f"{before:.0%} had it then"
+        )
     elif n_open >= AT_LEAST and ((closed >= MOST and still_open < HARDLY) or abs(closed - still_open) >= GAP):
         kind = "filled"
         why = f"{closed:.0%} of {n_closed:,} closed deals have it, and {still_open:.0%} of {n_open:,} open ones as old"

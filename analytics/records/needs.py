@@ -50,6 +50,9 @@ class Part:
     better: tuple[str, ...] = ()
 
 
+WRITTEN = ("data_health", "quarter")
+"""Studies that have a notebook; the needs of the others are known all the same."""
+
 PARTS: tuple[Part, ...] = (
     Part("data_health", "what came in, what is left out, how complete fields are"),
     Part("data_health", "how late closings are recorded", ("history", "closing dates")),

@@ -28,8 +28,8 @@ def scope_values(history: History) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of str to pandas.DataFrame
-        For `pipeline`, `source`, `currency` and every attribute that says anything: `value` (None where empty; at the
-        deal's opening, as the scope reads it) and `deals`, most deals first.
+        For `pipeline`, `source`, `currency_original` and every attribute that says anything: `value` (None where empty;
+        at the deal's opening, as the scope reads it) and `deals`, most deals first.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def scope_values(history: History) -> dict[str, pd.DataFrame]:
     """
     known = episodes_with_exclusion(history, as_of=_END_OF_TIME, rules=OutcomeRules(), definitions=Definitions())
     first: Any = known.filter(known.episode == 1)
-    columns = {"pipeline": "pipeline", "source": "source", "currency": "currency_original"}
+    columns = {"pipeline": "pipeline", "source": "source", "currency_original": "currency_original"}
     columns |= {name: name for name in history.attributes}
     deals: pd.DataFrame = first.select(**columns).to_pyarrow().to_pandas()
     found = {}
@@ -68,8 +68,8 @@ def require_scope(history: History, definitions: Definitions) -> None:
     if definitions.scope is not None and definitions.scope.says_something:
         return
     raise InputError(
-        "scope is not set, so it is not known which deals are studied; paste this, and remove the lines and values "
-        f"that do not belong to the study (or say that all do):\n\n{scope_lines(history)}"
+        "scope is not set, so it is not known which deals are studied. Paste this, and remove the lines and values "
+        f"that do not belong to the study:\n\n{scope_lines(history)}\n\nThen run it again"
     )
 
 
@@ -87,8 +87,7 @@ def scope_lines(history: History) -> str:
     scope:
       keep:
         pipeline: [new, renewal]  # 2, 1 deals
-    <BLANKLINE>
-    scope: {everything: true}  # all deals
+    # or, for all deals: scope: {everything: true}
     """
     lines, ids = [], []
     for column, values in scope_values(history).items():
@@ -99,8 +98,10 @@ def scope_lines(history: History) -> str:
             ids.append(f"# {column}: {len(values):,} different values, nearly one for each deal")
         else:
             lines.append(f"    {column}: {_flow(shown['value'].tolist())}  # {counts} deals{more}")
-    choice = "\n".join(["scope:", "  keep:", *lines, *ids]) + "\n\n" if lines else ""
-    return f"{choice}scope: {{everything: true}}  # all deals" + ("" if lines else "\n".join(["", *ids]))
+    everything = "scope: {everything: true}"
+    if not lines:
+        return "\n".join([f"{everything}  # all deals", *ids])
+    return "\n".join(["scope:", "  keep:", *lines, *ids, f"# or, for all deals: {everything}"])
 
 
 def _flow(values: list[Any]) -> str:

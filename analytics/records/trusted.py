@@ -132,7 +132,9 @@ def _reasons(states: pd.DataFrame, lives: pd.DataFrame) -> dict[str, Any]:
     given = states[(states["status"] == "closed_lost") & states["reason"].notna()].groupby("deal_id")["recorded_on"]
     day = given.first().reindex(lost.index)
     if not day.notna().any():
-        return _row("reason", None, "No lost deal has a reason.", affects)
+        unread = not states["reason"].notna().any()
+        how = "No column is mapped as reason, or it is empty." if unread else "No lost deal has a reason."
+        return _row("reason", None, how, affects)
     first = day.min()
     early = lost["closed_recorded"] < first
     share = float(day[~early].notna().mean())

@@ -116,7 +116,7 @@ def _may_run(
         with _noted(problems):
             scope_checked(company, records)
     else:
-        problems.append("scope is not set, so it is not known which deals are studied. Paste the lines above.")
+        problems.append("scope is not set, so it is not known which deals are studied. Paste the lines below.")
     with _noted(problems):
         segments_checked(segments, records)
 

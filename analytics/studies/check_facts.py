@@ -11,12 +11,15 @@ import pandas as pd
 from analytics.records.abilities import abilities
 from analytics.records.contract import SIDE_TABLES, STATUSES, History
 from analytics.records.lives import in_memory, states_known
+from analytics.records.needs import WRITTEN
 from analytics.records.observation import agreement, observed_since
+from analytics.records.private import is_free_text
 from analytics.records.rejects import rejects_by_reason
 from analytics.records.sources.looked_for import objects_looked_for
+from analytics.records.traps.noticed import without_history
 from analytics.records.trusted import trusted_from
+from analytics.studies.columns_not_used import columns_not_used
 from analytics.studies.params import CompanyParams, QuarterParams
-from analytics.studies.places import notebooks_folder
 from analytics.studies.settings import settings_to_look_at
 
 REASONS_SHOWN = 5
@@ -41,16 +44,17 @@ def records_facts(company: CompanyParams, history: History, as_of: dt.date) -> d
     able = abilities(
         history, as_of=as_of, definitions=company.definitions, rules=company.rules, segments=company.segments
     )
-    here = {path.stem.partition("_")[2] for path in notebooks_folder(company.folder).glob("[0-9][0-9]_*.ipynb")}
     return {
         "files": _files(history),
         "objects": [
             {"object": name, "found": list(places)}
             for name, places in objects_looked_for(company.source, history.files, company.folder).items()
         ],
+        "columns_not_used": columns_not_used(company.source, history.files, company.folder),
+        "reasons": [] if company.rules.no_decision_reasons else _reasons(history, as_of),
         "history": _history(company, history, as_of),
         "tables": [{"table": name, "rows": _rows(history, name)} for name in SIDE_TABLES],
-        "abilities": [{**row, "notebook": row["study"] in here} for row in _records(able)],
+        "abilities": [{**row, "notebook": row["study"] in WRITTEN} for row in _records(able)],
         "observed": {
             "observed_from": _day(found.observed_from),
             "params": _day(company.observed_from),
@@ -59,7 +63,7 @@ def records_facts(company: CompanyParams, history: History, as_of: dt.date) -> d
         },
         "trusted": _records(trusted),
         "settings": settings_to_look_at(company, history, as_of),
-        "traps": [dataclasses.asdict(seen) for seen in history.noticed if seen.found > 0],
+        "traps": [dataclasses.asdict(seen) for seen in without_history(history.noticed) if seen.found > 0],
     }
 
 
@@ -80,6 +84,17 @@ def _files(history: History) -> list[dict[str, Any]]:
             }
         )
     return facts
+
+
+def _reasons(history: History, as_of: dt.date) -> list[dict[str, Any]]:
+    """The reasons that lost deals have now, most deals first; none where they are what people typed."""
+    last = states_known(history, as_of, ["reason"]).drop_duplicates("deal_id", keep="last")
+    given = last.loc[last["status"] == "closed_lost", "reason"].dropna().astype(str).str.strip()
+    counts = given[given != ""].value_counts()
+    if is_free_text(list(counts.index), int(counts.sum())):
+        return []
+    ordered = sorted(counts.items(), key=lambda one: (-one[1], str(one[0])))
+    return [{"reason": str(reason), "deals": int(deals)} for reason, deals in ordered]
 
 
 def _rows(history: History, table: str) -> int | None:

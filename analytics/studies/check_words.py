@@ -9,6 +9,7 @@ from typing import Any
 
 WIDTH = 100
 _STAGES_SHOWN = 40
+_COLUMNS_SHOWN = 30
 _STATUS = {"open": "open", "closed_won": "won", "closed_lost": "lost", "closed_unknown": "closed, outcome unknown"}
 
 Facts = dict[str, Any]
@@ -25,7 +26,8 @@ def words_of(facts: Facts) -> str:
     'Won�[2J!'
     """
     sections = [
-        _head, _files, _objects, _history, _stages, _scope, _tables, _abilities, _observed, _settings, _traps, _verdict,
+        _head, _verdict, _settings, _files, _objects, _not_used, _history, _stages, _reasons, _scope, _tables,
+        _abilities, _observed, _traps,
     ]  # fmt: skip
     blocks = ["\n".join(section(facts)) for section in sections]
     return printable("\n\n".join(block for block in blocks if block))
@@ -59,10 +61,21 @@ def _objects(facts: Facts) -> Iterator[str]:
     if not facts["objects"]:
         return
     missing = [one["object"] for one in facts["objects"] if not one["found"]]
-    found = [one["object"] for one in facts["objects"] if one["found"]]
+    empty = {file["name"].partition(" (")[0] for file in facts["files"] if not file["rows_read"]}
+    found = [
+        one["object"] + (" (no rows)" if empty & set(one["found"]) else "") for one in facts["objects"] if one["found"]
+    ]
     yield f"Objects of {facts['source']} that were looked for"
     yield from _wrapped(f"found: {', '.join(found) or 'none'}", 2)
     yield from _wrapped(f"missing: {', '.join(missing) or 'none'}", 2)
+
+
+def _not_used(facts: Facts) -> Iterator[str]:
+    names = facts["columns_not_used"]
+    if names:
+        yield "Columns of the deals that are not used"
+        more = f", and {len(names) - _COLUMNS_SHOWN} more" if len(names) > _COLUMNS_SHOWN else ""
+        yield from _wrapped(", ".join(names[:_COLUMNS_SHOWN]) + more, 2, 2)
 
 
 def _history(facts: Facts) -> Iterator[str]:
@@ -93,6 +106,20 @@ def _stages(facts: Facts) -> Iterator[str]:
         yield f"  and {len(stages) - _STAGES_SHOWN} more"
 
 
+def _reasons(facts: Facts) -> Iterator[str]:
+    """Lines for the params: the analyst takes out what is a decision."""
+    if facts["reasons"]:
+        import yaml
+
+        yield "Reasons of lost deals. Paste this into the params, and keep those that mean no decision:"
+        yield ""
+        yield "rules:"
+        yield "  no_decision_reasons:"
+        for one in facts["reasons"]:
+            text = yaml.safe_dump([one["reason"]], default_flow_style=True, width=10**9, allow_unicode=True)
+            yield f"    - {text.strip()[1:-1]}  # {one['deals']:,} deals"
+
+
 def _scope(facts: Facts) -> Iterator[str]:
     scope = facts["scope"]
     if not scope["set"]:
@@ -119,12 +146,18 @@ def _tables(facts: Facts) -> Iterator[str]:
 def _abilities(facts: Facts) -> Iterator[str]:
     yield "What can be studied"
     for study, parts in groupby(facts["abilities"], key=lambda one: one["study"]):
-        lines = list(parts)
-        later = "" if lines[0]["notebook"] else " (no notebook yet)"
-        whole = all(one["possible"] == "yes" for one in lines)
-        yield f"  {study}{later}" + (": all of it" if whole else "")
-        for one in lines if not whole else ():
+        lines = [one for one in parts if one["notebook"]]
+        lacking = [one for one in lines if one["possible"] != "yes"]
+        if lines:
+            yield f"  {study.replace('_', ' ')}: {'all of it' if not lacking else 'all of it but'}"
+        for one in lacking:
             yield from _wrapped(f"{one['possible']:<7} {one['question']}. {one['words']}".rstrip(), 4, 12)
+    later = {one["study"] for one in facts["abilities"] if not one["notebook"]}
+    lacking = [one["study"] for one in facts["abilities"] if one["study"] in later and one["possible"] != "yes"]
+    if later:
+        names = ", ".join(dict.fromkeys(name.replace("_", " ") for name in lacking))
+        said = f"something is missing for {names} (--json says what)" if names else "nothing is missing for them"
+        yield from _wrapped(f"{len(later)} studies have no notebook yet; {said}", 2)
 
 
 def _observed(facts: Facts) -> Iterator[str]:
@@ -132,12 +165,19 @@ def _observed(facts: Facts) -> Iterator[str]:
     yield "From when on what can be trusted"
     yield from _wrapped(f"{observed['words']} {observed['how_known']}", 2)
     said: dict[str, list[str]] = {}
+    whole: dict[str, list[str]] = {}
     for one in facts["trusted"]:
         if one["what"] == "outcomes":
+            continue
+        if one["trusted_from"] and not one["late"]:
+            whole.setdefault(one["trusted_from"], []).append(one["what"])
             continue
         since = f"from {one['trusted_from']}" if one["trusted_from"] else "from no day"
         rests = f" What rests on it: {one['affects']}." if one["late"] else ""
         said.setdefault(f"{since}. {one['how_known']}{rests}", []).append(one["what"])
+    if whole:
+        days = "; ".join(f"{', '.join(names)} from {day}" for day, names in sorted(whole.items()))
+        yield from _wrapped(f"nothing seems to be missing: {days}", 2, 6)
     for words, names in said.items():
         yield from _wrapped(f"{', '.join(names)}: {words}", 2, 6)
 
@@ -172,7 +212,8 @@ def _verdict(facts: Facts) -> Iterator[str]:
         yield f"  winloss run {facts['folder']}/{name}"
     if not runs:
         yield "  It takes a quarter's file:"
-        yield f"  winloss init quarter --company {facts['company']} --quarter {facts['latest_quarter']}"
+        asked = f"--company {facts['company']} --quarter {facts['latest_quarter']} --folder {facts['folder']}"
+        yield f"  winloss init quarter {asked}"
 
 
 def _wrapped(text: str, indent: int, hanging: int | None = None) -> list[str]:

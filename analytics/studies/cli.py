@@ -132,7 +132,7 @@ def run(
 def check(params: Path, as_json: bool, debug: bool) -> None:
     """Check a company's records; see CHECK_HELP."""
     from analytics.studies.check import check as check_records
-    from analytics.studies.check_words import printable, words_of
+    from analytics.studies.check_words import words_of
 
     with _plainly(debug):
         report = check_records(params)
@@ -141,7 +141,7 @@ def check(params: Path, as_json: bool, debug: bool) -> None:
         else:
             click.echo(words_of(report.facts))
         if not report.can_run:
-            _fail(printable(report.problems[0]), INPUT, debug=False)
+            sys.exit(INPUT)
 
 
 @main.command(help=INIT_HELP, short_help="Write a params file to begin with.")

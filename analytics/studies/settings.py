@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 
 import pandas as pd
@@ -10,9 +11,12 @@ import pandas as pd
 from analytics.records.contract import History
 from analytics.records.errors import nearest
 from analytics.records.lives import first_lives, states_known
+from analytics.records.rejects import rejects_by_reason
 from analytics.studies.params import CompanyParams
 
 _WEEK = 7
+_MANY_REJECTED = 0.05
+_OF_CHANGES = re.compile(r"history|histories|audit|flow|changes", re.IGNORECASE)
 
 
 def settings_to_look_at(params: CompanyParams, history: History, as_of: dt.date) -> list[str]:
@@ -44,12 +48,42 @@ def settings_to_look_at(params: CompanyParams, history: History, as_of: dt.date)
     """
     states = states_known(history, as_of, ["stage", "reason", "amount", "currency"])
     return [
-        *_reasons(params, states), *_rules(params, history), *_stages(params, states), *_money(params, states),
-        *_dates(params, history, states, as_of),
+        *_files(history), *_reasons(params, states), *_rules(params, history), *_stages(params, states),
+        *_money(params, states), *_dates(params, history, states, as_of),
     ]  # fmt: skip
 
 
+def _files(history: History) -> Iterator[str]:
+    """Files that are there and say nothing, or of which many rows were of no use."""
+    reasons = rejects_by_reason(history.rejects)
+    for file in history.files:
+        if not file.rows_read:
+            rebuilt = history.kind == "current_only" and _OF_CHANGES.search(file.name)
+            yield f"{file.name} has no rows{': earlier dates are rebuilt from today' if rebuilt else ''}."
+        elif file.rows_rejected > _MANY_REJECTED * file.rows_read:
+            why = reasons.loc[reasons["file"] == file.name, "reason"].iloc[0]
+            yield (
+                f"{file.name}: {file.rows_rejected:,} of {file.rows_read:,} rows were rejected, most of them for this: "
+                f"{why}."
+            )
+
+
+def _unmapped_reason(params: CompanyParams, states: pd.DataFrame) -> Iterator[str]:
+    if states["reason"].notna().any() or not (states["status"] == "closed_lost").any():
+        return
+    own = "reason" in type(params.source).model_fields
+    history = getattr(params.source, "history", None)
+    columns = {**getattr(params.source, "columns", {}), **getattr(history, "columns", {})}
+    mapped = getattr(params.source, "reason", None) if own else columns.get("reason")
+    if mapped is None:
+        key = "source.reason" if own else "source.columns: {reason: …}"
+        yield f"no column is mapped as reason, so no lost deal counts as declared no decision; name it under {key}."
+    else:
+        yield f"the column {mapped!r} is mapped as reason, and no deal has one."
+
+
 def _reasons(params: CompanyParams, states: pd.DataFrame) -> Iterator[str]:
+    yield from _unmapped_reason(params, states)
     given = states.loc[states["status"] == "closed_lost", "reason"].dropna().astype(str).str.strip()
     used = sorted(given.unique())
     if not params.rules.no_decision_reasons and used:

@@ -14,12 +14,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from display_samples import attrition, findings, win_rates
 from test_figures import ALL, drawn
 
 from analytics.display import page, tables
 from analytics.display.findings import finding_cards
+from analytics.estimators.result import Listing
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -198,3 +200,54 @@ def test_the_index_opens_without_any_script(chromium: str, tmp_path: Path) -> No
     assert (console, asked) == ("", [])
     assert measured["wide"] <= measured["window"]
     assert "<script" not in text
+
+
+EDGES = """
+<script>
+setTimeout(function () {
+  var at = function (cell) { return cell.getBoundingClientRect(); };
+  var cells = Array.from(document.querySelectorAll("#traps tbody td")).filter(function (c) { return at(c).width > 0; });
+  var last = Array.from(document.querySelectorAll("#traps tr:last-child td"));
+  var wide = document.querySelector("#wide");
+  window.parent.document.documentElement.dataset.probe = JSON.stringify({
+    right: Math.max.apply(null, cells.map(function (c) { return at(c).right; })), window: window.innerWidth,
+    cut: cells.filter(function (c) { return c.scrollWidth > c.clientWidth + 1; }).length, shown: cells.length,
+    found: at(last[3]).bottom, rule: at(last[4]).top,
+    scrolls: wide.scrollWidth > wide.clientWidth, shade: getComputedStyle(wide).backgroundAttachment,
+    cover: getComputedStyle(wide.querySelector("td")).backgroundColor,
+  });
+}, 500);
+</script>
+"""
+
+
+def test_on_a_phone_the_traps_are_read_without_scrolling_and_a_wide_table_shows_that_it_goes_on(
+    chromium: str, tmp_path: Path
+) -> None:
+    columns = ["number", "trap", "looked_for", "found", "rule"]
+    rows = [
+        ["10", "amount missing, 0, negative or zeroed at loss", "no amount", "12,345 of 67,890 deals", "kept"],
+        ["", "", "below 0; amount 0", "none of 2,793 deals of the export", "today's status is recorded on that day"],
+    ]
+    wide = pd.DataFrame([["a_word_that_does_not_break" * 2] * 4], columns=list("abcd"))
+    made = [
+        tables.listing_table(Listing(pd.DataFrame(rows, columns=columns), "The twenty traps"), name="traps"),
+        tables.listing_table(Listing(wide, "Wide")),
+    ]
+    cells = [
+        {"cell_type": "code", "id": f"c{i}", "metadata": {}, "outputs": [
+            {"output_type": "display_data", "data": table._repr_mimebundle_()}]}
+        for i, table in enumerate(made)
+    ]  # fmt: skip
+    text = page.notebook_page({"cells": cells}, title="Traps", markdown=str, facts=[])
+    (tmp_path / "page.html").write_text(text.replace("</body>", f"{EDGES}</body>"), encoding="utf-8")
+    phone = tmp_path / "phone.html"
+    phone.write_text('<body style="margin:0"><iframe src="page.html" style="width:390px;height:900px;border:0">')
+    measured, console, _ = opened(chromium, phone, tmp_path)
+    assert console == ""
+    assert measured["right"] <= measured["window"] == 390
+    assert (measured["cut"], measured["shown"]) == (0, 8)  # a cell without a word takes no room
+    assert measured["rule"] >= measured["found"] - 1
+    assert measured["scrolls"]
+    assert measured["shade"] == "local, local, scroll, scroll"
+    assert measured["cover"] == "rgba(0, 0, 0, 0)"  # or the cells would hide the shade

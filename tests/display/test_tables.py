@@ -105,3 +105,9 @@ def test_an_empty_listing_says_so() -> None:
 def test_a_finding_in_its_place_is_a_card() -> None:
     assert isinstance(tables.estimate_table(findings()[0], title="x"), Cards)
     assert isinstance(tables.listing_table(findings()[0]), Cards)
+
+
+def test_headings_are_words_of_a_reader_and_not_of_a_database() -> None:
+    frame = pd.DataFrame({"label": ["account"], "words": ["said"], "what_it_takes": ["quotas"], "n_deals": [3]})
+    made = table(tables.listing_table(Listing(frame, "Words")))
+    assert list(made.frame.columns) == ["What", "In words", "What it takes", "Deals"]

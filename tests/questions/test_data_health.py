@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from analytics.estimators.rates import clustered_proportion, wilson
-from analytics.estimators.result import Estimate, Finding
+from analytics.estimators.result import Estimate, Finding, Listing
 from analytics.questions.data_health import (
     activity_coverage,
     completeness,
@@ -22,6 +23,8 @@ from analytics.questions.data_health import (
     rejected_rows,
     settled,
     traps,
+    traps_found,
+    traps_in_short,
     what_came_in,
 )
 from analytics.records.contract import SourceFile
@@ -155,6 +158,46 @@ def test_traps_say_what_was_found_and_what_could_not_be_looked_for() -> None:
     assert pd.isna(found.frame["n_found"].iloc[2])
     assert found.frame[["number", "looked_for"]].values.tolist()[0] == [3, "open, past due"]
     assert isinstance(traps(counts.iloc[:0]), Finding)
+
+
+SEEN = pd.DataFrame(
+    [
+        (4, "imported", "closed too early", 0, 9, "deals", "left out"),
+        (10, "amount", "no amount", 0, 10, "deals", "kept"),
+        (10, "amount", "emptied", 3, 10, "deals", "the last one is used"),
+        (10, "amount", "below 0", 0, 10, "deals", "kept"),
+        (10, "amount", "amount 0", 2, 8, "deals of the export", "kept"),
+        (12, "category", "", None, None, "", "not in this export: needs a category"),
+        (16, "twice", "merged", 0, 9, "deals", "left out"),
+        (16, "twice", "copied", 0, 7, "rows", "kept once"),
+    ],
+    columns=["trap", "name", "what", "found", "of", "unit", "rule"],
+).astype({"found": "Int64", "of": "Int64"})
+
+
+def test_traps_in_short_name_a_trap_once_and_fold_what_was_not_found() -> None:
+    assert traps(SEEN).frame["looked_for"].tolist()[1:5] == ["emptied", "amount 0", "no amount", "below 0"]
+    assert traps_in_short(traps(SEEN)).frame.values.tolist() == [
+        ["10", "amount", "emptied", "3 of 10 deals", "the last one is used"],
+        ["", "", "amount 0", "2 of 8 deals of the export", "kept"],
+        ["", "", "no amount; below 0", "none of 10 deals", "kept"],
+        ["4", "imported", "closed too early", "none of 9 deals", "left out"],
+        ["16", "twice", "merged; copied", "none", ""],
+        ["12", "category", "", "not looked for", "not in this export: needs a category"],
+    ]
+
+
+def test_a_withheld_count_is_a_trap_that_was_found() -> None:
+    listed = traps(SEEN)
+    hidden = listed.frame["n_found"].isin([2, 3])
+    frame = listed.frame.assign(found=listed.frame["found"].mask(hidden, ""), withheld=np.where(hidden, "<5", ""))
+    kept = Listing(frame, listed.title)
+    assert traps_in_short(kept).frame["found"].tolist()[:3] == ["<5", "<5", "none of 10 deals"]
+    leaky = Listing(pd.DataFrame({"field": ["rival", "reason"]}), "Leaky")
+    for found in (traps_found(listed, leaky), traps_found(kept, leaky)):
+        assert found.headline == "Traps found: 1, not found: 2, not looked for: 1."
+        assert found.detail == "Only closing fills: rival, reason. The table of traps says what is done about each."
+    assert traps_found(traps(SEEN.iloc[:0]), leaky).verdict == "not studied"
 
 
 def test_leaky_fields_are_listed_with_their_shares() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from analytics.questions.data_health import abilities as lines_of
+from analytics.questions.data_health import abilities_in_short
 from analytics.records.abilities import abilities, needs_met
 from analytics.records.contract import History
 from analytics.records.definitions import CurrencyPolicy, Definitions
+from analytics.records.needs import PARTS, WRITTEN
 from analytics.records.rules import OutcomeRules
 
 AS_OF = dt.date(2025, 3, 31)
@@ -71,6 +75,23 @@ def test_a_table_counts_once_it_has_rows_that_are_known() -> None:
     late = calls.assign(recorded_on=pd.to_datetime(["2025-05-01"]))
     for table, expected in ((calls, {"activities", "buyer activities"}), (late, set()), (calls.head(0), set())):
         assert met(pd.DataFrame(BARE), side={"activities": table}) == {"history", "one currency", *expected}
+
+
+def test_the_studies_that_have_a_notebook_are_those_in_the_folder() -> None:
+    notebooks = (Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb")
+    assert sorted(path.stem.partition("_")[2] for path in notebooks) == sorted(WRITTEN)
+    assert {part.study for part in PARTS} > set(WRITTEN)
+
+
+def test_in_short_the_studies_to_come_are_one_line() -> None:
+    listed = lines_of(
+        History(table=pd.DataFrame(BARE)), as_of=AS_OF, definitions=Definitions(), rules=OutcomeRules(silent_days=90)
+    )
+    shown = abilities_in_short(listed).frame
+    assert shown["study"].tolist() == ["data health"] * 3 + ["quarter"] * 10 + ["later"]
+    last = shown.iloc[-1].tolist()
+    assert last[:3] == ["later", "11 studies without a notebook", "partly"]
+    assert last[3].startswith("Not all of: time to outcome, no decision, journey, cohorts, ")
 
 
 def test_lines_say_what_would_make_a_question_possible() -> None:

@@ -21,9 +21,9 @@ TEXT = """
 
 def test_values_found():
     found = scope_values(history(TEXT))
-    assert list(found) == ["pipeline", "currency", "deal_type"]
+    assert list(found) == ["pipeline", "currency_original", "deal_type"]
     assert found["deal_type"].to_dict("list") == {"value": ["New", "Renewal", "yes", None], "deals": [2, 1, 1, 1]}
-    assert found["currency"].to_dict("list") == {"value": ["USD", "EUR"], "deals": [3, 2]}
+    assert found["currency_original"].to_dict("list") == {"value": ["USD", "EUR"], "deals": [3, 2]}
 
 
 def test_the_sentence_can_be_pasted():
@@ -33,10 +33,12 @@ def test_the_sentence_can_be_pasted():
     assert said.startswith("scope is not set")
     pasted = yaml.safe_load(said.split("\n\n")[1])["scope"]
     assert pasted == {
-        "keep": {"pipeline": ["all"], "currency": ["USD", "EUR"], "deal_type": ["New", "Renewal", "yes", None]}
+        "keep": {"pipeline": ["all"], "currency_original": ["USD", "EUR"], "deal_type": ["New", "Renewal", "yes", None]}
     }
     assert Scope(**pasted).says_something
-    assert yaml.safe_load(said.split("\n\n")[2]) == {"scope": {"everything": True}}
+    assert said.split("\n\n")[1].count("\nscope:") == 0  # one block, whatever of the message is pasted
+    assert said.split("\n\n")[1].endswith("\n# or, for all deals: scope: {everything: true}")
+    assert said.split("\n\n")[2] == "Then run it again."
     assert "# 2, 1, 1, 1 deals" in said
 
 

@@ -109,8 +109,12 @@ def test_without_a_scope_it_says_what_to_paste_and_that_no_study_can_run(acme: P
     result = checked(changed(acme, scope=None))
     assert result.exit_code == 2
     assert "    region: [North, South]  # 60, 60 deals" in result.stdout
-    assert "scope: {everything: true}  # all deals" in result.stdout
-    assert result.stderr.startswith("Input: scope is not set")
+    assert "\n# or, for all deals: scope: {everything: true}\n" in result.stdout
+    assert result.stdout.splitlines()[2:4] == [
+        "A study cannot run yet.",
+        "  - scope is not set, so it is not known which deals are studied. Paste the lines below.",
+    ]
+    assert result.stderr == ""  # said once
     assert "What can be studied" in result.stdout
 
 
@@ -119,7 +123,7 @@ def test_a_quarters_file_is_held_to_what_a_run_would_ask(acme: Path) -> None:
     result = checked(quarter)
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[0] == "Acme Tools, 2025Q2: as known at the end of 2025-06-30 (the quarter's file)"
-    assert result.stdout.endswith("A study can run.\n  winloss run params/acme-2025Q2.yaml\n")
+    assert result.stdout.splitlines()[1:4] == ["", "A study can run.", "  winloss run params/acme-2025Q2.yaml"]
     quarter.write_text(quarter.read_text().replace("[region]", "[regoin]").replace("2025Q1", "2025Q3"))
     found = facts(quarter)
     assert (found["can_run"], len(found["problems"])) == (False, 2)
@@ -133,7 +137,7 @@ def test_a_quarters_file_without_its_keys_does_not_hide_the_records(acme: Path) 
     quarter.write_text("company: acme\n")
     result = checked(quarter)
     assert result.exit_code == 2
-    assert "acme-2025Q2.yaml: the key 'quarter' is missing" in result.stderr
+    assert "acme-2025Q2.yaml: the key 'quarter' is missing" in result.stdout.splitlines()[3]
     assert "120 deals" in result.stdout
     quarter.write_text("company: acne\n")
     result = checked(quarter)
@@ -156,6 +160,61 @@ def test_settings_that_fit_nothing_are_named(acme: Path) -> None:
     assert "rules.pushed_times is set, but only today's state is known" in said
     assert "horizon_days: 900 is longer than the oldest deal was followed" in said
     assert "source.extracted_on is not set: the last record, of " in said
+
+
+def test_reasons_to_choose_from_can_be_pasted(acme: Path) -> None:
+    path = changed(acme, rules={"older_than_days": 300})
+    deals = pd.read_csv(acme / "export" / "deals.csv")
+    counts = deals.loc[deals["stage"] == "Lost", "reason"].value_counts()
+    assert {one["reason"]: one["deals"] for one in facts(path)["reasons"]} == counts.to_dict()
+    said = checked(path).stdout
+    block = said.split("keep those that mean no decision:\n\n")[1].split("\n\n")[0]
+    assert counts.to_dict() == {"No decision": counts["Price"], "Price": counts["Price"]}  # equal counts: by name
+    assert yaml.safe_load(block) == {"rules": {"no_decision_reasons": ["No decision", "Price"]}}
+    assert f"    - Price  # {counts['Price']} deals" in block
+    assert facts(changed(acme, rules={"no_decision_reasons": ["No decision"]}))["reasons"] == []
+    export = acme / "export" / "deals.csv"
+    export.write_text(export.read_text().replace("Price", "ask ana@corp.example"))
+    assert facts(changed(acme, rules={"older_than_days": 300}))["reasons"] == []
+
+
+def test_a_reason_that_is_not_mapped_is_said_and_unused_columns_are_named(acme: Path) -> None:
+    source = yaml.safe_load(params_of(acme).read_text())["source"]
+    assert facts(params_of(acme))["columns_not_used"] == []
+    columns = {name: header for name, header in source["columns"].items() if name != "reason"}
+    path = changed(acme, source={**source, "columns": columns})
+    said = checked(path).stdout
+    assert "Columns of the deals that are not used\n  reason\n" in said
+    assert "no column is mapped as reason, so no lost deal counts as declared no decision; name it" in said
+    assert "reason: from no day. No column is mapped as reason, or it is empty." in said
+
+
+def test_a_history_without_rows_and_a_file_of_rejected_rows_are_named(tmp_path: Path) -> None:
+    (tmp_path / "params").mkdir()
+    header = "Id,AccountId,OwnerId,StageName,CloseDate,CreatedDate,IsClosed,IsWon"
+    rows = [f"D{n},A{n},U1,Open,2025-03-0{1 + n},2025-01-0{1 + n}T00:00:00Z,false,false" for n in range(5)]
+    (tmp_path / "Opportunity.csv").write_text("\n".join([header, *rows, rows[0]]) + "\n")
+    (tmp_path / "OpportunityHistory.csv").write_text("Id,OpportunityId,CreatedDate,StageName,Amount,CloseDate\n")
+    path = tmp_path / "params" / "acme.yaml"
+    source = {"kind": "salesforce", "folder": ".."}
+    path.write_text(yaml.safe_dump({"company": "acme", "title": "Acme", "source": source}))
+    found = facts(path)
+    (why,) = found["files"][0]["reasons"]
+    assert found["settings"][:2] == [
+        f"Opportunity.csv: 1 of 6 rows were rejected, most of them for this: {why['reason']}.",
+        "OpportunityHistory.csv has no rows: earlier dates are rebuilt from today.",
+    ]
+    said = checked(path).stdout
+    assert "found: Opportunity, OpportunityHistory (no rows)" in said
+    assert said.index("Settings to look at") < said.index("What was read")
+
+
+def test_studies_to_come_are_one_line_and_the_next_command_names_the_folder(acme: Path) -> None:
+    (acme / "params" / "acme-2025Q2.yaml").unlink()
+    said = checked(params_of(acme)).stdout
+    assert "  winloss init quarter --company acme --quarter 2025Q2 --folder params\n" in said
+    assert "journey" in said.split("11 studies have no notebook yet; something is missing for ")[1].split(" (--json")[0]
+    assert "the way through the stages" not in said
 
 
 def test_no_deal_is_shown_and_nothing_is_written(acme: Path) -> None:

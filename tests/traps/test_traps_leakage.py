@@ -13,6 +13,7 @@ from analytics.records.contract import History, Noticed
 from analytics.records.errors import InputError
 from analytics.records.leakage import leaky_fields, leaky_in_export, refuse_leaky
 from analytics.records.traps import TRAPS, trap_counts
+from analytics.records.traps.noticed import UNCHANGED
 from analytics.studies.opening import open_params
 from analytics.studies.params import load_company, quarter_params
 
@@ -33,7 +34,10 @@ def test_trap_20_fields_that_only_the_closing_fills(tmp_path):
     history = tracked(tmp_path)
     found = leaky_fields(history, as_of=AS_OF).set_index("field")
     assert found["kind"].to_dict() == {"rival": "filled", "size": "", "source": "changed", "reason": "filled"}
-    assert found.at["rival", "why"] == "100% of 20 closed deals have it, 0% of them had it before the day of closing"
+    assert (
+        found.at["rival", "why"]
+        == "100% of 20 closed deals have it; of 20 on record before the day of closing, 0% had it then"
+    )
     assert found.at["source", "why"] == "its value changed at the close in 60% of 20 deals"
     assert found.loc["rival", ["filled_closed", "filled_before", "n_closed", "n_before"]].tolist() == [1, 0, 20, 20]
     assert found.at["size", "changed"] == 0
@@ -71,14 +75,30 @@ def test_trap_20_leaky_fields_are_refused_as_covariates(tmp_path):
         refuse_leaky(["size", "rival"], leaky, read_at={})
     assert str(caught.value) == (
         "column 'rival': says how a deal ended, so it cannot split deals or explain how they end: 100% of 20 closed "
-        "deals have it, 0% of them had it before the day of closing. Leave it out of segments, or map the history that "
-        "says when it was filled; it may describe deals that have closed, not split those that may still."
+        "deals have it; of 20 on record before the day of closing, 0% had it then. Leave it out of segments, or map "
+        "the history that says when it was filled; it may describe deals that have closed, not split those that may "
+        "still."
     )
     # what changes at the close has a value at the opening, which is known and may be used
     refuse_leaky(["source"], leaky, read_at={})
     for read_at in (None, {"source": "as_of"}, {"source": "close"}):
         with pytest.raises(InputError, match="changed at the close in 60%"):
             refuse_leaky(["source"], leaky, read_at=read_at)
+
+
+def test_trap_20_the_sentence_says_the_numbers_of_its_row(tmp_path):
+    """Five deals were closed when first recorded and have no reason: they count among the closed ones."""
+    born = "\n".join(f"b{n} 2025-02-03 closed_lost 2025-01-02 Event - - small" for n in range(5))
+    rows = ["deal_id recorded_on status opened_on source rival reason size"]
+    for number in range(20):
+        rows += [
+            f"d{number:02} 2025-01-02 open 2025-01-02 Web - - small",
+            f"d{number:02} 2025-02-03 closed_lost 2025-01-02 Web - Price small",
+        ]
+    history = recorded(tmp_path, "\n".join(rows) + "\n" + born)
+    row = leaky_fields(history, as_of=AS_OF).set_index("field").loc["reason"]
+    assert row[["filled_closed", "n_closed", "filled_before", "n_before"]].tolist() == [20 / 25, 25, 0.0, 20]
+    assert row["why"] == "80% of 25 closed deals have it; of 20 on record before the day of closing, 0% had it then"
 
 
 def untracked(closed: int, closed_filled: int, open_: int, open_filled: int, opened: str = "2025-01-02") -> str:
@@ -153,6 +173,31 @@ def test_what_a_source_noticed_stands_with_its_trap_and_0_of_0_says_that_there_w
         ["merged", 2, 9, "left out"]
     ]
     assert frame.loc[frame["trap"] == 19, "rule"].tolist() == [f"not in this export: needs {TRAPS[19].needs}"]
+    # a source counts whatever it read, in scope or not
+    assert frame.loc[frame["trap"] == 16, "unit"].tolist() == ["deals of the export"]
+
+
+def test_fields_without_a_history_are_counted_as_fields_and_not_as_deals(tmp_path):
+    history = today(tmp_path, "deal_id opened_on status\nA 2025-01-02 open")
+    stands = "today's value stands for all earlier days"
+    seen = (
+        Noticed(20, "source (LeadSource): no change is on record", 9, 9, "deals", stands),
+        Noticed(20, "owner_id (OwnerId) is on record from 2025-01-02 on; opened before", 2, 9, "deals", "earliest"),
+        Noticed(20, "region (Region__c): no change is on record", 9, 9, "deals", stands),
+    )
+    frame = trap_counts(replace(history, noticed=seen), as_of=AS_OF)
+    assert frame.loc[frame["trap"] == 20, ["what", "found", "of", "unit", "rule"]].values.tolist() == [
+        ["owner_id (OwnerId) is on record from 2025-01-02 on; opened before", 2, 9, "deals of the export", "earliest"],
+        [
+            "fields of which no change is on record (source (LeadSource), region (Region__c))", 2, 3,
+            "fields of the export", stands,
+        ],
+    ]  # fmt: skip
+
+
+def test_the_words_for_a_field_without_a_history_are_those_of_the_source():
+    source = Path(__file__).resolve().parents[2] / "analytics/records/sources/salesforce/histories.py"
+    assert UNCHANGED in source.read_text(encoding="utf-8")
 
 
 def test_a_later_as_of_date_changes_no_earlier_count(tmp_path):

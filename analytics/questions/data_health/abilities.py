@@ -9,6 +9,7 @@ from analytics.estimators.result import Finding, Listing
 from analytics.records.abilities import abilities as lines_of
 from analytics.records.contract import History
 from analytics.records.definitions import Definitions
+from analytics.records.needs import WRITTEN
 from analytics.records.observation import agreement, observed_since
 from analytics.records.rules import OutcomeRules
 from analytics.records.trusted import trusted_from
@@ -41,6 +42,40 @@ def abilities(
     """
     frame = lines_of(history, as_of=as_of, definitions=definitions, rules=rules, segments=segments)
     return Listing(frame, "What these records can answer")
+
+
+def abilities_in_short(listed: Listing) -> Listing:
+    """What can the studies that have a notebook answer, and in a line, what those can that are yet to be written?
+
+    Parameters
+    ----------
+    listed : Listing
+        From `abilities`.
+
+    Returns
+    -------
+    Listing
+        study, question, possible, what_it_takes; the last row stands for all studies without a notebook.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({"study": ["quarter", "reviews"], "question": ["mix", "reasons"], "possible": ["yes", "no"],
+    ...                      "needs": ["", "reviews"], "words": ["", "Not studied: it needs reviews."]})
+    >>> abilities_in_short(Listing(rows, "Answers")).frame.values.tolist()[1][1:]
+    ['1 study without a notebook', 'no', 'Not all of: reviews.']
+    """
+    frame = listed.frame[["study", "question", "possible", "words"]].rename(columns={"words": "what_it_takes"})
+    later = frame[~frame["study"].isin(WRITTEN)]
+    shown = frame[frame["study"].isin(WRITTEN)].assign(study=lambda rows: rows["study"].str.replace("_", " "))
+    if len(later):
+        lacking = list(dict.fromkeys(later.loc[later["possible"] != "yes", "study"].str.replace("_", " ")))
+        possible = "yes" if not lacking else "partly" if (later["possible"] != "no").any() else "no"
+        studies = later["study"].nunique()
+        said = f"{studies} {'study' if studies == 1 else 'studies'} without a notebook"
+        words = f"Not all of: {', '.join(lacking)}." if lacking else ""
+        shown.loc[len(frame)] = ["later", said, possible, words]
+    return Listing(shown.reset_index(drop=True), listed.title)
 
 
 def trusted(history: History, *, as_of: dt.date, definitions: Definitions) -> Listing | Finding:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from analytics.estimators.rates import account_codes, known_accounts
-from analytics.estimators.result import Estimate, Finding, Listing, Meta
+from analytics.estimators.result import WITHHELD, Estimate, Finding, Listing, Meta
 from analytics.questions.data_health.fields import proportion_row
 
 _ENDED = ("won", "lost", "no_decision")
+_NONE, _UNSEEN = "none of", "not looked for"
+_ORDER = ("found", _NONE, _UNSEEN)
 
 
 def traps(counts: pd.DataFrame) -> Listing | Finding:
@@ -22,8 +24,9 @@ def traps(counts: pd.DataFrame) -> Listing | Finding:
     Returns
     -------
     Listing or Finding
-        number, trap, looked_for, found (in words), rule, then n_found, n_of and unit as numbers. A trap without a
-        deal stays in the table, for that is news as well; one that nothing could look for says what it would take.
+        number, trap, looked_for, found (in words), rule, then n_found, n_of and unit as numbers; every line, in the
+        order of the traps, those with a count before those with none. A trap without a deal stays in the table, for
+        that is news as well; one that nothing could look for says what it would take. See `traps_in_short`.
 
     Examples
     --------
@@ -36,14 +39,97 @@ def traps(counts: pd.DataFrame) -> Listing | Finding:
     if not len(counts):
         return Finding("traps", "There are no records to check for traps.", "", "not studied")
     words = [
-        "not looked for" if pd.isna(found) else f"{found:,} of {of:,} {unit}" if found else f"none of {of:,} {unit}"
+        _UNSEEN if pd.isna(found) else f"{found:,} of {of:,} {unit}" if found else f"{_NONE} {of:,} {unit}"
         for found, of, unit in zip(counts["found"], counts["of"], counts["unit"], strict=True)
     ]
     frame = pd.DataFrame({
         "number": counts["trap"], "trap": counts["name"], "looked_for": counts["what"], "found": words,
         "rule": counts["rule"], "n_found": counts["found"], "n_of": counts["of"], "unit": counts["unit"],
     })  # fmt: skip
-    return Listing(frame.reset_index(drop=True), "The twenty traps")
+    frame["_none"] = ~(frame["n_found"].fillna(0) > 0)
+    frame = frame.sort_values(["number", "_none"], kind="stable", ignore_index=True).drop(columns="_none")
+    return Listing(frame, "The twenty traps")
+
+
+def traps_in_short(listed: Listing | Finding) -> Listing | Finding:
+    """Which traps are here, which are not, and which could not be looked for: the table that a reader reads?
+
+    Parameters
+    ----------
+    listed : Listing or Finding
+        From `traps`, as it may be shown.
+
+    Returns
+    -------
+    Listing or Finding
+        number, trap, looked_for, found, rule. Traps with a count come first, one line for each count and one for all
+        that was looked for and not found; then those with none; then those that nothing could look for. Number and
+        name stand in a trap's first line only.
+
+    Examples
+    --------
+    >>> counts = pd.DataFrame({"trap": 10, "name": "amounts", "what": ["no amount", "amount 0", "below 0"],
+    ...     "found": pd.array([2, 0, 0], "Int64"), "of": pd.array([9, 9, 7], "Int64"), "unit": "deals", "rule": "kept"})
+    >>> traps_in_short(traps(counts)).frame[["number", "looked_for", "found"]].values.tolist()
+    [['10', 'no amount', '2 of 9 deals'], ['', 'amount 0; below 0', 'none']]
+    """
+    if isinstance(listed, Finding):
+        return listed
+    lines = [_in_short(rows) for _, rows in listed.frame.groupby("number")]
+    lines.sort(key=lambda some: min(_ORDER.index(_kind(str(line[3]))) for line in some))
+    columns = ["number", "trap", "looked_for", "found", "rule"]
+    return Listing(pd.DataFrame([line for some in lines for line in some], columns=columns), listed.title)
+
+
+def traps_found(listed: Listing | Finding, leaky: Listing | Finding) -> Finding:
+    """How many of the twenty traps are in these records, and which fields does only closing fill? For the front page.
+
+    Parameters
+    ----------
+    listed, leaky : Listing or Finding
+        From `traps` and `leaky_fields`, as they may be shown.
+
+    Returns
+    -------
+    Finding
+        Described; not studied where there are no records.
+
+    Examples
+    --------
+    >>> counts = pd.DataFrame({"trap": [3, 13], "name": ["past due", "currencies"], "what": ["open, past due", ""],
+    ...     "found": pd.array([2, None], "Int64"), "of": pd.array([10, None], "Int64"), "unit": ["deals", ""],
+    ...     "rule": ["stays open", "not in this export: needs a currency"]})
+    >>> traps_found(traps(counts), Finding("leaky_fields", "No field is leaky.", "", "described")).headline
+    'Traps found: 1, not found: 0, not looked for: 1.'
+    """
+    if isinstance(listed, Finding):
+        return Finding("traps_found", listed.headline, listed.detail, listed.verdict)
+    kinds = listed.frame["found"].astype(str).map(_kind).groupby(listed.frame["number"]).agg(set)
+    here = {kind: sum(min(some, key=_ORDER.index) == kind for some in kinds) for kind in _ORDER}
+    fields = f"Only closing fills: {', '.join(leaky.frame['field'])}." if isinstance(leaky, Listing) else leaky.headline
+    headline = f"Traps found: {here['found']}, not found: {here[_NONE]}, not looked for: {here[_UNSEEN]}."
+    return Finding("traps_found", headline, f"{fields} The table of traps says what is done about each.", "described")
+
+
+def _kind(found: str) -> str:
+    """Say what a cell of `found` says; a count that is withheld was found."""
+    return _NONE if found.split(" ")[0] == "none" else _UNSEEN if found == _UNSEEN else "found"
+
+
+def _in_short(rows: pd.DataFrame) -> list[tuple[object, ...]]:
+    """One trap: a line for each count, and one for everything that was looked for and not found."""
+    marks = rows[WITHHELD] if WITHHELD in rows else pd.Series("", index=rows.index)
+    found = rows["found"].astype(str).where(rows["found"].astype(str) != "", marks)
+    none = found.map(_kind) == _NONE
+    lines = [list(line) for line in zip(rows["looked_for"], found, rows["rule"], strict=True)]
+    shown = [line for line, empty in zip(lines, none, strict=True) if not empty]
+    if none.any():
+        of = found[none].unique()
+        rule = rows.loc[none, "rule"].unique()
+        looked = "; ".join(rows.loc[none, "looked_for"].astype(str))
+        shown.append([looked, of[0] if len(of) == 1 else "none", rule[0] if len(rule) == 1 else ""])
+    first = [(str(rows["number"].iloc[0]), rows["trap"].iloc[0])] + [("", "")] * len(shown)
+    return [(*name, *line) for name, line in zip(first, shown, strict=False)]
 
 
 def leaky_fields(fields: pd.DataFrame) -> Listing | Finding:

@@ -77,3 +77,16 @@ def _in_folder(source: CrmExport, base: Path) -> list[str]:
 def _plain(name: str) -> str:
     """A file's name without the role that the ledger adds where one file is read twice."""
     return name.partition(" (")[0]
+
+
+def fields_of_deals(source: CrmExport) -> list[str]:
+    """The fields of a CRM's object of deals that are read without being named in the params, under all their names.
+
+    Examples
+    --------
+    >>> from analytics.records.sources.salesforce.mapping import SalesforceSource
+    >>> "StageName" in fields_of_deals(SalesforceSource(kind="salesforce", folder="."))
+    True
+    """
+    spec = next(iter(_objects(source).values()))
+    return [*spec.fields, *(name for names in spec.synonyms.values() for name in names)]

@@ -13,6 +13,7 @@ from analytics.records.definitions import Definitions
 from analytics.records.leakage import leaky_in_export
 from analytics.records.traps import dates, identity, money, quarters, stages
 from analytics.records.traps.known import Known
+from analytics.records.traps.noticed import without_history
 from analytics.records.traps.numbered import TRAPS
 
 __all__ = ["TRAPS", "trap_counts"]
@@ -49,8 +50,9 @@ def trap_counts(
     -------
     pandas.DataFrame
         At least one row for each of the twenty, in their order: `trap` (its number), `name`, `what` was looked for,
-        `found` and `of` (Int64; how many, among how many), `unit` (deals, rows or fields) and `rule`, what is done
-        about it. Where nothing could be looked for, `found` is missing, never 0, and `rule` says what it would take.
+        `found` and `of` (Int64; how many, among how many), `unit` (deals, rows or fields; "of the export" where
+        deals out of scope count as well) and `rule`, what is done about it. Where nothing could be
+        looked for, `found` is missing, never 0, and `rule` says what it would take.
 
     Notes
     -----
@@ -71,19 +73,20 @@ def trap_counts(
     [[<NA>, 'not in this export: needs a currency']]
     """
     known = Known(history, as_of, definitions, calendar)
-    lines = [found for count in _COUNTED for found in count(known)]
+    lines = [(found, str(found.unit)) for count in _COUNTED for found in count(known)]
     # A source that had nothing to look at says so by 0 of 0.
-    lines += [*(seen for seen in history.noticed if seen.of), *_leaks(history, as_of)]
-    rows = [row for number in TRAPS for row in _rows(number, [found for found in lines if found.trap == number])]
+    lines += [(seen, f"{seen.unit} of the export") for seen in without_history(history.noticed) if seen.of]
+    lines += [(found, str(found.unit)) for found in _leaks(history, as_of)]
+    rows = [row for number in TRAPS for row in _rows(number, [line for line in lines if line[0].trap == number])]
     columns = ["trap", "name", "what", "found", "of", "unit", "rule"]
     return pd.DataFrame(rows, columns=columns).astype({"trap": "int64", "found": "Int64", "of": "Int64"})
 
 
-def _rows(number: int, lines: list[Noticed]) -> list[tuple[object, ...]]:
+def _rows(number: int, lines: list[tuple[Noticed, str]]) -> list[tuple[object, ...]]:
     name, needs = TRAPS[number]
     if not lines:
         return [(number, name, "", None, None, "", f"not in this export: needs {needs}")]
-    return [(number, name, seen.what, seen.found, seen.of, seen.unit, seen.rule) for seen in lines]
+    return [(number, name, seen.what, seen.found, seen.of, unit, seen.rule) for seen, unit in lines]
 
 
 def _leaks(history: History, as_of: dt.date) -> list[Noticed]:

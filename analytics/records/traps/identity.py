@@ -100,17 +100,24 @@ def _kinds_in_scope(known: Known) -> list[Noticed]:
         values = everything[column].dropna() if column in everything else pd.Series(dtype=object)
         if column not in chosen and (column == "pipeline" or values.nunique() < 2):
             continue
-        names = ", ".join(map(str, values.value_counts().index[:_LISTED]))
-        numbers = [n for n, rule in enumerate(known.rules, start=1) if rule.startswith(f"scope: {column} is ")]
-        words = f"{column.replace('_', ' ')} ({names}{', …' if values.nunique() > _LISTED else ''})"
+        name = column.replace("_", " ")
         if column in chosen:
+            numbers = [n for n, rule in enumerate(known.rules, start=1) if rule.startswith(f"scope: {column} is ")]
             out = everything["excluded"].isin(numbers)
+            words = f"{name}{_named(values[out.reindex(values.index)])}"
             found.append(line(18, f"left out by their {words}", out, everything, "out of scope: left out"))
         else:
+            words = f"{name}{_named(values)}"
             other = values.reindex(everything.index).notna() & (everything[column] != values.mode().iloc[0])
             rule = "in scope; name those to keep under scope:"
             found.append(line(18, f"another {words} than most", other, everything, rule))
     return found
+
+
+def _named(values: pd.Series) -> str:
+    """Name the commonest values in brackets, nothing where there is none."""
+    names = [str(value) for value in values.value_counts().index]
+    return f" ({', '.join(names[:_LISTED])}{', …' if len(names) > _LISTED else ''})" if names else ""
 
 
 def _follow_ups(known: Known) -> list[Noticed]:
