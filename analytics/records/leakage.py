@@ -207,7 +207,8 @@ def _row(field: str, counts: Mapping[str, Any]) -> tuple[object, ...]:
         )
     elif n_open >= AT_LEAST and ((closed >= MOST and still_open < HARDLY) or abs(closed - still_open) >= GAP):
         kind = "filled"
-        why = f"{closed:.0%} of {n_closed:,} closed deals have it, and {still_open:.0%} of {n_open:,} open ones as old"
+        why = f"{closed:.0%} of {n_closed:,} closed deals have it, {still_open:.0%} of {n_open:,} open ones as old: "
+        why += "closing fills it, or it came into use or went out of use lately"
     elif both >= AT_LEAST and changed >= MOST:
         kind = "changed"
         why = f"its value changed at the close in {changed:.0%} of {both:,} deals"

@@ -23,9 +23,11 @@ MOVES = """
 
 def test_trap_07_stage_skipped(tmp_path):
     history = recorded(tmp_path, MOVES)
-    assert counts(history, 7, stages=STAGES) == {"moved past a stage without being in it": (1, 3)}  # D never moved
+    assert counts(history, 7, stages=STAGES) == {
+        "moved past an open stage without being in it": (1, 3)
+    }  # D never moved
     assert counts(history, 7, stages=STAGES, as_of=dt.date(2025, 1, 9)) == {
-        "moved past a stage without being in it": (0, 1)
+        "moved past an open stage without being in it": (0, 1)
     }
     assert counts(history, 7) == {}  # without an order nothing can be skipped
     qualified = deals(history, stages=STAGES, qualification_stage="Demo")["qualified_on"]
@@ -33,7 +35,7 @@ def test_trap_07_stage_skipped(tmp_path):
     # the order may come as a table, each pipeline with its own places
     order = "stage order\nLead 10\nDemo 20\nOffer 30\nTerms 40"
     assert counts(recorded(tmp_path, MOVES, side={"stages": order}), 7) == {
-        "moved past a stage without being in it": (1, 3)
+        "moved past an open stage without being in it": (1, 3)
     }
 
 
