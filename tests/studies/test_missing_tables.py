@@ -21,7 +21,7 @@ from analytics import open_study
 from analytics.display import tables
 from analytics.display.findings import finding_cards
 from analytics.estimators.lacking import lacking
-from analytics.questions.data_health import abilities as question
+from analytics.questions import data_health as question
 
 study = open_study(company=company, quarter=quarter, as_of=as_of, compare_to=compare_to, segments=segments)
 known = {"as_of": study.as_of, "definitions": study.definitions}"""
