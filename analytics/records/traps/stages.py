@@ -29,7 +29,7 @@ def stages_out_of_order(known: Known) -> list[Noticed]:
     skipped, regressed = (int(counts[name] or 0) for name in ("skipped", "regressed"))
     moved = int(counts["moved"] or 0)
     return [
-        Noticed(7, "moved past an open stage without being in it", skipped, moved, "deals", "the later stage is reached"),
+        Noticed(7, "moved past an open stage without being in it", skipped, moved, "deals", "later stage is reached"),
         Noticed(8, "moved back to an earlier stage", regressed, moved, "deals", "what was once reached stays reached"),
     ]  # fmt: skip
 
