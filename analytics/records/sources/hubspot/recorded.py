@@ -40,8 +40,8 @@ class States:
 def deal_states(source: HubspotSource, deals: Deals, log: Log, listed: list[Stage]) -> States:
     """Make the states of all deals.
 
-    A deal of which no stage is recorded has an open state on createdate and a closed one on closedate, from today's
-    row. For the others, a property of which no change is recorded has today's value all along; but where the deal is
+    A deal of which no stage is recorded has an open state on createdate and a closed one on closedate (not after the
+    day of the export; where it is not stated, of the last recorded change), from today's row. For the others, a property of which no change is recorded has today's value all along; but where the deal is
     closed today, its amount, close date, probability and forecast category are those of its end, and empty before it.
     A deal whose last recorded stage is not today's gets today's state on the last day of any change: by then at the
     latest it was in it.
@@ -60,7 +60,8 @@ def deal_states(source: HubspotSource, deals: Deals, log: Log, listed: list[Stag
     ended = set(now.loc[now["status"] != "open", "deal_id"])
     then = _without_the_end(then, recorded, ended)
     added = _changed_since(then, now[is_staged])
-    unstaged = reconstructed(now[~is_staged & ~undated], extracted_on=source.extracted_on)
+    last = source.extracted_on or (None if log.frame.empty else log.frame[MOMENT].max().date())
+    unstaged = reconstructed(now[~is_staged & ~undated], extracted_on=last)
     parts = [part for part in (then, added, unstaged) if len(part)]
     frame = pd.concat(parts, ignore_index=True) if parts else then
     frame, noticed = _forecasts(_with_closing_day(frame))
