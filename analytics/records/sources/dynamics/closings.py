@@ -31,7 +31,8 @@ def closings(
 ) -> tuple[pd.DataFrame, list[Noticed]] | None:
     """Read opportunityclose as changes of the opportunity; None where the export does not have it.
 
-    A closing is recorded on `createdon`; its typed date is `actualend`. How it ended is `opportunitystatecode`; where
+    A closing is recorded on `createdon`; its typed date is `actualend` (of the last closing: today's actualclosedate,
+    where that is within a day of it, because no time zone moves it). How it ended is `opportunitystatecode`; where
     that is missing, what audit logs on the same day; for the last closing of a deal that is closed today, today's
     state; else it is not known. What the last closing leaves out, today's row says. `description` is never read.
 
@@ -62,6 +63,9 @@ def closings(
         field: known_first(column_of(frame, name), frame["opportunityid"].map(column_of(today, field)).where(last))
         for field, name in filled.items()
     }
+    own = frame["opportunityid"].map(column_of(today, "actualclosedate")).where(last).astype("datetime64[ns]")
+    ended = pd.to_datetime(values["actualclosedate"])
+    values["actualclosedate"] = ended.mask((own - ended).abs() <= pd.Timedelta(days=1), own)
     values |= {f"{OF_CLOSING}{name}": frame[name].map(plain_id) for name in custom}
     parts = [changes_of(frame["opportunityid"], frame["createdon"], "statecode", "open", frame["status"])]
     for field, column in values.items():
@@ -105,8 +109,8 @@ def completed(
     Returns
     -------
     (pandas.DataFrame, frozenset of str, list of Noticed)
-        As `completed_statuses`; the deals whose closing only today's row tells, dated later than it can have been known;
-        what was seen. A deal that is open today was re-opened by the last change of its row (`modifiedon`;
+        As `completed_statuses`; the deals whose closing only today's row tells, and dates later than it can have been
+        known; what was seen. A deal that is open today was re-opened by the last change of its row (`modifiedon`;
         without it the end of the export). A closing that only today's row tells was recorded at the end of its actual
         close date or by the last change of its row (without it, by the day of the export; without that, by the last
         change of any row, if any is on record), whichever comes first; one dated before the opening, with it; one dated

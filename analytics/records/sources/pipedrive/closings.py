@@ -53,7 +53,8 @@ def completed(
     Returns
     -------
     (Completed, frozenset of str)
-        As `completed_statuses`, and the deals whose closing is dated later than it can have been known. Where `first_won_time` lies on an earlier day than today's closing and no change tells
+        As `completed_statuses`, and the deals whose closing is dated later than it can have been known.
+        Where `first_won_time` lies on an earlier day than today's closing and no change tells
         of it, the deal was won then and open again later. A deal that is open today though it closed was re-opened by
         `update_time`, its last change, or without it at the end of the export. No closing is later than `update_time`;
         without it, than the day of the export; without that, than the last change of any deal, if any is on record.
