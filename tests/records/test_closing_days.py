@@ -116,4 +116,4 @@ def test_a_deal_that_opened_and_closed_between_two_extracts_is_known_to_an_inter
         "outcome": {"column": "status", "values": {"open": "open", "lost": "lost"}},
     }
     made = read_history(TypeAdapter(SourceConfig).validate_python(block), base=tmp_path)
-    assert outcome(made, "3", "2025-04-15")[2] is not None
+    assert outcome(made, "3", "2025-04-15") == ["lost", "2025-04-01", "2025-03-10"]

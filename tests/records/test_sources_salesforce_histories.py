@@ -267,6 +267,8 @@ def test_a_deal_that_closed_before_the_history_begins_keeps_its_outcome(tmp_path
         ["09-01", None, "open", None, None, None],
         ["01-02", "Closed Lost", "closed_lost", 9.0, None, "12-31"],
     ]
+    assert rows(made, "closed_after", deal="006E") == [[None], [None]]
+    assert rows(made, "closed_after", deal="006F") == [[None], ["09-01"]]  # on some day between its opening and then
     assert rows(made, *STATE, deal="006G") == [["09-01", "Proposal", "open", 9.0, "12-31", None]]
     assert noticed(made, 20)["closed before the history begins (2025-01-02)"] == (2, 6)
 

@@ -16,6 +16,7 @@ from analytics.records.sources.salesforce.changes import (
     combined,
     ended_before,
     field_rows,
+    last_change,
     state_rows,
     version_changes,
 )
@@ -133,12 +134,23 @@ def states_of(
     if histories.changes is not None:
         rows = state_rows(deals.frame, histories.changes, _closed(meanings))
         states = combined(rows, histories.log, today[fields])
+        states["closed_after"] = _closed_after(states, deals.frame, histories.changes, _closed(meanings))
     elif histories.versions is not None:
         rows = state_rows(deals.frame, _as_changes(histories.versions, deals.frame))
         states = combined(rows, histories.log, today[fields])
     else:
         states = tracked_states(today, histories.log, fields, meanings)
     return states.assign(CreatedDate=today["CreatedDate"].reindex(states["deal_id"]).to_numpy())
+
+
+def _closed_after(states: pd.DataFrame, deals: pd.DataFrame, changes: pd.DataFrame, closed: set[str]) -> pd.Series:
+    """The opening of deals that were closed when the history began, where nothing says on which day before it."""
+    began = changes["CreatedDate"].min()
+    silent = deals[~deals["Id"].isin(changes["OpportunityId"])]
+    ended = silent[ended_before(silent, began, closed)]
+    unsure = ended[~(last_change(ended) < began)].set_index("Id")["CreatedDate"].dt.normalize()
+    opened: pd.Series = states["deal_id"].map(unsure).where(states["StageName"].isin(closed))
+    return opened.astype("datetime64[ns]")
 
 
 def ended_notice(deals: pd.DataFrame, histories: Histories, meanings: Mapping[str, str]) -> Noticed:
