@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analytics.records.contract import Noticed
 from analytics.records.errors import InputError
 from analytics.records.sources.conform import MOMENT
 from analytics.records.sources.numbers import parse_numbers
@@ -31,6 +32,11 @@ def change_log(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     if not kept:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in CHANGE}).astype({MOMENT: "datetime64[ns]"})
     return pd.concat(kept, ignore_index=True).astype({MOMENT: "datetime64[ns]"})
+
+
+def unread_changes(unread: int, of: int) -> Noticed:
+    """Say how many rows of a log change a field that nothing here reads: they count as kept, and nothing follows."""
+    return Noticed(0, "changes of fields that are not read", unread, of, "rows", "kept, and nothing follows from them")
 
 
 def changes_of(

@@ -10,12 +10,14 @@ import pandas as pd
 
 from analytics.records.contract import Noticed
 from analytics.records.sources.conform import MOMENT, Reader, Rows
+from analytics.records.sources.field_changes import unread_changes
 from analytics.records.sources.objects import column_of, read_object
 from analytics.records.sources.salesforce.changes import (
     LOG,
     combined,
     ended_before,
     field_rows,
+    is_of_fields,
     last_change,
     state_rows,
     version_changes,
@@ -104,6 +106,8 @@ def read_histories(source: SalesforceSource, deals: Opportunities, reader: Reade
         alone = changes is None and versions is None
         wanted = list(dict.fromkeys([*fields, *(TRACKED if alone else ())]))
         rows = with_values_read(found["fields"], source, of_states=alone)
+        read = is_of_fields(rows.frame["Field"], wanted)
+        reader.ledger.notice(unread_changes(int((~read).sum()), len(read)))
         logs.append(field_rows(rows.frame, wanted, _ids(deals.frame, fields)))
         began = {str(field): moment for field, moment in logs[0].groupby("Field")[MOMENT].min().items()}
     kept = [(versions, [*fields, *(OF_STATES.values() if changes is None else ())]), (_currencies(changes), fields)]
