@@ -17,47 +17,47 @@ from analytics.records.sources.mapping import SourceConfig
 CO = {
     "1": (
         "2025-01-02T10:00:00",
-        dict(stage="Qualify", amount=40, expected="2025-02-28", owner="U1", segment="SMB"),
+        {"stage": "Qualify", "amount": 40, "expected": "2025-02-28", "owner": "U1", "segment": "SMB"},
         [
-            ("2025-01-20T09:00:00", dict(stage="Propose")),
-            ("2025-02-10T09:00:00", dict(amount=50, expected="2025-03-31")),
-            ("2025-03-31T22:30:00", dict(status="won")),
+            ("2025-01-20T09:00:00", {"stage": "Propose"}),
+            ("2025-02-10T09:00:00", {"amount": 50, "expected": "2025-03-31"}),
+            ("2025-03-31T22:30:00", {"status": "won"}),
         ],
     ),
     "2": (
         "2025-01-05T10:00:00",
-        dict(stage="Qualify", amount=70, expected="2025-03-30", owner="U2", segment="Ent"),
+        {"stage": "Qualify", "amount": 70, "expected": "2025-03-30", "owner": "U2", "segment": "Ent"},
         [
-            ("2025-03-01T12:00:00", dict(stage="Close")),  # skipped Propose
-            ("2025-04-02T08:00:00", dict(status="lost", amount=0, reason="Price")),
+            ("2025-03-01T12:00:00", {"stage": "Close"}),  # skipped Propose
+            ("2025-04-02T08:00:00", {"status": "lost", "amount": 0, "reason": "Price"}),
         ],
     ),
     "3": (
         "2025-02-01T10:00:00",
-        dict(stage="Propose", amount=30, expected="2025-03-15", owner="U1", segment="SMB"),
+        {"stage": "Propose", "amount": 30, "expected": "2025-03-15", "owner": "U1", "segment": "SMB"},
         [
-            ("2025-02-20T10:00:00", dict(stage="Qualify")),  # regressed
-            ("2025-03-14T10:00:00", dict(expected="2025-06-30", owner="U2")),
+            ("2025-02-20T10:00:00", {"stage": "Qualify"}),  # regressed
+            ("2025-03-14T10:00:00", {"expected": "2025-06-30", "owner": "U2"}),
         ],
     ),
     "4": (
         "2025-01-10T10:00:00",
-        dict(stage="Qualify", amount=20, expected="2025-02-28", owner="U1", segment="SMB"),
+        {"stage": "Qualify", "amount": 20, "expected": "2025-02-28", "owner": "U1", "segment": "SMB"},
         [
-            ("2025-02-10T10:00:00", dict(status="lost", reason="Price")),
-            ("2025-02-20T10:00:00", dict(status="open", stage="Propose", expected="2025-05-01")),
-            ("2025-04-15T10:00:00", dict(status="won")),
+            ("2025-02-10T10:00:00", {"status": "lost", "reason": "Price"}),
+            ("2025-02-20T10:00:00", {"status": "open", "stage": "Propose", "expected": "2025-05-01"}),
+            ("2025-04-15T10:00:00", {"status": "won"}),
         ],
     ),
     "5": (
         "2025-02-05T10:00:00",
-        dict(stage="Propose", amount=15, expected="2025-02-05", owner="U2", segment="Ent", status="won"),
+        {"stage": "Propose", "amount": 15, "expected": "2025-02-05", "owner": "U2", "segment": "Ent", "status": "won"},
         [],
     ),
     "6": (
         "2025-01-15T10:00:00",
-        dict(stage="Qualify", amount=60, expected="2025-04-30", owner="U2", segment="Ent"),
-        [("2025-04-10T10:00:00", dict(status="lost", typed="2025-03-28", reason="Timing"))],
+        {"stage": "Qualify", "amount": 60, "expected": "2025-04-30", "owner": "U2", "segment": "Ent"},
+        [("2025-04-10T10:00:00", {"status": "lost", "typed": "2025-03-28", "reason": "Timing"})],
     ),
 }
 STAGES = ["Qualify", "Propose", "Close"]
@@ -78,6 +78,7 @@ def csvtext(rows):
 
 
 UNTIL = [None]
+"""Nothing after this day is written: the export of that day."""
 
 
 def walk(zone):
@@ -86,7 +87,7 @@ def walk(zone):
         if UNTIL[0] and opened[:10] > UNTIL[0]:
             continue
         changes = [c for c in changes if not UNTIL[0] or c[0][:10] <= UNTIL[0]]
-        s = dict(status="open", typed=None, reason=None) | first
+        s = {"status": "open", "typed": None, "reason": None} | first
         if s["status"] != "open":
             s["typed"] = local(opened, zone)
         log = [(opened, dict(s), dict(s), {})]
@@ -114,69 +115,75 @@ def salesforce(f, zone):
             return s["typed"] if s["status"] != "open" else s["expected"]
 
         s = log[-1][2]
-        z = lambda m: m + ".000+0000"
+
+        def z(m):
+            return m + ".000+0000"
+
         opp.append(
-            dict(
-                Id=d,
-                AccountId="a" + d,
-                OwnerId=s["owner"],
-                StageName=stage(s),
-                Amount=s["amount"],
-                CloseDate=close(s),
-                CreatedDate=z(opened),
-                IsClosed=str(s["status"] != "open").lower(),
-                IsWon=str(s["status"] == "won").lower(),
-                IsDeleted="false",
-                LeadSource="Web",
-                Segment__c=s["segment"],
-                Loss_Reason__c=s["reason"] or "",
-                CurrencyIsoCode="EUR",
-            )
+            {
+                "Id": d,
+                "AccountId": "a" + d,
+                "OwnerId": s["owner"],
+                "StageName": stage(s),
+                "Amount": s["amount"],
+                "CloseDate": close(s),
+                "CreatedDate": z(opened),
+                "IsClosed": str(s["status"] != "open").lower(),
+                "IsWon": str(s["status"] == "won").lower(),
+                "IsDeleted": "false",
+                "LeadSource": "Web",
+                "Segment__c": s["segment"],
+                "Loss_Reason__c": s["reason"] or "",
+                "CurrencyIsoCode": "EUR",
+            }
         )
         prev = None
         for m, ch, st, old in log:
             key = (stage(st), st["amount"], close(st))
             if key != prev:
                 hist.append(
-                    dict(
-                        Id=len(hist),
-                        OpportunityId=d,
-                        CreatedDate=z(m),
-                        StageName=stage(st),
-                        Amount=st["amount"],
-                        CloseDate=close(st),
-                    )
+                    {
+                        "Id": len(hist),
+                        "OpportunityId": d,
+                        "CreatedDate": z(m),
+                        "StageName": stage(st),
+                        "Amount": st["amount"],
+                        "CloseDate": close(st),
+                    }
                 )
             prev = key
             if old:
                 for a, b in (("owner", "Owner"), ("reason", "Loss_Reason__c"), ("segment", "Segment__c")):
                     if a in ch:
                         fld.append(
-                            dict(
-                                Id=len(fld),
-                                OpportunityId=d,
-                                Field=b,
-                                OldValue=old.get(a) or "",
-                                NewValue=st[a] or "",
-                                CreatedDate=z(m),
-                            )
+                            {
+                                "Id": len(fld),
+                                "OpportunityId": d,
+                                "Field": b,
+                                "OldValue": old.get(a) or "",
+                                "NewValue": st[a] or "",
+                                "CreatedDate": z(m),
+                            }
                         )
     st = [
-        dict(
-            ApiName=n,
-            MasterLabel=n,
-            SortOrder=i,
-            IsActive="true",
-            IsClosed=str(n.startswith("Closed")).lower(),
-            IsWon=str(n == "Closed Won").lower(),
-        )
+        {
+            "ApiName": n,
+            "MasterLabel": n,
+            "SortOrder": i,
+            "IsActive": "true",
+            "IsClosed": str(n.startswith("Closed")).lower(),
+            "IsWon": str(n == "Closed Won").lower(),
+        }
         for i, n in enumerate([*STAGES, "Closed Won", "Closed Lost"])
     ]
-    for n, r in dict(
-        Opportunity=opp, OpportunityHistory=hist, OpportunityFieldHistory=fld, OpportunityStage=st
-    ).items():
+    for n, r in {
+        "Opportunity": opp,
+        "OpportunityHistory": hist,
+        "OpportunityFieldHistory": fld,
+        "OpportunityStage": st,
+    }.items():
         (f / f"{n}.csv").write_text(csvtext(r))
-    return dict(kind="salesforce", folder=".", reason="Loss_Reason__c", attributes={"segment": "Segment__c"})
+    return {"kind": "salesforce", "folder": ".", "reason": "Loss_Reason__c", "attributes": {"segment": "Segment__c"}}
 
 
 def hubspot(f, zone):
@@ -194,24 +201,23 @@ def hubspot(f, zone):
             t = pd.Timestamp(day + "T12:00:00", tz=zone or "UTC").tz_convert("UTC")
             return t.strftime("%Y-%m-%dT%H:%M:%SZ")
 
-        full = []
         prev = {}
         cl = None
-        for m, ch, s, old in log:
+        for m, ch, s, _old in log:
             if cl is None or {"status", "expected", "typed"} & set(ch):
                 cl = close(s, m)
-            p = dict(
-                dealstage=stage(s),
-                amount=str(s["amount"]),
-                closedate=cl,
-                hubspot_owner_id=s["owner"],
-                closed_lost_reason=s["reason"] or "",
-                segment=s["segment"],
-                pipeline="default",
-            )
+            p = {
+                "dealstage": stage(s),
+                "amount": str(s["amount"]),
+                "closedate": cl,
+                "hubspot_owner_id": s["owner"],
+                "closed_lost_reason": s["reason"] or "",
+                "segment": s["segment"],
+                "pipeline": "default",
+            }
             for k, v in p.items():
                 if prev.get(k) != v and not (k not in prev and v == ""):
-                    hist.append(dict(deal_id=d, name=k, value=v, timestamp=m + "Z", source="CRM_UI"))
+                    hist.append({"deal_id": d, "name": k, "value": v, "timestamp": m + "Z", "source": "CRM_UI"})
             prev = p
         s = log[-1][2]
         deals.append(
@@ -227,7 +233,15 @@ def hubspot(f, zone):
             )
         )
     st = [
-        dict(stage_id=i, pipeline_id="default", label=n, display_order=k, probability=p, is_closed=c, closed_won=w)
+        {
+            "stage_id": i,
+            "pipeline_id": "default",
+            "label": n,
+            "display_order": k,
+            "probability": p,
+            "is_closed": c,
+            "closed_won": w,
+        }
         for k, (i, n, p, c, w) in enumerate(
             [
                 ("s1", "Qualify", 0.2, "false", "false"),
@@ -238,14 +252,14 @@ def hubspot(f, zone):
             ]
         )
     ]
-    for n, r in dict(
-        deals=deals,
-        deal_property_history=hist,
-        deal_pipeline_stage=st,
-        deal_pipeline=[dict(pipeline_id="default", label="Sales")],
-    ).items():
+    for n, r in {
+        "deals": deals,
+        "deal_property_history": hist,
+        "deal_pipeline_stage": st,
+        "deal_pipeline": [{"pipeline_id": "default", "label": "Sales"}],
+    }.items():
         (f / f"{n}.csv").write_text(csvtext(r))
-    return dict(kind="hubspot", folder=".", attributes={"segment": "segment"})
+    return {"kind": "hubspot", "folder": ".", "attributes": {"segment": "segment"}}
 
 
 def dynamics(f, zone):
@@ -261,43 +275,43 @@ def dynamics(f, zone):
 
         mod = log[-1][0]
         opp.append(
-            dict(
-                opportunityid=d,
-                name="x",
-                _ownerid_value=G[s["owner"]],
-                _parentaccountid_value="a" + d,
-                createdon=opened + "Z",
-                modifiedon=mod + "Z",
-                estimatedclosedate=s["expected"],
-                actualclosedate=s["typed"] or "",
-                estimatedvalue=s["amount"],
-                actualvalue=s["amount"] if s["status"] != "open" else "",
-                statecode=st[s["status"]],
-                statuscode=sc(s),
-                stepname=s["stage"],
-                new_segment=s["segment"],
-                _transactioncurrencyid_value="c1",
-            )
+            {
+                "opportunityid": d,
+                "name": "x",
+                "_ownerid_value": G[s["owner"]],
+                "_parentaccountid_value": "a" + d,
+                "createdon": opened + "Z",
+                "modifiedon": mod + "Z",
+                "estimatedclosedate": s["expected"],
+                "actualclosedate": s["typed"] or "",
+                "estimatedvalue": s["amount"],
+                "actualvalue": s["amount"] if s["status"] != "open" else "",
+                "statecode": st[s["status"]],
+                "statuscode": sc(s),
+                "stepname": s["stage"],
+                "new_segment": s["segment"],
+                "_transactioncurrencyid_value": "c1",
+            }
         )
         for m, ch, now, old in log:
             if now["status"] != "open" and (not old or old["status"] == "open"):
                 cl.append(
-                    dict(
-                        activityid=len(cl),
-                        _opportunityid_value=d,
-                        createdon=m + "Z",
-                        actualend=now["typed"],
-                        actualrevenue=now["amount"],
-                        opportunitystatecode=st[now["status"]],
-                        opportunitystatuscode=sc(now),
-                    )
+                    {
+                        "activityid": len(cl),
+                        "_opportunityid_value": d,
+                        "createdon": m + "Z",
+                        "actualend": now["typed"],
+                        "actualrevenue": now["amount"],
+                        "opportunitystatecode": st[now["status"]],
+                        "opportunitystatuscode": sc(now),
+                    }
                 )
             if not old:
                 continue
             a = []
 
-            def c(n, o, w):
-                a.append(dict(logicalName=n, oldValue=o, newValue=w))
+            def c(n, o, w, a=a):
+                a.append({"logicalName": n, "oldValue": o, "newValue": w})
 
             if "stage" in ch:
                 c("stepname", old["stage"], now["stage"])
@@ -313,38 +327,41 @@ def dynamics(f, zone):
             if "typed" in ch:
                 c("actualclosedate", old["typed"], now["typed"])
             aud.append(
-                dict(
-                    auditid=len(aud),
-                    objectid=d,
-                    createdon=m + "Z",
-                    operation=2,
-                    changedata=json.dumps({"changedAttributes": a}),
-                )
+                {
+                    "auditid": len(aud),
+                    "objectid": d,
+                    "createdon": m + "Z",
+                    "operation": 2,
+                    "changedata": json.dumps({"changedAttributes": a}),
+                }
             )
-    for n, r in dict(
-        opportunity=opp,
-        opportunityclose=cl,
-        audit=aud,
-        transactioncurrency=[dict(transactioncurrencyid="c1", isocurrencycode="EUR", exchangerate=1)],
-    ).items():
+    for n, r in {
+        "opportunity": opp,
+        "opportunityclose": cl,
+        "audit": aud,
+        "transactioncurrency": [{"transactioncurrencyid": "c1", "isocurrencycode": "EUR", "exchangerate": 1}],
+    }.items():
         (f / f"{n}.csv").write_text(csvtext(r))
-    return dict(
-        kind="dynamics",
-        folder=".",
-        attributes={"segment": "new_segment"},
-        status_reasons={"100000001": "Price", "100000002": "Timing"},
-        constants={"source": "Web"},
-    )
+    return {
+        "kind": "dynamics",
+        "folder": ".",
+        "attributes": {"segment": "new_segment"},
+        "status_reasons": {"100000001": "Price", "100000002": "Timing"},
+        "constants": {"source": "Web"},
+    }
 
 
 def pipedrive(f, zone):
     deals, flow = [], []
     ids = {"Qualify": "11", "Propose": "12", "Close": "13"}
     H = "3f0c2b7d9e4a5f6180c1d2e3f4a5b6c7d8e9f0a1"
-    sp = lambda m: m.replace("T", " ")
+
+    def sp(m):
+        return m.replace("T", " ")
+
     for d, opened, log in walk(zone):
         s = log[-1][2]
-        times = dict(won_time="", first_won_time="", lost_time="", close_time="")
+        times = {"won_time": "", "first_won_time": "", "lost_time": "", "close_time": ""}
         for m, ch, now, old in log:
             if now["status"] != "open" and (not old or old["status"] == "open"):
                 t = (
@@ -364,19 +381,19 @@ def pipedrive(f, zone):
                 times["close_time"] = t
             if old:
 
-                def c(k, o, w):
+                def c(k, o, w, d=d, m=m):
                     flow.append(
-                        dict(
-                            object="dealChange",
-                            id=len(flow),
-                            deal_id=d,
-                            user_id="1",
-                            field_key=k,
-                            old_value=o if o is not None else "",
-                            new_value=w if w is not None else "",
-                            log_time=sp(m),
-                            is_bulk_update_flag="",
-                        )
+                        {
+                            "object": "dealChange",
+                            "id": len(flow),
+                            "deal_id": d,
+                            "user_id": "1",
+                            "field_key": k,
+                            "old_value": o if o is not None else "",
+                            "new_value": w if w is not None else "",
+                            "log_time": sp(m),
+                            "is_bulk_update_flag": "",
+                        }
                     )
 
                 if "stage" in ch:
@@ -415,20 +432,24 @@ def pipedrive(f, zone):
             )
         )
     flow = flow[::-1]
-    st = [dict(id=i, name=n, order_nr=k, pipeline_id="1", deal_probability=10) for k, (n, i) in enumerate(ids.items())]
-    for n, r in dict(deals=deals, flow=flow, stages=st, pipelines=[dict(id="1", name="Sales")]).items():
+    st = [
+        {"id": i, "name": n, "order_nr": k, "pipeline_id": "1", "deal_probability": 10}
+        for k, (n, i) in enumerate(ids.items())
+    ]
+    for n, r in {"deals": deals, "flow": flow, "stages": st, "pipelines": [{"id": "1", "name": "Sales"}]}.items():
         (f / f"{n}.csv").write_text(csvtext(r))
-    return dict(kind="pipedrive", folder=".", attributes={"segment": H})
+    return {"kind": "pipedrive", "folder": ".", "attributes": {"segment": H}}
 
 
-SHAPES = dict(salesforce=salesforce, hubspot=hubspot, dynamics=dynamics, pipedrive=pipedrive)
+SHAPES = {"salesforce": salesforce, "hubspot": hubspot, "dynamics": dynamics, "pipedrive": pipedrive}
 
 
 def histories(zone=None, until=None):
     UNTIL[0] = until
     out = {}
     for n, shape in SHAPES.items():
-        f = Path(tempfile.mkdtemp())
-        block = shape(f, zone)
-        out[n] = read_history(TypeAdapter(SourceConfig).validate_python(block), base=f, timezone=zone)
+        with tempfile.TemporaryDirectory() as folder:
+            block = shape(Path(folder), zone)
+            source = TypeAdapter(SourceConfig).validate_python(block)
+            out[n] = read_history(source, base=Path(folder), timezone=zone)
     return out

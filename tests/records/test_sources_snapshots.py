@@ -147,7 +147,8 @@ def test_an_outcome_between_two_extracts_is_known_to_an_interval(tmp_path):
     # 3 was closed when first seen and 4 was never seen open: they closed after their opening
     assert [row for row in closed if row[2] != "open"] == [
         ["1", "03-04", "closed_won", "03-01"], ["1", "03-08", "closed_won", None],
-        ["2", "03-08", "closed_lost", "03-04"], ["3", "03-01", "closed_won", "01-04"], ["4", "03-08", "closed_won", "03-05"],
+        ["2", "03-08", "closed_lost", "03-04"], ["3", "03-01", "closed_won", "01-04"],
+        ["4", "03-08", "closed_won", "03-05"],
     ]  # fmt: skip
     deals = snapshot_frame(made, as_of=dt.date(2025, 3, 31), rules=OutcomeRules()).set_index("deal_id")
     assert deals["closed_on"].astype(str).to_dict() == {
