@@ -64,7 +64,9 @@ def late_start(spans: pd.DataFrame) -> LateStart | None:
     (the compensator of a counting process; Andersen, Borgan, Gill & Keiding 1993, section II.4), so none seen where
     `SURE` were expected happens less than once in 1,000. The size of a batch is the dispersion of the counts of 30-day
     periods about their expectation (quasi-Poisson; McCullagh & Nelder 1989, section 6.2). It assumes that the pace
-    depends on age alone: a company whose deals moved far more slowly in its first months looks the same.
+    depends on age alone: a company whose deals moved far more slowly in its first months looks the same. Events that
+    come in large batches (closings at the ends of quarters) leave a real late start unseen, because few batches are
+    expected before it. The day is that of the first event seen, so that with few deals it lies later than the true one.
 
     Examples
     --------
@@ -77,11 +79,9 @@ def late_start(spans: pd.DataFrame) -> LateStart | None:
     datetime.date(2024, 6, 2)
     """
     spans = spans[spans["left"].notna() & spans["opened"].notna() & (spans["left"] >= spans["opened"])]
-    happened = spans["happened"].to_numpy(dtype=bool)
+    opened, watched, left, happened = _arrays(spans)
     if not happened.any():
         return None
-    opened, watched, left = (_day_numbers(spans[name]) for name in ("opened", "watched", "left"))
-    watched = np.maximum(watched, opened)
     events = np.sort(left[happened])
     candidates = np.unique(events[: max(20, int(len(events) * _EARLIEST))])[:_MOST_DAYS]
     best, most = None, 0.0
@@ -120,10 +120,7 @@ def expected_before(spans: pd.DataFrame, since: dt.date) -> float:
     >>> expected_before(spans, dt.date(2025, 1, 1))
     10.0
     """
-    opened, watched, left = (_day_numbers(spans[name]) for name in ("opened", "watched", "left"))
-    return _expected_before(
-        _number(since), opened, np.maximum(watched, opened), left, spans["happened"].to_numpy(dtype=bool)
-    )
+    return _expected_before(_number(since), *_arrays(spans))
 
 
 def _expected_before(since: int, opened: Days, watched: Days, left: Days, happened: Flags) -> float:
@@ -168,6 +165,11 @@ def _cumulative_hazard(since: int, opened: Days, watched: Days, left: Days, happ
     events = np.bincount(exits[happened[after]], minlength=ages)
     steps = np.divide(events, at_risk, out=np.zeros(ages), where=at_risk >= _AT_RISK)
     return np.concatenate(([0.0], np.cumsum(steps)))
+
+
+def _arrays(spans: pd.DataFrame) -> tuple[Days, Days, Days, Flags]:
+    opened, watched, left = (_day_numbers(spans[name]) for name in ("opened", "watched", "left"))
+    return opened, np.maximum(watched, opened), left, spans["happened"].to_numpy(dtype=bool)
 
 
 def _day_numbers(days: pd.Series[pd.Timestamp]) -> Days:

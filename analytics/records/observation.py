@@ -9,7 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from analytics.records.contract import History
-from analytics.records.late_start import expected_before, late_start
+from analytics.records.late_start import SURE, expected_before, late_start
 from analytics.records.lives import deal_spans, first_lives, states_known
 from analytics.records.period import restrict_to_period
 
@@ -26,10 +26,13 @@ class Observation:
         Deals that ended before this day are absent from the extract; None where nothing says so.
     how_known : str
         The evidence, in a sentence.
+    seen : int or None
+        How many deals that ended before the day are there all the same, where the day is told from the pace of closing.
     """
 
     observed_from: dt.date | None
     how_known: str
+    seen: int | None = None
 
 
 def observed_since(history: History, *, as_of: dt.date, close_date: CloseDate = "typed") -> Observation:
@@ -54,7 +57,10 @@ def observed_since(history: History, *, as_of: dt.date, close_date: CloseDate = 
     Two kinds of evidence. Deals that the first record of all shows as closed already, with no closing date, ended on
     days that nobody knows: observation begins on the day after. Else the pace of closing (`late_start`): deals had been
     opened before the day and lived past it, and none had closed where many should have. An extract without deals opened
-    before its first closings cannot be told from a young company, which is the same thing.
+    before its first closings cannot be told from a young company, which is the same thing; nor can absent deals from a
+    time in which deals moved far more slowly. Where closings come in large batches (quarter ends) even many absent
+    deals prove nothing, and the sentence says so. The day is that of the first closing seen: with few deals it lies
+    later than the true one (with 600 deals by a day, as a rule).
 
     Examples
     --------
@@ -84,12 +90,8 @@ def observed_in(history: History, lives: pd.DataFrame) -> Observation:
         opened, closed = lives["opened"].min(), lives["closed"].min()
         if pd.isna(closed):
             return Observation(None, "No deal has closed, so there is nothing to tell it from.")
-        due = expected_before(spans, closed.date())
-        return Observation(
-            None,
-            f"The first deal was opened on {opened:%Y-%m-%d} and the first closed on {closed:%Y-%m-%d}; before that, "
-            f"{about(due)} at the pace seen since, which says nothing of missing deals.",
-        )
+        began = f"The first deal was opened on {opened:%Y-%m-%d} and the first closed on {closed:%Y-%m-%d}"
+        return Observation(None, f"{began}; before that, {_unseen(spans, closed.date())}.")
     since = pd.Timestamp(found.since)
     waited = (lives["closed"] - lives["opened"])[lives["closed"] >= since].dt.days
     usual = int(waited.median())
@@ -98,8 +100,23 @@ def observed_in(history: History, lives: pd.DataFrame) -> Observation:
     return Observation(
         found.since,
         f"{int((lives['opened'] < since).sum()):,} deals had been opened before {found.since}, {old:,} of them more "
-        f"than {usual} days, and {had}, where {about(found.expected)} at the pace seen since.",
+        f"than {usual} days, and {had}, where {about(found.expected)} at the pace seen since. "
+        "Or deals moved far more slowly then, which looks the same.",
+        found.seen,
     )
+
+
+def _unseen(spans: pd.DataFrame, first: dt.date) -> str:
+    """Say what it means that nothing closed before the first closing, where that proves nothing."""
+    due = expected_before(spans, first)
+    if due < 1:
+        return f"{about(due)} at the pace seen since, which says nothing of missing deals"
+    if due >= SURE:  # else `late_start` would have found the day
+        return (
+            f"{about(due)} at the pace seen since; but closings come in batches, so it cannot be told whether deals "
+            "that ended earlier are absent: ask whoever made the export"
+        )
+    return f"{about(due)} at the pace seen since, too few to tell whether deals that ended earlier are absent"
 
 
 def _undated_at_start(history: History, lives: pd.DataFrame) -> Observation | None:
@@ -137,12 +154,18 @@ def agreement(found: Observation, stated: dt.date | None) -> str:
     --------
     >>> agreement(Observation(dt.date(2017, 3, 1), ""), None)
     'Deals that ended before 2017-03-01 seem to be absent; set observed_from: "2017-03-01".'
+    >>> agreement(Observation(dt.date(2017, 3, 1), "", seen=2), None).partition("absent ")[2].partition(".")[0]
+    '(2 that ended before it are there), or deals moved far more slowly then'
     """
     day = found.observed_from
     if day is None and stated is None:
         return "Nothing says that deals are absent."
     if stated is None:
-        return f'Deals that ended before {day} seem to be absent; set observed_from: "{day}".'
+        absent = f"Deals that ended before {day} seem to be absent"
+        if found.seen is None:
+            return f'{absent}; set observed_from: "{day}".'
+        there = f" ({found.seen:,} that ended before it are there)" if found.seen else ""
+        return f'{absent}{there}, or deals moved far more slowly then. If they are absent, set observed_from: "{day}".'
     said = f"The params say observed_from: {stated}"
     if day is None:
         return f"{said}, and nothing in the records says that deals are absent before it."

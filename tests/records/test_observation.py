@@ -47,6 +47,22 @@ def history(table: pd.DataFrame, **facts: object) -> History:
     return History(table=table, attributes=attributes, **facts)  # type: ignore[arg-type]
 
 
+def test_closings_at_quarter_ends_prove_nothing_and_the_sentence_says_so() -> None:
+    days = np.arange(0, 1095)
+    opened = pd.Timestamp("2022-01-01") + pd.to_timedelta(np.repeat(days, 2), unit="D")
+    ages = np.tile([20, 150], len(days))
+    ends = opened + pd.to_timedelta(ages, unit="D") + pd.offsets.QuarterEnd(0)
+    deals = pd.DataFrame({"deal_id": [f"D{i:04d}" for i in range(len(opened))], "opened": opened, "closed": ends})
+    deals = deals.assign(status="closed_won")
+    late = deals[deals["closed"] >= "2023-01-01"]
+    found = observed_since(history(states(late)), as_of=AS_OF)
+    assert found.observed_from is None
+    assert (
+        "closings come in batches, so it cannot be told whether deals that ended earlier are absent" in found.how_known
+    )
+    assert "says nothing" not in found.how_known
+
+
 def test_the_expected_number_is_that_of_a_slow_loop() -> None:
     deals = lives(n=120)
     left = deals["closed"].clip(upper=pd.Timestamp(AS_OF))
@@ -88,7 +104,7 @@ def test_deals_that_ended_before_a_day_are_missed_and_the_day_is_found() -> None
 def test_a_complete_export_is_left_alone() -> None:
     found = observed_since(history(states(lives())), as_of=AS_OF)
     assert found.observed_from is None
-    assert "says nothing of missing deals" in found.how_known
+    assert "about 1 would be expected at the pace seen since, too few to tell" in found.how_known
 
 
 def test_stray_early_closings_do_not_hide_the_day() -> None:
@@ -98,6 +114,7 @@ def test_stray_early_closings_do_not_hide_the_day() -> None:
     found = observed_since(history(states(pd.concat([early, kept]))), as_of=AS_OF)
     assert found.observed_from == kept["closed"].min().date()
     assert "and only 2 had closed, where about" in found.how_known
+    assert "absent (2 that ended before it are there), or deals moved far more slowly then." in agreement(found, None)
 
 
 def test_a_young_company_is_not_taken_for_a_late_extract() -> None:

@@ -473,12 +473,15 @@ def test_a_close_late_in_the_evening_is_dated_in_the_zone_of_the_params(tmp_path
     )
     closes = AUDIT.replace("2025-04-01T08:00:00Z", "2025-03-31T23:30:00Z")
 
-    def last(zone):
-        made = history(export(tmp_path, opportunityclose=late, audit=closes), timezone=zone)
+    def last(zone, deals=DEALS):
+        made = history(export(tmp_path, opportunity=deals, opportunityclose=late, audit=closes), timezone=zone)
         return rows(made, "recorded_on", "closed_on", deal="O1")[-1]
 
-    assert last(None) == ["03-31", "03-27"]
-    assert last("Europe/Berlin") == ["04-01", "03-28"]  # actualend is a local midnight written in UTC
+    assert last(None) == ["03-31", "03-28"]  # actualclosedate holds a day, which no zone moves
+    assert last("Europe/Berlin") == ["04-01", "03-28"]
+    undated = DEALS.replace("2025-03-31,2025-03-28,40", "2025-03-31,,40")
+    assert last(None, undated) == ["03-31", "03-27"]
+    assert last("Europe/Berlin", undated) == ["04-01", "03-28"]  # actualend is a local midnight written in UTC
 
 
 PHONECALLS = """\

@@ -61,6 +61,8 @@ def test_a_deal_that_closed_before_stages_were_tracked_closed_on_its_close_date(
     }
     for deal, states in expected.items():
         assert rows(made, *STATE, deal=deal) == states
+    bounds = [rows(made, "closed_after", deal=deal)[-1] for deal in expected]
+    assert bounds == [[None], ["09-01"], [None]]  # 006F closed between its opening and 20 January
     assert noticed(made, 20) == noticed(made, 20) | {
         "stage (StageName) is on record from 2025-01-20 on; opened before": (5, 6),
         "amount (Amount) is on record from 2025-02-01 on; opened before": (5, 6),
@@ -267,6 +269,8 @@ def test_a_deal_that_closed_before_the_history_begins_keeps_its_outcome(tmp_path
         ["09-01", None, "open", None, None, None],
         ["01-02", "Closed Lost", "closed_lost", 9.0, None, "12-31"],
     ]
+    assert rows(made, "closed_after", deal="006E") == [[None], [None]]
+    assert rows(made, "closed_after", deal="006F") == [[None], ["09-01"]]  # on some day between its opening and then
     assert rows(made, *STATE, deal="006G") == [["09-01", "Proposal", "open", 9.0, "12-31", None]]
     assert noticed(made, 20)["closed before the history begins (2025-01-02)"] == (2, 6)
 

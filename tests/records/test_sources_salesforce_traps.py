@@ -29,6 +29,14 @@ def test_the_majority_of_its_deals_says_what_a_stage_means(tmp_path):
     assert noticed(made, 1) == {"the history ends in another status than the opportunity has": (1, 3)}
 
 
+def test_a_stage_that_is_open_as_often_as_closed_is_open(tmp_path):
+    won = "006H,001Y,005Ana,Proposal,70,2025-06-30,2025-02-01T10:00:00.000+0000,true,true,false,,SMB,\n"
+    made = history(export(tmp_path, Opportunity=DEALS + won))
+    assert rows(made, "stage", "status", deal="006C")[-1] == ["Proposal", "open"]
+    assert rows(made, "stage", "status", deal="006H")[-1] == ["Proposal", "open"]
+    assert noticed(made, 9)["IsClosed and IsWon are not what the stage means"] == (1, 4)
+
+
 def test_opportunity_stage_decides_over_flags_and_the_params_over_both(tmp_path):
     mixed = DEALS.replace("005Ana,Proposal,70,2025-06-30,2025-02-01T10:00:00.000+0000,false",
                           "005Ana,Proposal,70,2025-06-30,2025-02-01T10:00:00.000+0000,true")  # fmt: skip

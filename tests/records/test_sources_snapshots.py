@@ -144,16 +144,19 @@ def test_an_outcome_between_two_extracts_is_known_to_an_interval(tmp_path):
     }
     made = history(tmp_path, extracts)
     closed = rows(made, "deal_id", "recorded_on", "status", "closed_after")
-    # 3 was closed when first seen and 4 was never seen open, so nobody knows a day on which they were
+    # 3 was closed when first seen and 4 was never seen open: they closed after their opening
     assert [row for row in closed if row[2] != "open"] == [
         ["1", "03-04", "closed_won", "03-01"], ["1", "03-08", "closed_won", None],
-        ["2", "03-08", "closed_lost", "03-04"], ["3", "03-01", "closed_won", None], ["4", "03-08", "closed_won", None],
+        ["2", "03-08", "closed_lost", "03-04"], ["3", "03-01", "closed_won", "01-04"],
+        ["4", "03-08", "closed_won", "03-05"],
     ]  # fmt: skip
     deals = snapshot_frame(made, as_of=dt.date(2025, 3, 31), rules=OutcomeRules()).set_index("deal_id")
     assert deals["closed_on"].astype(str).to_dict() == {
         "1": "2025-03-04", "2": "2025-03-08", "3": "2025-03-01", "4": "2025-03-08"
     }  # fmt: skip
-    assert deals["closed_after"].astype(str).to_dict() == {"1": "2025-03-01", "2": "2025-03-04", "3": "NaT", "4": "NaT"}
+    assert deals["closed_after"].astype(str).to_dict() == {
+        "1": "2025-03-01", "2": "2025-03-04", "3": "2025-01-04", "4": "2025-03-05"
+    }  # fmt: skip
 
 
 def test_a_typed_closing_date_is_exact_unless_it_lies_after_the_extract(tmp_path):

@@ -248,7 +248,7 @@ def test_observation_is_proposed_and_changes_no_number(acme: Path) -> None:
     found = facts(params_of(acme))
     day = f"{kept['closed'].min():%Y-%m-%d}"
     assert found["observed"]["observed_from"] == day
-    assert found["observed"]["words"].endswith(f'seem to be absent; set observed_from: "{day}".')
+    assert found["observed"]["words"].endswith(f'If they are absent, set observed_from: "{day}".')
     assert "and none had closed, where about " in found["observed"]["how_known"]
     assert (found["can_run"], found["scope"]["deals"]) == (True, len(kept))
 

@@ -106,8 +106,8 @@ def conform(
     mapping : TableMapping
         What each contract column is called in the file.
     contract : mapping of str to str
-        Contract column -> type: string, date (of the zone), day (a date that no zone moves), moment, int64, float64,
-        flag.
+        Contract column -> type: string, date (of the zone), day (a date that no zone moves), timed_day (a date of the
+        zone, unless the column holds nothing but midnights: then it holds days), moment, int64, float64, flag.
     timezone : str or None
         Zone of the dates of timestamps that carry a zone.
     ledger : RejectLedger
@@ -131,8 +131,11 @@ def conform(
     out: dict[str, pd.Series] = {}
     for target, name in {**mapping.columns, **mapping.attributes}.items():
         kind = contract.get(target, "string")
-        if kind in ("date", "day", "moment"):
-            moments = columns.dates(target, name, zone if kind != "day" else None)
+        if kind in ("date", "day", "timed_day", "moment"):
+            moved = zone if kind != "day" else None
+            if kind == "timed_day" and _holds_days(columns.texts(name), mapping.date_format(target)):
+                moved = None
+            moments = columns.dates(target, name, moved)
             out[target] = moments if kind == "moment" else moments.dt.normalize()
             if target == "recorded_on":
                 out[MOMENT] = moments
@@ -148,6 +151,12 @@ def conform(
         out["status"] = _status(raw, mapping.outcome, columns)
     frame = pd.DataFrame({**out, FILE: raw.frame[FILE], LINE: raw.frame[LINE]})
     return frame[~columns.wrong]
+
+
+def _holds_days(texts: pd.Series, form: str) -> bool:
+    """Whether a column holds nothing but midnights, as they are written."""
+    written = parse_moments(texts, form, None).dropna()
+    return bool((written == written.dt.normalize()).all())
 
 
 def _constant(target: str, value: str, contract: Mapping[str, str], raw: RawTable) -> pd.Series:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from analytics.records.contract import Noticed
 from analytics.records.errors import InputError
 from analytics.records.sources.conform import MOMENT
 from analytics.records.sources.numbers import parse_numbers
@@ -31,6 +32,11 @@ def change_log(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     if not kept:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in CHANGE}).astype({MOMENT: "datetime64[ns]"})
     return pd.concat(kept, ignore_index=True).astype({MOMENT: "datetime64[ns]"})
+
+
+def unread_changes(unread: int, of: int) -> Noticed:
+    """Say how many rows of a log change a field that nothing here reads: they count as kept, and nothing follows."""
+    return Noticed(0, "changes of fields that are not read", unread, of, "rows", "kept, and nothing follows from them")
 
 
 def changes_of(
@@ -143,6 +149,41 @@ class Completed:
     log: pd.DataFrame
     added: pd.DataFrame
     reopened: frozenset[str]
+
+
+def last_open_since(states: pd.DataFrame, field: str, deals: Collection[str]) -> pd.Series:
+    """Since which day was a deal open before its last closing?
+
+    Parameters
+    ----------
+    states : pandas.DataFrame
+        `deal_id`, `MOMENT` and the status, ordered.
+    field : str
+        The status.
+    deals : collection of str
+        The deals of which only the latest day of their closing is known.
+
+    Returns
+    -------
+    pandas.Series
+        On the closed states of these deals' last closing the first day of the open time before it: the closing lies
+        somewhere after it. Missing elsewhere, and where a deal was never open.
+
+    Examples
+    --------
+    >>> days = pd.to_datetime(["2025-01-02", "2025-02-03", "2025-07-01"])
+    >>> states = pd.DataFrame({"deal_id": "1", MOMENT: days, "status": ["open", "open", "closed_won"]})
+    >>> last_open_since(states, "status", {"1"}).dt.date.tolist()[-1]
+    datetime.date(2025, 1, 2)
+    """
+    deal, is_open = states["deal_id"], states[field].fillna("open") == "open"
+    run = ((deal != deal.shift()) | (is_open != is_open.shift())).cumsum()
+    began = states.groupby(run)[MOMENT].first().dt.normalize()
+    of = deal.groupby(run).first()
+    before = began.shift().where(of == of.shift())
+    last = run == run.groupby(deal).transform("max")
+    found: pd.Series = run.map(before).where(last & ~is_open & deal.isin(set(deals)))
+    return found.astype("datetime64[ns]")
 
 
 def completed_statuses(log: pd.DataFrame, field: str, today: pd.DataFrame) -> Completed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pandas as pd
@@ -55,7 +56,7 @@ def read_flat(source: FlatSource, *, base: Path, timezone: str | None = None) ->
     attributes = tuple(dict.fromkeys([*source.attributes, *(source.history.attributes if source.history else ())]))
     today = _today(source, reader, seen) if source.has_place else None
     if source.history is not None:
-        states = _recorded(source.history, reader, today, seen)
+        states = _recorded(source, source.history, reader, today, seen)
     else:
         assert today is not None  # the mapping was checked to name one or the other
         states = reconstructed(today.frame, extracted_on=source.extracted_on)
@@ -103,7 +104,9 @@ def _today(source: FlatSource, reader: Reader, seen: list[Noticed]) -> Rows:
     return rows.without(rows.frame["status"] != "open", "closed, and no closing date is mapped")
 
 
-def _recorded(mapping: TableMapping, reader: Reader, today: Rows | None, seen: list[Noticed]) -> pd.DataFrame:
+def _recorded(
+    source: FlatSource, mapping: TableMapping, reader: Reader, today: Rows | None, seen: list[Noticed]
+) -> pd.DataFrame:
     rows = checked_deals(reader.rows(mapping, HISTORY_COLUMNS, role="history"), mapping)
     rows = rows.without(rows.frame["recorded_on"].isna(), f"no date of recording ({mapping.columns['recorded_on']})")
     rows, copies = without_copies(rows, ["deal_id", MOMENT])
@@ -113,17 +116,18 @@ def _recorded(mapping: TableMapping, reader: Reader, today: Rows | None, seen: l
     seen += closings_at_an_edge(rows, closed, mapping.columns["recorded_on"], form, reader.timezone)
     states = rows.frame.rename(columns={"sequence": ORDER}).sort_values(["deal_id", MOMENT], kind="stable")
     if today is not None:
-        states = _filled(states, today.frame)
+        latest = source.extracted_on or (None if states.empty else states["recorded_on"].max().date())
+        states = _filled(states, today.frame, latest)
     opened = states["opened_on"] if "opened_on" in states else pd.Series(pd.NaT, index=states.index)
     first = states.groupby("deal_id", sort=False)["recorded_on"].transform("min")
     states["opened_on"] = opened.fillna(first)
     return states
 
 
-def _filled(states: pd.DataFrame, today: pd.DataFrame) -> pd.DataFrame:
+def _filled(states: pd.DataFrame, today: pd.DataFrame, latest: dt.date | None) -> pd.DataFrame:
     """Give each state what only today's file holds; amount and reason belong to the last state alone.
 
-    A deal of today's file without any recorded state gets its reconstructed ones.
+    A deal of today's file without any recorded state gets its reconstructed ones, none after the last known day.
     """
     facts = today.drop_duplicates("deal_id").set_index("deal_id")
     last = ~states["deal_id"].duplicated(keep="last")
@@ -136,4 +140,4 @@ def _filled(states: pd.DataFrame, today: pd.DataFrame) -> pd.DataFrame:
     unseen = today[~today["deal_id"].isin(states["deal_id"])]
     if unseen.empty:
         return filled
-    return pd.concat([filled, reconstructed(unseen)], ignore_index=True)
+    return pd.concat([filled, reconstructed(unseen, extracted_on=latest)], ignore_index=True)

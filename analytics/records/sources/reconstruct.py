@@ -36,6 +36,7 @@ def reconstructed(frame: pd.DataFrame, *, extracted_on: dt.date | None = None) -
         its closed state alone, recorded on the opening day: which of its dates is wrong is not decided here. A closing
         dated after the extract (without `extracted_on`: more than ten years after the opening) was recorded on the day
         of the extract (without it: the last closing day that makes sense) at the latest; `closed_after` is its opening.
+        A nearer promise cannot be told from a closing without `extracted_on`; `without_promises` counts what looks so.
 
     Examples
     --------

@@ -43,7 +43,9 @@ def read_snapshots(source: SnapshotsSource, *, base: Path, timezone: str | None 
     -------
     History
         `kind="recorded"`; `known_to` is the last extract's date. Where no closing date is mapped, a deal is closed on
-        the date of the first extract that shows it closed, which is late by up to the time between extracts. What the
+        the date of the first extract that shows it closed, which is late by up to the time between extracts:
+        `closed_after` is the extract before it, or the opening if that is later (of a deal that the first extract shows
+        as closed, its opening), so that a deal that closed on the day of its opening is given a day too late. What the
         first extract already shows as closed then ended on a day that nobody knows: with `observed_from` on the day
         after the first extract, such deals count in shares at the as-of date and in no curve.
 
@@ -72,7 +74,8 @@ def read_snapshots(source: SnapshotsSource, *, base: Path, timezone: str | None 
     extracts = _extracts(source, base)
     seen: list[Noticed] = []
     frames = [_extract_rows(source, extract, reader, seen) for extract in extracts]
-    states = pd.concat([frames[0], *(_changed(*pair) for pair in _with_known(frames))], ignore_index=True)
+    first = frames[0].assign(closed_after=_closed_after(frames[0], before=None))
+    states = pd.concat([first, *(_changed(*pair) for pair in _with_known(frames))], ignore_index=True)
     states, scales = with_forecasts(states)
     side = side_frames(source.side, reader)
     missing = _missing(frames, [extract.on for extract in extracts])
@@ -165,10 +168,21 @@ def _changed(known: pd.DataFrame, current: pd.DataFrame) -> pd.DataFrame:
         now, then = current[name].to_numpy(), before[name].to_numpy()
         equal = (now == then) | (pd.isna(now) & pd.isna(then))
         changed |= ~np.asarray(equal, dtype=bool)
-    # Without a typed date the closing lies somewhere between the last extract that showed the deal open and this one.
-    closes = ((before["status"] == "open").to_numpy()) & (current["status"] != "open").to_numpy()
-    after = np.where(closes, before["recorded_on"].to_numpy(), np.datetime64("NaT"))
-    return current.assign(closed_after=after.astype("datetime64[ns]"))[changed]
+    open_before = before["recorded_on"].where(before["status"] == "open").to_numpy()
+    is_known = before["status"].notna().to_numpy()
+    after = _closed_after(current, before=known["recorded_on"].max())
+    was_open = (current["status"] != "open").to_numpy() & ~pd.isna(open_before)
+    after = after.where(~is_known, pd.Series(open_before, index=current.index).where(was_open))
+    return current.assign(closed_after=after)[changed]
+
+
+def _closed_after(extract: pd.DataFrame, before: pd.Timestamp | None) -> pd.Series:
+    """Without a typed date a deal first seen closed closed after its opening and after the extract before it."""
+    after = extract["opened_on"].astype("datetime64[ns]")
+    if before is not None:
+        after = after.where(after > before, before)
+    closed: pd.Series = after.where(extract["status"] != "open")
+    return closed
 
 
 def _missing(frames: list[pd.DataFrame], dates: list[dt.date]) -> pd.DataFrame:

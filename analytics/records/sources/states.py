@@ -14,6 +14,7 @@ from analytics.records.engine import connect
 from analytics.records.errors import InputError
 from analytics.records.rejects import RejectLedger, check_accounts, rejects_by_reason
 from analytics.records.sources.conform import MOMENT, Reader
+from analytics.records.sources.last_day import last_day, without_promises
 from analytics.records.sources.table_mapping import SIDE_REQUIRED, TableMapping
 
 ORDER = "__order__"
@@ -50,7 +51,8 @@ def history_of(
     ledger : RejectLedger
         Files and rejected rows; its accounts are checked.
     extracted_on : datetime.date, optional
-        The extract's own date; otherwise the last recorded day is what is known.
+        The extract's own date; otherwise the last recorded day is what is known, and of today's values alone the last
+        one that is no promise (`without_promises`).
     noticed : sequence of Noticed
         What the source saw in the export and handled by a rule.
 
@@ -86,6 +88,9 @@ def history_of(
     made = {name: connection.create_table(name, as_arrow(frame, types)) for name, (frame, types) in tables.items()}
     files, rejects = ledger.files(), ledger.frame()
     check_accounts(files, rejects)
+    known, promises = ordered, tuple[Noticed, ...]()
+    if extracted_on is None and kind == "current_only":
+        known, promises = without_promises(ordered, side)
     return History(
         table=made.pop("history"),
         side=made,
@@ -93,8 +98,8 @@ def history_of(
         attributes=attributes,
         rejects=rejects,
         files=files,
-        known_to=extracted_on or _last_day(ordered, side),
-        noticed=(*ledger.noticed, *noticed),
+        known_to=extracted_on or last_day(known, side),
+        noticed=(*ledger.noticed, *noticed, *promises),
     )
 
 
@@ -153,10 +158,3 @@ def _nothing_left(ledger: RejectLedger) -> InputError:
         row=int(worst["first_line"]),
         action="Correct the mapping in the params or the file",
     )
-
-
-def _last_day(states: pd.DataFrame, side: Mapping[str, pd.DataFrame]) -> dt.date | None:
-    columns = [states["recorded_on"], *(frame["recorded_on"] for frame in side.values() if "recorded_on" in frame)]
-    days = [column.max() for column in columns if column.notna().any()]
-    last: dt.date | None = max(days).date() if days else None
-    return last

@@ -25,7 +25,13 @@ from analytics.records.sources.dynamics.meanings import (
     statuses,
 )
 from analytics.records.sources.dynamics.people import activities, owners
-from analytics.records.sources.field_changes import change_log, known_first, played_back, without_today
+from analytics.records.sources.field_changes import (
+    change_log,
+    known_first,
+    last_open_since,
+    played_back,
+    without_today,
+)
 from analytics.records.sources.forecasts import forecast_categories, probabilities
 from analytics.records.sources.objects import column_of, missing_object, read_object
 from analytics.records.sources.states import history_of, side_frames
@@ -103,10 +109,11 @@ def read_dynamics(source: DynamicsSource, *, base: Path, timezone: str | None = 
     audit = audited(source, reader, deals, kinds)
     closed = closings(source, reader, deals, None if audit is None else audit.log)
     recorded = change_log([*([audit.log] if audit else []), *([closed[0]] if closed else [])])
-    log, found = completed(recorded, deals, _last_known(deals, recorded), source.extracted_on)
+    log, late, found = completed(recorded, deals, _last_known(deals, recorded), source.extracted_on)
     today = pd.DataFrame({field: _today(deals, field) for field in dict.fromkeys([*kinds, *source.texts.values()])})
     today["account_id"] = known_first(_today(deals, "parentaccountid"), _today(deals, "customerid"))
     states = played_back(today, deals.set_index("opportunityid")["opened"], log)
+    states = states.assign(closed_after=last_open_since(states, "statecode", late))
     states, seen = _as_contract(states, source, reader, deals)
     followed = audit is not None and not audit.log.empty
     if not followed:
@@ -182,6 +189,7 @@ def _as_contract(
         stage=stage_names(states[source.stage], source.stage),
         status=status,
         closed_on=day["actualclosedate"].where(~is_open),
+        closed_after=states["closed_after"],
         expected_close_on=day["estimatedclosedate"].where(is_open),
         reason=loss_reasons(reason, lost, labels) if source.reason == "statuscode" else reason,
         amount=number["estimatedvalue"].where(is_open, number["actualvalue"]),

@@ -14,7 +14,7 @@ from analytics.records.sources.conform import MOMENT, Reader, Rows
 from analytics.records.sources.dynamics.fields import AUDIT
 from analytics.records.sources.dynamics.mapping import DynamicsSource
 from analytics.records.sources.dynamics.meanings import plain_id, referenced, statuses
-from analytics.records.sources.field_changes import change_log, typed_changes
+from analytics.records.sources.field_changes import change_log, typed_changes, unread_changes
 from analytics.records.sources.noticing import without_any_row
 from analytics.records.sources.objects import column_of, read_object
 from analytics.records.sources.table_mapping import Reading
@@ -101,6 +101,8 @@ def _changes(rows: Rows, source: DynamicsSource, kinds: Mapping[str, str]) -> tu
         parsed = rows.frame["changedata"].map(_from_json)
         rows = rows.without(parsed.isna(), "changedata is not the JSON of a change")
         parsed = parsed[parsed.notna()]
+    read = parsed.map(lambda found: any(change[0] in kinds for change in found))
+    rows.ledger.notice(unread_changes(int((~read.astype(bool)).sum()), len(read)))
     listed = [(at, *change) for at, changes in parsed.items() for change in changes if change[0] in kinds]
     changes = pd.DataFrame(listed, columns=["at", "Field", "OldValue", "NewValue"]).astype(object)
     for column in ("OldValue", "NewValue"):

@@ -32,10 +32,11 @@ def closings(
 ) -> tuple[pd.DataFrame, list[Noticed]] | None:
     """Read opportunityclose as changes of the opportunity; None where the export does not have it.
 
-    A closing is recorded on `createdon`; its typed date is `actualend`. Without `createdon` it was recorded at the
-    first closing that audit logs from `actualend` on and before the deal's next one; else at the end of that day, but
-    not before the deal was opened and not after the last change of its row. How it ended is `opportunitystatecode`;
-    where that is missing, what audit logs on the same day; for the last closing of a deal that is closed today, today's
+    A closing is recorded on `createdon`; its typed date is `actualend` (of the last closing: today's actualclosedate,
+    where that is within a day of it, because no time zone moves it). Without `createdon` it was recorded at the first
+    closing that audit logs from `actualend` on and before the deal's next one; else at the end of that day, but not
+    before the deal was opened and not after the last change of its row. How it ended is `opportunitystatecode`; where
+    that is missing, what audit logs on the same day; for the last closing of a deal that is closed today, today's
     state; else it is not known. What the last closing leaves out, today's row says. `description` is never read.
 
     Raises
@@ -66,6 +67,9 @@ def closings(
         field: known_first(column_of(frame, name), frame["opportunityid"].map(column_of(today, field)).where(last))
         for field, name in filled.items()
     }
+    own = frame["opportunityid"].map(column_of(today, "actualclosedate")).where(last).astype("datetime64[ns]")
+    ended = pd.to_datetime(values["actualclosedate"])
+    values["actualclosedate"] = ended.mask((own - ended).abs() <= pd.Timedelta(days=1), own)
     values |= {f"{OF_CLOSING}{name}": frame[name].map(plain_id) for name in custom}
     parts = [changes_of(frame["opportunityid"], frame["createdon"], "statecode", "open", frame["status"])]
     for field, column in values.items():
@@ -129,7 +133,7 @@ def _statuses(frame: pd.DataFrame, deals: pd.DataFrame, audit: pd.DataFrame | No
 
 def completed(
     log: pd.DataFrame, deals: pd.DataFrame, end: pd.Timestamp, extracted_on: dt.date | None
-) -> tuple[pd.DataFrame, list[Noticed]]:
+) -> tuple[pd.DataFrame, frozenset[str], list[Noticed]]:
     """Add the re-openings and closings that today's rows prove and that nothing records.
 
     Parameters
@@ -145,18 +149,21 @@ def completed(
 
     Returns
     -------
-    (pandas.DataFrame, list of Noticed)
-        As `completed_statuses`. A deal that is open today was re-opened by the last change of its row (`modifiedon`;
+    (pandas.DataFrame, frozenset of str, list of Noticed)
+        As `completed_statuses`; the deals whose closing only today's row tells, and dates later than it can have been
+        known; what was seen. A deal that is open today was re-opened by the last change of its row (`modifiedon`;
         without it the end of the export). A closing that only today's row tells was recorded at the end of its actual
-        close date or by the last change of its row, whichever comes first; one dated before the opening, with it; one
-        dated more than ten years after the opening, by the end of the export.
+        close date or by the last change of its row (without it, by the day of the export; without that, by the last
+        change of any row, if any is on record), whichever comes first; one dated before the opening, with it; one dated
+        more than ten years after the opening, by the end of the export.
     """
     deals = deals.set_index("opportunityid")
     typed = column_of(deals, "actualclosedate").astype("datetime64[ns]")
     modified = column_of(deals, "modifiedon").astype("datetime64[ns]")
     bound = modified if extracted_on is None else modified.fillna(pd.Timestamp(extracted_on) + END_OF_DAY)
     senseless = (typed - deals["opened"]).dt.days > SENSELESS_DAYS
-    bound = bound.fillna(end).where(senseless | bound.notna())
+    tells = bool(len(log)) or bool(modified.notna().any())
+    bound = bound.fillna(end).where(senseless | bound.notna() | tells)
     backwards = typed < deals["opened"].dt.normalize()
     today = pd.DataFrame(
         {
@@ -166,6 +173,7 @@ def completed(
         }
     )
     done = completed_statuses(log, "statecode", today)
+    late = deals.index[typed > today["closed_at"].dt.normalize()]
     ids, is_open = done.added["deal_id"], done.added["status"] == "open"
     parts = [done.log]
     for field in AT_CLOSING:
@@ -173,7 +181,7 @@ def completed(
         values = values.where(values.notna().to_numpy() & ~is_open.to_numpy(), None)
         parts.append(changes_of(ids, done.added[MOMENT], field, None, values))
     n_closed = int((deals["status"] != "open").sum())
-    return change_log(parts), [
+    return change_log(parts), frozenset(late) & frozenset(ids), [
         Noticed(
             6, "re-opened on a day that nothing records", len(done.reopened), len(deals), "deals",
             "open from the end of the day before the next closing; open today: from the last change of the row",

@@ -23,7 +23,7 @@ OPPORTUNITY = CrmObject(
     "opportunity",
     fields={
         "opportunityid": "string", "ownerid": "string", "parentaccountid": "string", "customerid": "string",
-        "createdon": "moment", "overriddencreatedon": "date", "modifiedon": "moment", "estimatedclosedate": "day",
+        "createdon": "moment", "overriddencreatedon": "timed_day", "modifiedon": "moment", "estimatedclosedate": "day",
         "actualclosedate": "day", "estimatedvalue": "float64", "actualvalue": "float64",
         "transactioncurrencyid": "string", "isocurrencycode": "string", "statecode": "string", "statuscode": "string",
         "statuscodename": "string", "closeprobability": "float64", "msdyn_forecastcategory": "string",
@@ -52,7 +52,7 @@ OPPORTUNITY = CrmObject(
 OPPORTUNITY_CLOSE = CrmObject(
     "opportunityclose",
     fields={
-        "opportunityid": "string", "createdon": "moment", "actualend": "date", "actualrevenue": "float64",
+        "opportunityid": "string", "createdon": "moment", "actualend": "timed_day", "actualrevenue": "float64",
         "opportunitystatecode": "string", "opportunitystatuscode": "string",
     },
     required=("opportunityid",),

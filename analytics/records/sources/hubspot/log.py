@@ -10,6 +10,7 @@ import pandas as pd
 from analytics.records.contract import Noticed
 from analytics.records.errors import InputError
 from analytics.records.sources.conform import MOMENT, Reader, Rows
+from analytics.records.sources.field_changes import unread_changes
 from analytics.records.sources.hubspot.deals import Deals
 from analytics.records.sources.hubspot.entries import stage_entries
 from analytics.records.sources.hubspot.fields import PROPERTY_HISTORY, STAGE_CHANGES
@@ -89,6 +90,7 @@ def _property_changes(rows: Rows, source: HubspotSource, deals: Deals) -> pd.Dat
     wanted = {plain_name(field): field for field in source.properties.values()}
     names = {name: wanted.get(plain_name(name)) for name in rows.frame["name"].unique()}
     frame = rows.frame.assign(property=rows.frame["name"].map(names))
+    rows.ledger.notice(unread_changes(int(frame["property"].isna().sum()), len(frame)))
     rows = Rows(frame[frame["property"].notna()], rows.raw, rows.ledger)
     rows = deals.clock.of_rows(rows, ("timestamp",))
     for name in NUMBERS:

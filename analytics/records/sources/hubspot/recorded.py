@@ -41,12 +41,13 @@ class States:
 def deal_states(source: HubspotSource, deals: Deals, log: Log, listed: list[Stage]) -> States:
     """Make the states of all deals.
 
-    A deal of which no stage is recorded has an open state on createdate and a closed one on closedate, from today's
-    row. For the others, a property of which no change is recorded has today's value all along; but where the deal is
-    closed today, its amount, close date, probability and forecast category are those of its end, and empty before it.
-    A deal whose last recorded stage is not today's gets today's state on the last day of any change: by then at the
-    latest it was in it. Where stages are known from entry dates alone, a deal that is closed today and has no date of
-    that closing was closed on its closedate, as with deals of which no stage is recorded.
+    A deal of which no stage is recorded has an open state on createdate and a closed one on closedate (no later than the
+    day of the export; unstated: of the last recorded change), from today's row. For the others, a property of
+    which no change is recorded has today's value all along; but where the deal is closed today, its amount, close date,
+    probability and forecast category are those of its end, and empty before it. A deal whose last recorded stage is not
+    today's gets today's state on the last day of any change: by then at the latest it was in it. Where stages are known
+    from entry dates alone, a deal that is closed today and has no date of that closing was closed on its closedate, as
+    with deals of which no stage is recorded.
     """
     properties = list(dict.fromkeys(source.properties.values()))
     staged = set(log.frame.loc[log.frame["property"] == "dealstage", "deal_id"])
@@ -62,7 +63,8 @@ def deal_states(source: HubspotSource, deals: Deals, log: Log, listed: list[Stag
     ended = set(now.loc[now["status"] != "open", "deal_id"])
     then = _without_the_end(then, recorded, ended)
     added, of_today = _changed_since(then, now[is_staged], source, log)
-    unstaged = reconstructed(now[~is_staged & ~undated], extracted_on=source.extracted_on)
+    last = source.extracted_on or (None if log.frame.empty else log.frame[MOMENT].max().date())
+    unstaged = reconstructed(now[~is_staged & ~undated], extracted_on=last)
     parts = [part for part in (then, added, unstaged) if len(part)]
     frame = pd.concat(parts, ignore_index=True) if parts else then
     frame, noticed = _forecasts(_with_closing_day(frame))

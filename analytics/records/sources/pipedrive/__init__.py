@@ -10,7 +10,7 @@ import pandas as pd
 from analytics.records.contract import History, Noticed
 from analytics.records.rejects import RejectLedger
 from analytics.records.sources.conform import MOMENT, Reader, Rows
-from analytics.records.sources.field_changes import played_back, without_today
+from analytics.records.sources.field_changes import last_open_since, played_back, without_today
 from analytics.records.sources.forecasts import probabilities
 from analytics.records.sources.objects import column_of, is_true, missing_object, read_object
 from analytics.records.sources.pipedrive.closings import closed_on, completed, noticed
@@ -93,10 +93,12 @@ def read_pipedrive(source: PipedriveSource, *, base: Path, timezone: str | None 
     check_stages(deals, names)
     kept, kinds = set(deals.index), {**dict.fromkeys(source.texts.values(), "string"), **KINDS}
     flow = changed(source, reader, kept, deleted, kinds)
-    done = completed(None if flow is None else flow.log, deals, _last_known(deals, flow))
+    log = None if flow is None else flow.log
+    done, late = completed(log, deals, _last_known(deals, flow), source.extracted_on)
     today = pd.DataFrame({field: _today(deals, field) for field in kinds})
     states = played_back(today.assign(org_id=_today(deals, "org_id")), deals["add_time"], done.log)
-    states, seen = _as_contract(states, source, deals, names)
+    open_since = last_open_since(states, "status", late)
+    states, seen = _as_contract(states.assign(closed_after=open_since), source, deals, names)
     followed = flow is not None and not flow.log.empty
     if not followed:
         states = without_today(states, WHILE_OPEN)
@@ -152,8 +154,8 @@ def _today(deals: pd.DataFrame, field: str) -> pd.Series:
 
 
 def _last_known(deals: pd.DataFrame, flow: Flow | None) -> pd.Timestamp:
-    """The last moment at which anything was recorded."""
-    columns = [column_of(deals, name).astype("datetime64[ns]") for name in DEAL_TIMES]
+    """The last moment at which anything was recorded; times of closing can be typed."""
+    columns = [column_of(deals, name).astype("datetime64[ns]") for name in ("add_time", "update_time")]
     columns += [] if flow is None else [flow.log[MOMENT]]
     return pd.Timestamp(pd.concat(columns).max())
 
@@ -182,6 +184,7 @@ def _as_contract(
         pipeline=states["pipeline_id"].map(lambda key: names.pipelines.get(key, key)),
         status=status,
         closed_on=closed_on(states, deals),
+        closed_after=states["closed_after"],
         expected_close_on=expected.where(is_open),
         reason=reason.where(status == "closed_lost", None),
         amount=states["value"].astype("float64"),

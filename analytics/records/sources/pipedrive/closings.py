@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pandas as pd
 
 from analytics.records.contract import Noticed
 from analytics.records.sources.conform import MOMENT
-from analytics.records.sources.field_changes import Completed, change_log, changes_of, completed_statuses, until
+from analytics.records.sources.field_changes import (
+    END_OF_DAY,
+    Completed,
+    change_log,
+    changes_of,
+    completed_statuses,
+    until,
+)
 from analytics.records.sources.objects import column_of
 from analytics.records.sources.pipedrive.times import as_utc, moved_closings
 
@@ -25,7 +34,9 @@ def closing_times(deals: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(times, index=deals.index)
 
 
-def completed(log: pd.DataFrame | None, deals: pd.DataFrame, end: pd.Timestamp) -> Completed:
+def completed(
+    log: pd.DataFrame | None, deals: pd.DataFrame, end: pd.Timestamp, extracted_on: dt.date | None
+) -> tuple[Completed, frozenset[str]]:
     """Bring the log of changes to today's statuses.
 
     Parameters
@@ -36,17 +47,24 @@ def completed(log: pd.DataFrame | None, deals: pd.DataFrame, end: pd.Timestamp) 
         Today's rows by id.
     end : pandas.Timestamp
         The last thing that the export knows.
+    extracted_on : datetime.date or None
+        The day of the export, where it is stated.
 
     Returns
     -------
-    Completed
-        As `completed_statuses`. Where `first_won_time` lies on an earlier day than today's closing and no change tells
+    (Completed, frozenset of str)
+        As `completed_statuses`, and the deals whose closing is dated later than it can have been known.
+        Where `first_won_time` lies on an earlier day than today's closing and no change tells
         of it, the deal was won then and open again later. A deal that is open today though it closed was re-opened by
-        `update_time`, its last change, or without it at the end of the export. No closing is later than that.
+        `update_time`, its last change, or without it at the end of the export. No closing is later than `update_time`;
+        without it, than the day of the export; without that, than the last change of any deal, if any is on record.
     """
     recorded = change_log([] if log is None else [log])
-    closed = closing_times(deals)["local"]
-    first = _time(deals, "first_won_time")
+    updated = _time(deals, "update_time")
+    bound = updated if extracted_on is None else updated.fillna(pd.Timestamp(extracted_on) + END_OF_DAY)
+    bound = bound.fillna(end) if len(recorded) or updated.notna().any() else bound
+    dated = closing_times(deals)["local"]
+    closed, first = until(dated, bound), until(_time(deals, "first_won_time"), bound)
     won = recorded[(recorded["Field"] == "status") & (recorded["NewValue"] == "closed_won")]["deal_id"]
     earlier = first.notna() & ~deals.index.isin(won)
     earlier &= (deals["status"] != "closed_won") | (first.dt.normalize() < closed.dt.normalize())
@@ -59,14 +77,10 @@ def completed(log: pd.DataFrame | None, deals: pd.DataFrame, end: pd.Timestamp) 
             changes_of(again, closed.reindex(again), "status", "open", "closed_won"),
         ]
     )
-    today = pd.DataFrame(
-        {
-            "status": deals["status"],
-            "closed_at": until(closed, _time(deals, "update_time")),
-            "latest": _time(deals, "update_time").fillna(end),
-        }
-    )
-    return completed_statuses(recorded, "status", today)
+    today = pd.DataFrame({"status": deals["status"], "closed_at": closed, "latest": updated.fillna(end)})
+    done = completed_statuses(recorded, "status", today)
+    late = deals.index[dated.dt.normalize() > closed.dt.normalize()]
+    return done, frozenset(late) & (frozenset(done.added["deal_id"]) | frozenset(again))
 
 
 def closed_on(states: pd.DataFrame, deals: pd.DataFrame) -> pd.Series:

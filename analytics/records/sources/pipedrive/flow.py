@@ -12,7 +12,7 @@ import pandas as pd
 from analytics.records.contract import Noticed
 from analytics.records.errors import InputError
 from analytics.records.sources.conform import MOMENT, Reader, Rows
-from analytics.records.sources.field_changes import change_log, known_first, typed_changes
+from analytics.records.sources.field_changes import change_log, known_first, typed_changes, unread_changes
 from analytics.records.sources.noticing import without_any_row
 from analytics.records.sources.objects import column_of, is_true, read_object
 from analytics.records.sources.pipedrive.fields import FLOW
@@ -72,7 +72,9 @@ def changed(
     if source.ignore_bulk:
         rows = rows.without(bulk, "changed in bulk, which ignore_bulk leaves out")
     rows, changes = _typed(rows, source, kinds)
-    return Flow(change_log([changes[changes["Field"].isin(kinds)]]), (seen, *empty))
+    read = changes["Field"].isin(kinds)
+    unread = unread_changes(int((~read).sum()), len(changes))
+    return Flow(change_log([changes[read]]), (seen, unread, *empty))
 
 
 def _changes_alone(rows: Rows) -> Rows:

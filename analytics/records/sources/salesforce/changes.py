@@ -113,9 +113,7 @@ def field_rows(changes: pd.DataFrame, fields: Iterable[str], ids: set[str]) -> p
     the one whose old value is the other's new value came later.
     """
     rows = changes.rename(columns={"OpportunityId": "deal_id", "CreatedDate": MOMENT})
-    wanted = {plain_name(field): field for field in fields}
-    look_ups = {name.removesuffix("id"): field for name, field in wanted.items() if name.endswith("id")}
-    named = {text: {**look_ups, **wanted}.get(plain_name(text)) for text in rows["Field"].unique()}
+    named, look_ups = _names_of(rows["Field"], fields)
     rows = rows.assign(Field=rows["Field"].map(named))
     rows = rows[rows["Field"].notna()]
     of_id = rows["Field"].isin(set(look_ups.values())).to_numpy()
@@ -125,6 +123,19 @@ def field_rows(changes: pd.DataFrame, fields: Iterable[str], ids: set[str]) -> p
     if "Id" in rows:
         rows = rows.sort_values("Id", kind="stable")
     return _in_order(rows[LOG])
+
+
+def is_of_fields(names: pd.Series, fields: Iterable[str]) -> pd.Series:
+    """Which changes are of the fields that are wanted, by name or by id."""
+    named, _ = _names_of(names, fields)
+    return names.map(named).notna()
+
+
+def _names_of(names: pd.Series, fields: Iterable[str]) -> tuple[dict[str, str | None], dict[str, str]]:
+    """Written name -> wanted field (None: not wanted), and plain name -> field for those that look something up."""
+    wanted = {plain_name(field): field for field in fields}
+    look_ups = {name.removesuffix("id"): field for name, field in wanted.items() if name.endswith("id")}
+    return {text: {**look_ups, **wanted}.get(plain_name(text)) for text in names.unique()}, look_ups
 
 
 def version_changes(versions: pd.DataFrame, fields: Sequence[str]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from analytics.records.contract import Noticed
 from analytics.records.sources.conform import MOMENT, Reader, Rows
+from analytics.records.sources.field_changes import unread_changes
 from analytics.records.sources.noticing import without_any_row
 from analytics.records.sources.objects import column_of, read_object
 from analytics.records.sources.salesforce.changes import (
@@ -17,6 +18,8 @@ from analytics.records.sources.salesforce.changes import (
     combined,
     ended_before,
     field_rows,
+    is_of_fields,
+    last_change,
     state_rows,
     version_changes,
 )
@@ -113,6 +116,8 @@ def read_histories(source: SalesforceSource, deals: Opportunities, reader: Reade
         alone = changes is None and versions is None
         wanted = list(dict.fromkeys([*fields, *(TRACKED if alone else ())]))
         rows = with_values_read(found["fields"], source, of_states=alone)
+        read = is_of_fields(rows.frame["Field"], wanted)
+        reader.ledger.notice(unread_changes(int((~read).sum()), len(read)))
         logs.append(field_rows(rows.frame, wanted, _ids(deals.frame, fields)))
         began = {str(field): moment for field, moment in logs[0].groupby("Field")[MOMENT].min().items()}
     kept = [(versions, [*fields, *(OF_STATES.values() if changes is None else ())]), (_currencies(changes), fields)]
@@ -146,12 +151,23 @@ def states_of(
     if histories.changes is not None:
         rows = state_rows(deals.frame, histories.changes, _closed(meanings))
         states = combined(rows, histories.log, today[fields])
+        states["closed_after"] = _closed_after(states, deals.frame, histories.changes, _closed(meanings))
     elif histories.versions is not None:
         rows = state_rows(deals.frame, _as_changes(histories.versions, deals.frame))
         states = combined(rows, histories.log, today[fields])
     else:
         states = tracked_states(today, histories.log, fields, meanings)
     return states.assign(CreatedDate=today["CreatedDate"].reindex(states["deal_id"]).to_numpy())
+
+
+def _closed_after(states: pd.DataFrame, deals: pd.DataFrame, changes: pd.DataFrame, closed: set[str]) -> pd.Series:
+    """The opening of deals that were closed when the history began, where nothing says on which day before it."""
+    began = changes["CreatedDate"].min()
+    silent = deals[~deals["Id"].isin(changes["OpportunityId"])]
+    ended = silent[ended_before(silent, began, closed)]
+    unsure = ended[~(last_change(ended) < began)].set_index("Id")["CreatedDate"].dt.normalize()
+    opened: pd.Series = states["deal_id"].map(unsure).where(states["StageName"].isin(closed))
+    return opened.astype("datetime64[ns]")
 
 
 def ended_notice(deals: pd.DataFrame, histories: Histories, meanings: Mapping[str, str]) -> Noticed:

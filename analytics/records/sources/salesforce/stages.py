@@ -43,8 +43,9 @@ def stage_statuses(
     """What does each stage name mean?
 
     The params decide where they name a stage; then OpportunityStage; then IsClosed and IsWon of most of the
-    opportunities that stand there today, deleted ones included; then those of most versions. A stage that only a
-    history knows (renamed, deactivated) is open if it ever had a probability between 0 and 100 %.
+    opportunities that stand there today, deleted ones included; then those of most versions (a stage
+    that is open as often as closed is open). What contradicts a stage is counted. A stage that only a history knows
+    (renamed, deactivated) is open if it ever had a probability between 0 and 100 %.
 
     Parameters
     ----------
@@ -66,8 +67,8 @@ def stage_statuses(
     Raises
     ------
     InputError
-        For a stage whose flags are open as often as closed, or won as often as lost, and nothing else says which it is;
-        for stages of which nothing says whether they are open; and for a stage that the params list twice.
+        For a stage whose flags are won as often as lost, and nothing else says which it is; for stages of which nothing
+        says whether they are open; and for a stage that the params list twice.
     """
     meanings = _listed(listed) | _stated(source)
     meanings = _flagged(deals.everything, meanings) | meanings
@@ -118,7 +119,10 @@ def _flagged(rows: pd.DataFrame, known: Mapping[str, str]) -> dict[str, str]:
         return {}
     rows = rows[rows["IsClosed"].notna() & ~rows["StageName"].isin(set(known))]
     counts = pd.crosstab(rows["StageName"], _statuses(rows))
-    for name in counts.index[counts.eq(counts.max(axis=1), axis=0).sum(axis=1) > 1]:
+    most = counts.eq(counts.max(axis=1), axis=0)
+    tied = most.sum(axis=1) > 1
+    is_open = most["open"] if "open" in most else tied & False
+    for name in counts.index[tied & ~is_open]:
         found = sorted(counts.columns[counts.loc[name] > 0])
         raise InputError(
             f"IsClosed and IsWon differ between opportunities of this stage ({', '.join(found)})",
@@ -126,7 +130,10 @@ def _flagged(rows: pd.DataFrame, known: Mapping[str, str]) -> dict[str, str]:
             value=name,
             action=ACTION,
         )
-    return {str(name): str(status) for name, status in counts.idxmax(axis=1).items()} if len(counts) else {}
+    if counts.empty:
+        return {}
+    meant = counts.idxmax(axis=1).mask(tied & is_open, "open")
+    return {str(name): str(status) for name, status in meant.items()}
 
 
 def _disagreeing(deals: pd.DataFrame, meanings: Mapping[str, str]) -> Noticed:

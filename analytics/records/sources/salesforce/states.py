@@ -32,6 +32,8 @@ def as_contract(states: pd.DataFrame, source: SalesforceSource, meanings: Mappin
     for name, field in (("probability", "Probability"), ("forecast_category", "ForecastCategory")):
         if field in states:
             out[name] = states[field]
+    if "closed_after" in states:
+        out["closed_after"] = states["closed_after"]
     if "reason" in out:
         out["reason"] = out["reason"].where(~is_open)
     if MOMENT in states:
@@ -54,10 +56,15 @@ def with_today(states: pd.DataFrame, today: pd.DataFrame, changed: pd.Series | N
     if not differs.any():
         return states, noticed
     moment = pd.Series(pd.NaT, index=today.index) if changed is None else changed
-    moment = moment.astype("datetime64[ns]").fillna(states[MOMENT].max())
-    moment = moment.clip(lower=today["deal_id"].map(last[MOMENT]))
-    extra: pd.DataFrame = today.assign(**{MOMENT: moment, "recorded_on": moment.dt.normalize()})[differs]
-    there = [name for name in extra.columns if name in states]
+    moment = moment.astype("datetime64[ns]")
+    known = today["deal_id"].map(last[MOMENT])
+    moment, unsure = moment.clip(lower=known), moment.isna() & (today["status"] != "open")
+    moment = moment.fillna(states[MOMENT].max())
+    after = known.dt.normalize().where(unsure)  # it was open then, and closed by the end of the history
+    extra: pd.DataFrame = today.assign(**{MOMENT: moment, "recorded_on": moment.dt.normalize(), "closed_after": after})[
+        differs
+    ]
+    there = [name for name in extra.columns if name in states or name == "closed_after"]
     return pd.concat([states, extra[there]], ignore_index=True), noticed
 
 

@@ -104,6 +104,9 @@ def tracked_states(
     out = out.rename(columns={"ForecastCategoryName": "ForecastCategory"})
     early = out["deal_id"].map(known.where(old)) > out[MOMENT]
     out["StageName"] = out["StageName"].astype(object).where(~early, None)
+    unsure = known.where(was_closed & ~(close < began).to_numpy())  # closed on a day between its opening and this one
+    of_closing = out["deal_id"].map(unsure).astype("datetime64[ns]") == out[MOMENT]
+    out["closed_after"] = out["deal_id"].map(created.dt.normalize()).where(of_closing)
     for name in [name for name in ("Amount", "Probability") if name in out]:
         out[name] = pd.to_numeric(out[name])
     out["CloseDate"] = pd.to_datetime(out["CloseDate"])
