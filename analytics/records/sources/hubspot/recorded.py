@@ -41,8 +41,8 @@ class States:
 def deal_states(source: HubspotSource, deals: Deals, log: Log, listed: list[Stage]) -> States:
     """Make the states of all deals.
 
-    A deal of which no stage is recorded has an open state on createdate and a closed one on closedate (no later than the
-    day of the export; unstated: of the last recorded change), from today's row. For the others, a property of
+    A deal of which no stage is recorded has an open state on createdate and a closed one on closedate (no later
+    than the day of the export; unstated: of the last recorded change), from today's row. For the others, a property of
     which no change is recorded has today's value all along; but where the deal is closed today, its amount, close date,
     probability and forecast category are those of its end, and empty before it. A deal whose last recorded stage is not
     today's gets today's state on the last day of any change: by then at the latest it was in it. Where stages are known
