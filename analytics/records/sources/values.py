@@ -126,7 +126,7 @@ def is_out_of_range(text: str, form: str) -> bool:
 
     Examples
     --------
-    >>> [is_out_of_range(text, "iso") for text in ("2215-01-01", "0000-00-00", "2025-01-01", "soon")]
+    >>> [is_out_of_range(text, "iso") for text in ("2315-01-01", "0000-00-00", "2025-01-01", "soon")]
     [True, True, False, False]
     """
     if re.fullmatch(r"0+([/.-]0+){2}([ T].*)?", text):
