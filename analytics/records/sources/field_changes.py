@@ -11,7 +11,7 @@ import pandas as pd
 from analytics.records.contract import Noticed
 from analytics.records.errors import InputError
 from analytics.records.sources.conform import MOMENT
-from analytics.records.sources.numbers import parse_numbers
+from analytics.records.sources.numbers import believable_numbers
 from analytics.records.sources.table_mapping import Reading
 from analytics.records.sources.values import parse_moments
 
@@ -254,7 +254,9 @@ def typed_changes(changes: pd.DataFrame, kinds: Mapping[str, str], form: str, re
         unread: list[object] = []
         for column in ("OldValue", "NewValue"):
             texts = changes.loc[of_field, column]
-            values = parse_moments(texts, form, None).dt.normalize() if kind == "day" else parse_numbers(texts, read)
+            values = (
+                parse_moments(texts, form, None).dt.normalize() if kind == "day" else believable_numbers(texts, read)
+            )
             failed = texts.notna() & values.isna()
             said, unread = said + int(texts.notna().sum()), [*unread, *texts[failed]]
             wrong[np.flatnonzero(of_field)[failed.to_numpy()]] = True

@@ -74,6 +74,18 @@ def parse_numbers(texts: pd.Series, style: Style | Reading) -> pd.Series:
     return pd.Series(numbers, index=texts.index, dtype="float64")
 
 
+def believable_numbers(texts: pd.Series, style: Style | Reading) -> pd.Series:
+    """Parse numbers; NaN also where one is `UNBELIEVABLE`, so that a sum stays a number.
+
+    Examples
+    --------
+    >>> believable_numbers(pd.Series(["12", "1e308"], dtype=object), Style(".", ",")).tolist()
+    [12.0, nan]
+    """
+    numbers = parse_numbers(texts, style)
+    return numbers.where(numbers.abs() < UNBELIEVABLE)
+
+
 def column_style(texts: pd.Series, column: Column, place: Place) -> tuple[Style, Noticed | None]:
     """Find how a column whose mapping states nothing writes its numbers.
 

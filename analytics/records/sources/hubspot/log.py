@@ -17,7 +17,7 @@ from analytics.records.sources.hubspot.fields import PROPERTY_HISTORY, STAGE_CHA
 from analytics.records.sources.hubspot.mapping import HubspotSource
 from analytics.records.sources.hubspot.stages import Stage
 from analytics.records.sources.noticing import without_any_row
-from analytics.records.sources.numbers import parse_numbers
+from analytics.records.sources.numbers import believable_numbers
 from analytics.records.sources.objects import column_of, plain_name, read_object
 
 LOG = ("deal_id", MOMENT, "property", "value", "source")
@@ -95,7 +95,9 @@ def _property_changes(rows: Rows, source: HubspotSource, deals: Deals) -> pd.Dat
     rows = deals.clock.of_rows(rows, ("timestamp",))
     for name in NUMBERS:
         texts = rows.frame["value"].where(rows.frame["property"] == name)
-        rows = rows.without(texts.notna() & parse_numbers(texts, source.read).isna(), f"value of {name} is no number")
+        rows = rows.without(
+            texts.notna() & believable_numbers(texts, source.read).isna(), f"value of {name} is no number"
+        )
     texts = rows.frame["value"].where(rows.frame["property"] == "closedate")
     rows = rows.without(texts.notna() & deals.clock.moments(texts).isna(), "value of closedate is no time")
     rows = _without_sources(rows, source, deals, ("dealstage", "pipeline"))

@@ -15,7 +15,7 @@ from analytics.records.sources.hubspot.deals import Deals
 from analytics.records.sources.hubspot.log import NUMBERS, Log
 from analytics.records.sources.hubspot.mapping import HubspotSource
 from analytics.records.sources.hubspot.stages import Pair, Stage, StageBook, stage_book
-from analytics.records.sources.numbers import parse_numbers
+from analytics.records.sources.numbers import believable_numbers
 from analytics.records.sources.objects import column_of
 from analytics.records.sources.reconstruct import reconstructed
 from analytics.records.sources.states import ORDER
@@ -80,7 +80,7 @@ def _today(deals: pd.DataFrame, properties: list[str]) -> pd.DataFrame:
 
 
 def _typed(changes: pd.DataFrame, source: HubspotSource, deals: Deals) -> pd.DataFrame:
-    numbers = {name: parse_numbers(changes[name], source.read) for name in NUMBERS}
+    numbers = {name: believable_numbers(changes[name], source.read) for name in NUMBERS}
     return changes.assign(**numbers, closedate=deals.clock.moments(changes["closedate"]))
 
 

@@ -58,7 +58,7 @@ FLOW = CrmObject(
         "old_value": "string", "new_value": "string", "log_time": "string", "is_bulk_update_flag": "flag",
     },
     required=(),
-    needed=("field_key", "old_value", "new_value"),
+    needed=("field_key", "old_value", "new_value", "log_time"),
     also=("changelog", "deal_flow", "deal_changelog", "deal_changes"),
     synonyms={
         **{name: (f"data.{name}",) for name in ("id", "item_id", "field_key", "old_value", "new_value")},

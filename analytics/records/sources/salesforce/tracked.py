@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.records.sources.conform import MOMENT, Rows
-from analytics.records.sources.numbers import parse_numbers
+from analytics.records.sources.numbers import believable_numbers
 from analytics.records.sources.objects import plain_name
 from analytics.records.sources.salesforce.changes import closing_moments, combined, last_change
 from analytics.records.sources.salesforce.mapping import SalesforceSource
@@ -36,7 +36,7 @@ def with_values_read(rows: Rows, source: SalesforceSource, *, of_states: bool) -
         for name, said in (("Amount", "number"), ("Probability", "number"), ("CloseDate", "date")):
             mine = field == plain_name(name)
             texts = frame.loc[mine, column]
-            values = _day(texts, source) if said == "date" else parse_numbers(texts, source.read)
+            values = _day(texts, source) if said == "date" else believable_numbers(texts, source.read)
             frame.loc[mine, column] = values.astype(object).where(values.notna(), None)
             failed = mine & texts.notna().reindex(frame.index, fill_value=False) & frame[column].isna()
             unread[f"{column} of {name} is not a {said}"] = failed
