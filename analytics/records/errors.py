@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -37,7 +38,7 @@ class InputError(ValueError):
         action: str | None = None,
     ) -> None:
         self.problem, self.file, self.column, self.row, self.value, self.action = (
-            problem, file, column, row, value, action,
+            _readable(problem), file, column, row, value, action and _readable(action),
         )  # fmt: skip
         super().__init__(self._sentence())
 
@@ -59,6 +60,11 @@ class InputError(ValueError):
     def _render_traceback_(self) -> list[str]:
         """Let a Jupyter kernel show the sentence instead of a traceback."""
         return [f"{type(self).__name__}: {self}"]
+
+
+def _readable(text: str) -> str:
+    """Cut a word that no sentence has room for: it comes from a file."""
+    return re.sub(r"\S{121,}", lambda word: f"{word[0][:119]}…", text)
 
 
 def _ended(text: str) -> str:

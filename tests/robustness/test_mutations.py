@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import ibis
@@ -130,11 +131,11 @@ def ending(name: str, seed: int, folder: Path) -> tuple[str, list[str]]:
     return "result", done
 
 
-def study(seeds: range, tmp_path: Path) -> str:
+def study(seeds: range, tmp_path: Path, names: Iterable[str] = tuple(EXPORTS)) -> str:
     """Run the cases of some seeds on every export; returns how each kind of damage ended."""
     results, refused, cases = Counter[str](), Counter[str](), Counter[str]()
     total = 0
-    for name in EXPORTS:
+    for name in names:
         for seed in seeds:
             folder = tmp_path / f"{name} {seed}"
             try:
@@ -169,4 +170,5 @@ def test_a_few_hundred_spoilt_exports(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_thousands_of_spoilt_exports(tmp_path: Path) -> None:
-    print(study(range(1000, 1300), tmp_path))
+    print(study(range(1000, 1390), tmp_path, PLAIN))
+    print(study(range(1000, 1045), tmp_path, CRM_EXPORTS))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from analytics.records.contract import Noticed
-from analytics.records.errors import InputError
+from analytics.records.errors import InputError, shortened
 from analytics.records.sources.conform import Rows
 from analytics.records.sources.dynamics.mapping import DynamicsSource
 from analytics.records.sources.objects import column_of, plain_name
@@ -72,11 +72,12 @@ def statuses(texts: pd.Series, column: str = "statecode") -> pd.Series:
     found = pd.Series([None if text is None else STATES.get(text.lower()) for text in texts], texts.index, dtype=object)
     strange = texts[texts.notna() & found.isna()]
     if len(strange):
+        said = shortened(str(strange.iloc[0]))
         raise InputError(
             "nothing says whether this state is open, won or lost",
             column=column,
             value=strange.iloc[0],
-            action=f"Name it in the params: values: {{{column}: {{{strange.iloc[0]}: Won}}}}, or Open, or Lost",
+            action=f"Name it in the params: values: {{{column}: {{{said}: Won}}}}, or Open, or Lost",
         )
     return found
 
@@ -125,7 +126,7 @@ def stage_names(texts: pd.Series, field: str) -> pd.Series:
             "nothing says what this stage is called",
             column=field,
             value=strange.iloc[0],
-            action=f'Name it in the params: values: {{{field}: {{"{strange.iloc[0]}": its name}}}}',
+            action=f'Name it in the params: values: {{{field}: {{"{shortened(str(strange.iloc[0]))}": its name}}}}',
         )
     return named
 
