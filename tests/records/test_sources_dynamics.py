@@ -7,6 +7,7 @@ import ibis
 import pandas as pd
 import pytest
 from pydantic import TypeAdapter, ValidationError
+from reading_back import rows, seen
 
 from analytics.records.errors import InputError
 from analytics.records.rules import OutcomeRules
@@ -87,22 +88,6 @@ def sentence(base: Path, **block) -> str:
     with pytest.raises(InputError) as caught:
         history(base, **block)
     return str(caught.value)
-
-
-def rows(history, *columns: str, deal: str | None = None) -> list[list[object]]:
-    frame = history.table.to_pandas()
-    frame = frame[frame["deal_id"] == deal] if deal else frame
-    frame = frame[list(columns)]
-    for name in columns:
-        if pd.api.types.is_datetime64_any_dtype(frame[name]):
-            frame[name] = frame[name].dt.strftime("%m-%d")
-    return frame.astype(object).where(frame.notna(), None).values.tolist()
-
-
-def seen(history, what: str) -> tuple[int, int, int]:
-    found = [(each.trap, each.found, each.of) for each in history.noticed if each.what.startswith(what)]
-    assert len(found) == 1, [each.what for each in history.noticed]
-    return found[0]
 
 
 def deal(number: str, created: str, state: str, reason: str, closed: str = "", modified: str = "") -> str:
