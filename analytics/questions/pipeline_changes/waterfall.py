@@ -40,7 +40,7 @@ LINES: dict[str, tuple[str, str]] = {
 ALWAYS = ("start", "created", "reopened", "raised", "lowered", "currency", "won", "lost", "no_decision", "removed", "end")
 DATED = ("pulled_in", "pushed_out", "slipped")
 TEAMED = ("transferred_in", "transferred_out")
-COLUMNS = ["line", "label", "group", "deals", "amount", "currency", "without_amount_deals"]
+COLUMNS = ["line", "label", "group", "deals", "amount", "to_the_cent", "currency", "without_amount_deals"]
 
 
 def waterfall(pipeline: Pipeline, *, border: Border = "quarter", name: str = "waterfall") -> Listing | Finding:
@@ -58,10 +58,11 @@ def waterfall(pipeline: Pipeline, *, border: Border = "quarter", name: str = "wa
     Returns
     -------
     Listing or Finding
-        line, label, group, deals (that the cause moved), amount (signed, of that currency; empty where open deals have
-        none), currency, without_amount_deals (of these, deals without an amount): exact counts, no estimates, so there
-        is no interval. start + all lines between = end, to the cent, per currency. A Finding where expected close dates
-        are needed and missing.
+        line, label, group, deals (that came in or went out by the line, or changed their worth), amount (signed, of
+        that currency; empty where open deals have none), to_the_cent (the same in digits), currency,
+        without_amount_deals (of these, deals without an amount): exact counts, no estimates, so there is no interval.
+        start + all lines between = end, to the cent, per currency. A Finding where expected close dates are needed and
+        missing.
 
     Raises
     ------
@@ -136,11 +137,24 @@ def _row(pipeline: Pipeline, line: str, rows: pd.DataFrame, currency: str) -> di
     group, label = LINES[line]
     values = pipeline.spans.loc[rows["place"], "then_amount" if line in ("start", "created", "reopened") else "now_amount"]
     whole = sum(rows["cents"].tolist())
+    moved = int(rows["deals"].abs().sum()) if group != "worth" else int(rows["deal_id"].nunique())
     return {
-        "line": line, "label": label, "group": GROUPS[group], "deals": int(rows["deal_id"].nunique()),
+        "line": line, "label": label, "group": GROUPS[group], "deals": moved,
         "amount": whole / 100 if pipeline.has_amounts else float("nan"), "currency": currency or None,
+        "to_the_cent": in_cents(whole) if pipeline.has_amounts else "",
         "without_amount_deals": int(rows.loc[values.isna().to_numpy(), "deal_id"].nunique()),
     }  # fmt: skip
+
+
+def in_cents(whole: int) -> str:
+    """Write whole cents as an amount, every digit of it.
+
+    Examples
+    --------
+    >>> in_cents(-123456789), in_cents(5)
+    ('−1,234,567.89', '0.05')
+    """
+    return f"{'−' if whole < 0 else ''}{abs(whole) // 100:,}.{abs(whole) % 100:02d}"
 
 
 def _refuse_residual(pipeline: Pipeline, border: Border, currency: str, sums: dict[str, pd.DataFrame]) -> None:
