@@ -33,6 +33,8 @@ HEADINGS = {
     "label": "What",
     "words": "In words",
     "smallest_reliable_change": "Would show from",
+    "to_the_cent": "Amount, to the cent",
+    "without_amount_deals": "Without amount",
 }
 
 

@@ -50,8 +50,10 @@ class Part:
     better: tuple[str, ...] = ()
 
 
-WRITTEN = ("data_health", "quarter")
+WRITTEN = ("data_health", "pipeline_changes", "quarter")
 """Studies that have a notebook; the needs of the others are known all the same."""
+
+_DATED = ("expected_close_on", "changes of expected_close_on")
 
 PARTS: tuple[Part, ...] = (
     Part("data_health", "what came in, what is left out, how complete fields are"),
@@ -71,9 +73,13 @@ PARTS: tuple[Part, ...] = (
     Part("no_decision", "which deals end in no decision", ("reason", "no-decision reasons"), ("activities", "history")),
     Part("journey", "the way through the stages", ("changes of stage",), ("stage order",)),
     Part("cohorts", "deals by the quarter of their opening", (), ("source", "segments")),
-    Part("pipeline_changes", "what the pipeline gained and lost", ("history", "amount"), ("one currency",)),
-    Part("pipeline_changes", "pushed close dates", ("changes of expected_close_on",)),
+    Part("pipeline_changes", "what all open deals gained and lost", (), ("history", "amount", "one currency")),
+    Part("pipeline_changes", "what the quarter's pipeline gained and lost", _DATED, ("amount", "one currency")),
     Part("pipeline_changes", "changed amounts", ("changes of amount",)),
+    Part("pipeline_changes", "owner transfers between teams", ("owners", "changes of owner_id"), ("owner dates",)),
+    Part("pipeline_changes", "forecast categories from start to end", ("history", "forecast_category")),
+    Part("pipeline_changes", "the quarter as said then and as known now", ("history", *_DATED)),
+    Part("pipeline_changes", "pushed close dates, and whether deals close by the date stated", _DATED, ("account_id",)),
     Part("forecast", "submitted forecasts against what happened", ("forecast_submissions", "amount")),
     Part("forecast", "the CRM's probabilities against what happened", ("history", "probability")),
     Part("forecast", "forecast categories against what happened", ("history", "forecast_category")),

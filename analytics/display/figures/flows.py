@@ -16,6 +16,10 @@ HEIGHT = 430
 SHADES = {"commit": "#22303C", "most_likely": "#48525B", "best_case": "#6E7A84", "pipeline": "#A7B1BB"}
 MOVED = theme.COLOURS["vanished"]
 COLOURS = {name: theme.COLOURS[name] for name in ("won", "lost", "no_decision", "unknown")}
+ORDER = (
+    "commit", "most_likely", "best_case", "pipeline", "omitted", "closed", "no category", "created", "reopened",
+    "not in the quarter", "won", "lost", "no_decision", "unknown", "pushed_out", "slipped", "dated_out", "removed",
+)  # fmt: skip
 OUT = ("pushed_out", "slipped", "dated_out", "removed")
 
 
@@ -60,7 +64,9 @@ def plot_category_flows(
 
 def _nodes(frame: pd.DataFrame, side: str) -> pd.DataFrame:
     found = frame.groupby([side, f"{side}_label"], sort=False)["deals"].sum().reset_index()
-    return found.set_axis(["node", "label", "deals"], axis=1)
+    found = found.set_axis(["node", "label", "deals"], axis=1)
+    places = {name: place for place, name in enumerate(ORDER)}
+    return found.sort_values("node", key=lambda names: names.map(places), kind="stable", ignore_index=True)
 
 
 def _labels(left: pd.DataFrame, right: pd.DataFrame, limit: int) -> list[str]:

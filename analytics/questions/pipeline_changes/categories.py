@@ -37,8 +37,10 @@ def category_flows(pipeline: Pipeline) -> Listing | Finding:
     """
     spans = pipeline.spans
     said = pd.concat([spans["then_forecast_category"], spans["now_forecast_category"]])
-    if not said.notna().any():
-        return lacking("category_flows", "forecast categories from the start to the end", "forecast_category")
+    lacks = ["history"] if pipeline.history.kind == "current_only" else []
+    lacks += [] if said.notna().any() else ["forecast_category"]
+    if lacks:
+        return lacking("category_flows", "forecast categories from the start to the end", *lacks)
     came, went, counts = _ends(pipeline)
     if not counts.any():
         headline = f"No deal was in the pipeline of {pipeline.quarter.name}."
@@ -63,7 +65,7 @@ def category_flows(pipeline: Pipeline) -> Listing | Finding:
 def _ends(pipeline: Pipeline) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where each stretch comes from, where it goes, and whether it counts."""
     spans = pipeline.spans
-    dated = pipeline.has_dates
+    dated = not pipeline.lacks
     then = pipeline.inside(spans["then_expected_close_on"]) | (not dated)
     closed_in = pipeline.inside(spans["closed_on"]) & (spans["exit"] != "end").to_numpy()
     now = pipeline.inside(spans["now_expected_close_on"]) | closed_in | (not dated)

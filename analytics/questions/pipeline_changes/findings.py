@@ -83,6 +83,7 @@ def _pipeline(quarter: Quarter, lines: Answer, *, whole: bool) -> Finding | None
     if not isinstance(lines, Listing):
         return None
     frame = lines.frame
+    source = "whole_waterfall" if whole else "waterfall"
     named = frame["currency"].astype(object).fillna("")
     deals = frame[frame["line"] == "start"].assign(named=named).set_index("named")["deals"]
     currency = str(deals.fillna(0).idxmax())
@@ -90,18 +91,18 @@ def _pipeline(quarter: Quarter, lines: Answer, *, whole: bool) -> Finding | None
     valued = bool(mine["amount"].notna().any())
     start, end = mine.loc["start"], mine.loc["end"]
     if pd.isna(start["deals"]) or pd.isna(end["deals"]):
-        return Finding("pipeline", "The pipeline holds too few deals to be told.", "", "not studied", "waterfall")
+        return Finding("pipeline", "The pipeline holds too few deals to be told.", "", "not studied", source)
     which = "All open deals" if whole else f"Deals expected to close in {quarter.name}"
     ends = [_level(row, currency, valued) for row in (start, end)]
     headline = f"{which} went from {ends[0]} at its start to {ends[1]} at its end."
     column = "amount" if valued else "deals"
-    changes = mine.drop(index=["start", "end"])[lambda rows: rows[column].fillna(0) != 0]
+    changes = mine.drop(index=["start", "end", "born_closed"], errors="ignore")[lambda rows: rows[column].fillna(0) != 0]
     largest = changes.reindex(changes[column].abs().sort_values(ascending=False, kind="stable").index)[:MOST_LINES]
     told = "; ".join(_change(row, currency, valued) for row in largest.to_dict("records"))
     others = sorted(set(named) - {currency})
     apart = f" Deals in {', '.join(name or 'no currency' for name in others)} are apart." if others else ""
     moved = f"The largest lines: {told}. " if told else "Nothing moved. "
-    return Finding("pipeline", headline, f"{moved}{EXACT}{apart}", "described", "waterfall")
+    return Finding("pipeline", headline, f"{moved}{EXACT}{apart}", "described", source)
 
 
 def _level(row: Mapping[Any, Any] | pd.Series, currency: str, valued: bool) -> str:

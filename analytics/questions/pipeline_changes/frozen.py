@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analytics.estimators.lacking import lacking
 from analytics.estimators.result import Finding, Listing
 from analytics.estimators.sentences import day
 from analytics.questions.pipeline_changes.pipeline import Border, Pipeline, moves
@@ -15,15 +16,15 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def then_and_now(frozen: Pipeline, restated: Pipeline, *, border: Border = "quarter") -> Listing | Finding:
+def then_and_now(frozen: Pipeline, restated: Pipeline, *, border: Border | None = None) -> Listing | Finding:
     """Line by line, what did the quarter's pipeline look like as it was known then, and what does it look like now?
 
     Parameters
     ----------
     frozen, restated : Pipeline
         Of the same quarter, with `view="frozen"` and `view="restated"`.
-    border : {"quarter", "whole"}
-        As for `waterfall`.
+    border : {"quarter", "whole"}, optional
+        As for `waterfall`; by default the quarter's pipeline where expected dates are recorded, else all open deals.
 
     Returns
     -------
@@ -38,12 +39,16 @@ def then_and_now(frozen: Pipeline, restated: Pipeline, *, border: Border = "quar
     that of their recording, so they cannot be restated.
     """
     name = "then_and_now"
+    if frozen.history.kind == "current_only":
+        return lacking(name, "the quarter as it was known then beside what is known now", "history")
+    border = border or ("whole" if frozen.lacks else "quarter")
     tables = [waterfall(one, border=border, name=name) for one in (frozen, restated)]
     for table in tables:
         if isinstance(table, Finding):
             return table
     frames = [_compared(frozen, restated, border, currency) for currency in frozen.currencies]
-    title = f"{frozen.quarter.name} as known on each day, and as known on {day(restated.as_of)}: exact counts"
+    which = "all open deals" if border == "whole" else "expected to close in it"
+    title = f"Pipeline of {frozen.quarter.name} ({which}) as known on each day, and as known on {day(restated.as_of)}: exact counts"
     return Listing(pd.concat(frames, ignore_index=True)[COLUMNS], title)
 
 

@@ -44,9 +44,9 @@ def heaping(pipeline: Pipeline, calendar: FiscalCalendar, *, conf_level: float =
     A heaped date is a date that was not thought about, or one that a buyer's budget sets: the share does not tell
     which. Deals state several dates; all count, and accounts carry the uncertainty.
     """
+    if pipeline.lacks:
+        return lacking("heaping", "whether expected close dates heap on period ends", *pipeline.lacks)
     said = dates_stated(pipeline)
-    if not len(said):
-        return lacking("heaping", "whether expected close dates heap on period ends", "expected_close_on")
     first, last = pd.Timestamp(pipeline.start), pd.Timestamp(pipeline.end)
     said = said[(said["on"] > first) & (said["on"] <= last)]
     if not len(said):

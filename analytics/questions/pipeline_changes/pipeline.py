@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analytics.estimators.order_free import order_free_cents
+from analytics.estimators.sentences import day
 from analytics.records.calendar import Quarter
 from analytics.records.contract import History
 from analytics.records.conversion import cents, currencies_reported, rates_into
@@ -68,15 +69,31 @@ class Pipeline:
         return currencies_reported(self.definitions.currency, named)
 
     @cached_property
-    def has_dates(self) -> bool:
-        """Whether any open deal has an expected close date."""
-        return bool(self.places["expected_close_on"].notna().any())
+    def lacks(self) -> tuple[str, ...]:
+        """What is missing to follow expected close dates, as named in `NEEDS`; empty where nothing is.
+
+        Where no change of them was ever recorded, today's date stands in every earlier state: it must not be read as
+        what was said then.
+        """
+        dates = self.places.loc[self.places["is_open"], ["deal_id", "expected_close_on"]].dropna()
+        if self.history.kind == "current_only":
+            return ("history",) if len(dates) else ("history", "expected_close_on")
+        if not len(dates):
+            return ("expected_close_on",)
+        several = dates.groupby("deal_id")["expected_close_on"].nunique().gt(1).any()
+        return () if several else ("changes of expected_close_on",)
 
     @cached_property
     def has_amounts(self) -> bool:
-        """Whether any open deal is worth something."""
-        worth = pd.concat([self.spans["then_amount"], self.spans["now_amount"]])
-        return bool((worth.fillna(0) != 0).any()) and bool((self.spans["then_amount"].fillna(0) != 0).any())
+        """Whether any deal is worth something while it is open."""
+        return bool((self.places.loc[self.places["is_open"], "amount"].fillna(0) != 0).any())
+
+    @property
+    def known(self) -> str:
+        """As of when the pipeline is known, in words."""
+        if self.history.kind == "current_only":
+            return "reconstructed, since the source holds only today's state"
+        return "as known on each day" if self.view == "frozen" else f"as known on {day(self.as_of)}"
 
     @cached_property
     def teams(self) -> tuple[pd.Series, pd.Series] | None:
@@ -196,7 +213,9 @@ def moves(pipeline: Pipeline, *, border: Border, currency: str, team: str | None
 def _values(pipeline: Pipeline, when: str, currency: str) -> dict[str, Any]:
     spans, days = pipeline.spans, {"then": "began_on", "now": "ended_on"}
     rate = pipeline.rates(currency)(spans[f"{when}_currency"], spans[days[when]], spans["opened_on"])
-    return {"amount": spans[f"{when}_amount"], "rate": rate}
+    amount = spans[f"{when}_amount"]
+    # Where nothing is known of open deals, an amount that a closing brings is no rise.
+    return {"amount": amount if pipeline.has_amounts else amount * 0.0, "rate": rate}
 
 
 def _draw_border(pipeline: Pipeline, border: Border, then: dict[str, Any], now: dict[str, Any]) -> None:

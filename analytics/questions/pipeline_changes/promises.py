@@ -62,10 +62,10 @@ def closed_by_date(
     deals that are pushed again and again weigh in several rows, and that pushed deals close less often does not say
     that pushing does it.
     """
+    if pipeline.lacks:
+        return lacking("closed_by_date", "whether deals close by the date stated", *pipeline.lacks)
     said = dates_stated(pipeline)
     said = said[said["expected"] >= said["on"]]
-    if not len(said):
-        return lacking("closed_by_date", "whether deals close by the date stated", "expected_close_on")
     due = said[(said["expected"] <= pd.Timestamp(settled_on)) & (said["expected"] > pd.Timestamp(settled_on - YEAR))]
     if not len(due):
         headline = f"No stated close date fell in the year to {settled_on}."

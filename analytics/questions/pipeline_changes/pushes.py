@@ -47,9 +47,9 @@ def pushes_per_deal(pipeline: Pipeline) -> Listing | Finding:
         group (since the opening; in the quarter), pushes (0 to 5, 5 standing for 5 or more), label, deals: the deals
         open at some time in the window, exact counts. A Finding where no change of an expected date is recorded.
     """
+    if pipeline.lacks:
+        return lacking("pushes_per_deal", "how often close dates are pushed", *pipeline.lacks)
     said = dates_stated(pipeline)
-    if not said["moved_days"].notna().any():
-        return lacking("pushes_per_deal", "pushed close dates", "changes of expected_close_on")
     said = said[said["on"] <= pd.Timestamp(pipeline.end)]
     pushed = said[said["moved_days"] > 0]
     in_window = pushed[pushed["on"] > pd.Timestamp(pipeline.start)]
@@ -82,9 +82,9 @@ def push_distances(pipeline: Pipeline) -> Listing | Finding:
         kind, label, deals, pushes, lower_quartile_days, median_days, upper_quartile_days: of all pushes recorded in the
         window, exact. A Finding where none is.
     """
+    if pipeline.lacks:
+        return lacking("push_distances", "how far close dates are pushed", *pipeline.lacks)
     said = dates_stated(pipeline)
-    if not said["moved_days"].notna().any():
-        return lacking("push_distances", "pushed close dates", "changes of expected_close_on")
     first, last = pd.Timestamp(pipeline.start), pd.Timestamp(pipeline.end)
     pushed = said[(said["moved_days"] > 0) & (said["on"] > first) & (said["on"] <= last)]
     if not len(pushed):
@@ -125,8 +125,8 @@ def what_became(pipeline: Pipeline, *, conf_level: float = 0.95) -> Estimate | F
     -----
     The interval is for deals like these in quarters like this one; of the deals themselves the counts are exact.
     """
-    if not pipeline.has_dates:
-        return lacking("what_became", "what became of the deals said to close in the quarter", "expected_close_on")
+    if pipeline.lacks:
+        return lacking("what_became", "what became of the deals said to close in the quarter", *pipeline.lacks)
     spans = pipeline.spans
     mine = spans[(spans["entry"] == "start") & pipeline.inside(spans["then_expected_close_on"])]
     if not len(mine):

@@ -13,7 +13,13 @@ from analytics.estimators.sentences import day
 from analytics.questions.pipeline_changes.pipeline import NO_TEAM, Border, Pipeline, moves
 from analytics.records.conversion import cents
 
-GROUPS = {"level": "level", "comes": "deals that come and go", "worth": "worth of deals that stay"}
+GROUPS = {
+    "level": "level",
+    "comes": "deals that come and go",
+    "worth": "worth of deals that stay",
+    "beside": "in no line above",
+}
+BORN_CLOSED = "entered already closed: never open at the end of a day"
 LINES: dict[str, tuple[str, str]] = {
     "start": ("level", "open at the start"),
     "created": ("comes", "created"),
@@ -74,8 +80,8 @@ def waterfall(pipeline: Pipeline, *, border: Border = "quarter", name: str = "wa
     Owner transfers are 0 in the company as a whole and are left out; see `team_waterfalls`. See `moves` for the shares
     of several causes.
     """
-    if border == "quarter" and not pipeline.has_dates:
-        return lacking(name, "the pipeline expected to close in the quarter", "expected_close_on")
+    if border == "quarter" and pipeline.lacks:
+        return lacking(name, "the pipeline expected to close in the quarter", *pipeline.lacks)
     if not len(pipeline.spans):
         said = f"No deal was open between {day(pipeline.start)} and {day(pipeline.end)}."
         return Finding(name, said, "", "not studied")
@@ -104,8 +110,10 @@ def team_waterfalls(pipeline: Pipeline, *, border: Border = "whole") -> Listing 
     """
     if pipeline.teams is None:
         return lacking("team_waterfalls", "owner transfers between teams", "owners")
-    if border == "quarter" and not pipeline.has_dates:
-        return lacking("team_waterfalls", "the pipeline expected to close in the quarter", "expected_close_on")
+    if border == "quarter" and pipeline.lacks:
+        return lacking("team_waterfalls", "the pipeline of each team expected to close in the quarter", *pipeline.lacks)
+    if pipeline.history.kind == "current_only":
+        return lacking("team_waterfalls", "owner transfers between teams", "changes of owner_id")
     names = sorted(set(pipeline.teams[0]) | set(pipeline.teams[1]), key=lambda name: (name == NO_TEAM, name))
     frames = [
         _lines(pipeline, border, currency, team=team).assign(team=team)
@@ -121,8 +129,30 @@ def _lines(pipeline: Pipeline, border: Border, currency: str, team: str | None =
     sums = {str(line): rows for line, rows in found.groupby("line", sort=False)}
     if team is None:
         _refuse_residual(pipeline, border, currency, sums)
-    rows = [_row(pipeline, line, sums.get(line, found.iloc[:0]), currency) for line in _shown(pipeline, border, sums, team)]
-    return pd.DataFrame(rows)
+    empty = found.iloc[:0]
+    rows = [_row(pipeline, line, sums.get(line, empty), currency) for line in _shown(pipeline, border, sums, team)]
+    beside = [] if team else _born_closed(pipeline, border, currency)
+    return pd.DataFrame([*rows, *beside])
+
+
+def _born_closed(pipeline: Pipeline, border: Border, currency: str) -> list[dict[str, Any]]:
+    """Deals that were closed when they were first recorded: part of no waterfall, and never left unsaid."""
+    first = pipeline.places.drop_duplicates("deal_id")
+    on = first["on"]
+    mine = first[~first["is_open"] & (on > pd.Timestamp(pipeline.start)) & (on <= pd.Timestamp(pipeline.end))]
+    if border == "quarter":
+        mine = mine[pipeline.inside(mine["closed_on"])]
+    rate = pipeline.rates(currency)(mine["currency"], mine["on"], mine["opened_on"])
+    mine, rate = mine[rate != 0], rate[rate != 0]
+    if not len(mine):
+        return []
+    whole = sum(cents(mine["amount"], rate).tolist())
+    return [{
+        "line": "born_closed", "label": BORN_CLOSED, "group": GROUPS["beside"], "deals": len(mine),
+        "amount": whole / 100 if pipeline.has_amounts else float("nan"), "currency": currency or None,
+        "to_the_cent": in_cents(whole) if pipeline.has_amounts else "",
+        "without_amount_deals": int(mine["amount"].isna().sum()),
+    }]  # fmt: skip
 
 
 def _shown(pipeline: Pipeline, border: Border, sums: dict[str, Any], team: str | None) -> Iterable[str]:
@@ -195,6 +225,5 @@ def level(pipeline: Pipeline, border: Border, currency: str, *, at_end: bool) ->
 
 def _title(pipeline: Pipeline, border: Border) -> str:
     which = f"expected to close in {pipeline.quarter.name}" if border == "quarter" else "all open deals"
-    known = "as known on each day" if pipeline.view == "frozen" else f"as known on {day(pipeline.as_of)}"
     between = f"from the end of {day(pipeline.start)} to the end of {day(pipeline.end)}"
-    return f"Pipeline ({which}) {between}, {known}: exact counts, residual 0."
+    return f"Pipeline ({which}) {between}, {pipeline.known}: exact counts, residual 0."
