@@ -60,8 +60,9 @@ def positions(
     """
     states = states_known(history, as_of, _COLUMNS)
     states = states.assign(
-        on=states["recorded_on"], is_open=states["status"].eq("open"), ending=_endings(states, rules)
-    )
+        on=states["recorded_on"], is_open=states["status"].eq("open"), ending=_endings(states, rules),
+        amount=states["amount"].astype(float),
+    )  # fmt: skip
     states = _with_removed(states, history, as_of, view)
     states["closed_on"] = _closed_on(states, definitions)
     if view == "restated":

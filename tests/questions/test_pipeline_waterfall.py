@@ -62,7 +62,9 @@ def pipeline_of(history: History, policy: CurrencyPolicy = POLICIES[0], **more: 
     return question.pipeline_between(history, history.table[["deal_id"]].drop_duplicates(), Q4, **given_)
 
 
-def lines_of(history: History, policy: CurrencyPolicy = POLICIES[0], border: Border = "quarter", **more: Any) -> dict[str, tuple[float, int]]:
+def lines_of(
+    history: History, policy: CurrencyPolicy = POLICIES[0], border: Border = "quarter", **more: Any
+) -> dict[str, tuple[float, int]]:
     found = question.waterfall(pipeline_of(history, policy, **more), border=border)
     assert isinstance(found, Listing), found
     moved = found.frame[found.frame["deals"] != 0]
@@ -185,7 +187,7 @@ def test_owner_transfers_are_between_teams_and_add_up_to_nothing() -> None:
     found = question.team_waterfalls(pipeline_of(history_of(rows))).frame.set_index(["team", "line"])
     assert found.loc[("South", "transferred_out"), "amount"] == -100.0
     assert found.loc[("no team known", "transferred_in"), "amount"] == 100.0
-    assert found.loc[("North", "transferred_out"), "amount"] == -40.0  # the owner changed the team, not the deal the owner
+    assert found.loc[("North", "transferred_out"), "amount"] == -40.0  # here the owner moved, with the deal
     transfers = found.loc[found.index.get_level_values("line").str.startswith("transferred"), "amount"]
     assert transfers.sum() == 0
 
@@ -220,7 +222,8 @@ def test_what_is_missing_is_said_and_the_rest_is_studied() -> None:
     assert isinstance(whole, Listing)
     assert "reconstructed" in whole.title
     assert isinstance(question.then_and_now(today, today), Finding)
-    ended = pipeline_of(history_of([{**rows[0], "amount": None}, {**rows[0], "on": "2025-11-01", "status": "closed_won"}]))
+    states = [{**rows[0], "amount": None}, {**rows[0], "on": "2025-11-01", "status": "closed_won"}]
+    ended = pipeline_of(history_of(states))
     won = question.waterfall(ended, border="whole").frame.set_index("line")
     assert won.loc["won", "deals"] == 1
     assert won["amount"].isna().all()  # an amount that only closing brings says nothing of what was in the pipeline
@@ -272,9 +275,11 @@ def open_at(pipeline: Pipeline, on: dt.date, border: Border, currency: str) -> t
         if not len(past) or not past.iloc[-1]["is_open"]:
             continue
         last = past.iloc[-1]
-        if border == "quarter" and not (Q4.start <= (last["expected_close_on"].date() if pd.notna(last["expected_close_on"]) else dt.date.min) <= Q4.end):
+        said = last["expected_close_on"]
+        if border == "quarter" and (pd.isna(said) or said.date() not in Q4):
             continue
-        rate = pipeline.rates(currency)(*(pd.Series([x]) for x in (last["currency"], pd.Timestamp(on), last["opened_on"]))).iloc[0]
+        asked = (last["currency"], pd.Timestamp(on), last["opened_on"])
+        rate = pipeline.rates(currency)(*(pd.Series([value]) for value in asked)).iloc[0]
         if rate == 0:
             continue
         deals += 1
@@ -282,8 +287,13 @@ def open_at(pipeline: Pipeline, on: dt.date, border: Border, currency: str) -> t
     return cents, deals
 
 
-@settings(max_examples=60, deadline=None)
-@given(companies, st.lists(st.integers(0, 5), max_size=2), st.sampled_from(POLICIES), st.sampled_from(["frozen", "restated"]))
+@settings(max_examples=40, deadline=None)
+@given(
+    companies,
+    st.lists(st.integers(0, 5), max_size=2),
+    st.sampled_from(POLICIES),
+    st.sampled_from(["frozen", "restated"]),
+)
 def test_the_residual_is_zero_to_the_cent_over_random_histories(company, gone, policy, view) -> None:
     pipeline = pipeline_of(history_from(company, gone), policy, view=view)
     for border in ("quarter", "whole"):
@@ -291,10 +301,8 @@ def test_the_residual_is_zero_to_the_cent_over_random_histories(company, gone, p
             moves = question.moves(pipeline, border=border, currency=currency)
             sums = moves.groupby("line")[["cents", "deals"]].sum()
             changes = sums.drop(index=["start", "end"], errors="ignore").sum()
-            if not pipeline.has_amounts:
-                continue
-            for column, (start, end) in enumerate(zip(open_at(pipeline, pipeline.start, border, currency), open_at(pipeline, pipeline.end, border, currency), strict=True)):
-                name = ("cents", "deals")[column]
+            starts, ends = (open_at(pipeline, on, border, currency) for on in (pipeline.start, pipeline.end))
+            for name, start, end in zip(("cents", "deals"), starts, ends, strict=True):
                 assert sums[name].get("start", 0) == start
                 assert sums[name].get("end", 0) == end
                 assert start + changes[name] == end
@@ -304,7 +312,7 @@ def test_the_residual_is_zero_to_the_cent_over_random_histories(company, gone, p
 @given(companies, st.sampled_from(POLICIES))
 def test_the_teams_add_up_to_the_company_and_their_transfers_to_nothing(company, policy) -> None:
     pipeline = pipeline_of(history_from(company, []), policy)
-    teams = sorted({*pipeline.teams[0], *pipeline.teams[1]})
+    teams = sorted({*pipeline.teams[0], *pipeline.teams[1], "North"})
     for currency in pipeline.currencies:
         whole = question.moves(pipeline, border="quarter", currency=currency).groupby("line")["cents"].sum()
         parts = [question.moves(pipeline, border="quarter", currency=currency, team=team) for team in teams]

@@ -58,14 +58,14 @@ def closed_by_date(
     -----
     Aalen-Johansen with the date stated as the origin: what closed by the date closed at time 0, later closings count at
     their days after it, and a deal whose date is too recent is censored at the settled date. Dates are chosen by the
-    date alone, so that open deals and missed dates count in full. A deal counts once per row (its first such date);
-    deals that are pushed again and again weigh in several rows, and that pushed deals close less often does not say
+    date alone, so that open deals and missed dates count in full. A deal counts once per row (its first such
+    date) and up to its first closing; deals that are pushed again and again weigh in several rows, and that pushed deals close less often does not say
     that pushing does it.
     """
     if pipeline.lacks:
         return lacking("closed_by_date", "whether deals close by the date stated", *pipeline.lacks)
     said = dates_stated(pipeline)
-    said = said[said["expected"] >= said["on"]]
+    said = said[(said["expected"] >= said["on"]) & (said["span"] == 1)]
     due = said[(said["expected"] <= pd.Timestamp(settled_on)) & (said["expected"] > pd.Timestamp(settled_on - YEAR))]
     if not len(due):
         headline = f"No stated close date fell in the year to {settled_on}."

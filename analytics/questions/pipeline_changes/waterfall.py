@@ -83,8 +83,7 @@ def waterfall(pipeline: Pipeline, *, border: Border = "quarter", name: str = "wa
     if border == "quarter" and pipeline.lacks:
         return lacking(name, "the pipeline expected to close in the quarter", *pipeline.lacks)
     if not len(pipeline.spans):
-        said = f"No deal was open between {day(pipeline.start)} and {day(pipeline.end)}."
-        return Finding(name, said, "", "not studied")
+        return _nobody(pipeline, name)
     frames = [_lines(pipeline, border, currency) for currency in pipeline.currencies]
     frame = pd.concat(frames, ignore_index=True)
     return Listing(frame[COLUMNS], _title(pipeline, border))
@@ -114,6 +113,8 @@ def team_waterfalls(pipeline: Pipeline, *, border: Border = "whole") -> Listing 
         return lacking("team_waterfalls", "the pipeline of each team expected to close in the quarter", *pipeline.lacks)
     if pipeline.history.kind == "current_only":
         return lacking("team_waterfalls", "owner transfers between teams", "changes of owner_id")
+    if not len(pipeline.spans):
+        return _nobody(pipeline, "team_waterfalls")
     names = sorted(set(pipeline.teams[0]) | set(pipeline.teams[1]), key=lambda name: (name == NO_TEAM, name))
     frames = [
         _lines(pipeline, border, currency, team=team).assign(team=team)
@@ -122,6 +123,11 @@ def team_waterfalls(pipeline: Pipeline, *, border: Border = "whole") -> Listing 
     ]
     frame = pd.concat(frames, ignore_index=True)[["team", *COLUMNS]]
     return Listing(frame, f"{_title(pipeline, border)} By team of the owner on the day.")
+
+
+def _nobody(pipeline: Pipeline, name: str) -> Finding:
+    said = f"No deal was open between {day(pipeline.start)} and {day(pipeline.end)}."
+    return Finding(name, said, "", "not studied")
 
 
 def _lines(pipeline: Pipeline, border: Border, currency: str, team: str | None = None) -> pd.DataFrame:
