@@ -57,13 +57,12 @@ def currencies_reported(policy: CurrencyPolicy, currencies: pd.Series) -> tuple[
     return (*found, "") if lone else found or ("",)
 
 
-def rates_into(
-    history: History, policy: CurrencyPolicy, currency: str, *, as_of: dt.date, unnamed: str = ""
-) -> Rates:
+def rates_into(history: History, policy: CurrencyPolicy, currency: str, *, as_of: dt.date, unnamed: str = "") -> Rates:
     """Say what one unit is worth in a currency: a function of (currencies, days, opening days).
 
     Under "own" nothing is converted: a unit of another currency is worth nothing in this one, so that a deal whose
-    currency is changed leaves the one and enters the other; an amount without a currency is taken for `unnamed`. A rate that is not there is missing.
+    currency is changed leaves the one and enters the other; an amount without a currency is taken for `unnamed`. A rate
+    that is not there is missing.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Where every deal stood at the end of each day, as known then or as known now, and when it was open between two days."""
+"""Where every deal stood at the end of each day, as known then or now, and when it was open between two days."""
 
 from __future__ import annotations
 
@@ -89,12 +89,15 @@ def _with_removed(states: pd.DataFrame, history: History, as_of: dt.date, view: 
     if view == "restated":
         newest = states.groupby("deal_id")["recorded_on"].max()
         away = gone.groupby("deal_id")["on"].max()
-        return states[~states["deal_id"].isin(away.index[away > newest.reindex(away.index)])].reset_index(drop=True)
+        never = away.index[away > newest.reindex(away.index)]
+        here: pd.DataFrame = states[~states["deal_id"].isin(never)].reset_index(drop=True)
+        return here
     known = states.drop_duplicates("deal_id", keep="last").set_index("deal_id")
     rows = gone[["deal_id", "on"]].join(known.drop(columns="on"), on="deal_id")
     rows = rows.assign(recorded_on=rows["on"], is_open=False, ending="removed", closed_on=rows["on"], sequence=-1)
     both = pd.concat([states, rows[states.columns]], ignore_index=True)
-    return both.sort_values(["deal_id", "recorded_on", "sequence"], kind="stable", ignore_index=True)
+    ordered: pd.DataFrame = both.sort_values(["deal_id", "recorded_on", "sequence"], kind="stable", ignore_index=True)
+    return ordered
 
 
 def _closed_on(states: pd.DataFrame, definitions: Definitions) -> pd.Series:

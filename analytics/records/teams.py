@@ -65,14 +65,14 @@ def team_on(owners: pd.DataFrame, owner_ids: pd.Series, days: pd.Series) -> pd.S
     >>> day = pd.Timestamp
     >>> owners = pd.DataFrame({"owner_id": "U1", "team": ["North", "South"], "start_on": [pd.NaT, day("2025-06-01")],
     ...                        "end_on": [day("2025-06-01"), pd.NaT], "recorded_on": pd.NaT})
-    >>> team_on(owners, pd.Series(["U1", "U1", "U2"]), pd.Series(pd.to_datetime(["2025-01-01", "2025-07-01"] + ["NaT"])))
+    >>> days = pd.Series(pd.to_datetime(["2025-01-01", "2025-07-01", "2025-07-01"]))
+    >>> team_on(owners, pd.Series(["U1", "U1", "U2"]), days)
     0    North
     1    South
     2     None
     dtype: object
     """
-    asked = pd.DataFrame({"owner_id": owner_ids.astype(object), "day": pd.to_datetime(days), "place": owner_ids.index})
-    asked = asked.drop_duplicates(["owner_id", "day"]).drop(columns="place")
+    asked = pd.DataFrame({"owner_id": owner_ids.astype(object), "day": pd.to_datetime(days)}).drop_duplicates()
     found = asked.merge(owners[["owner_id", "team", "start_on", "end_on", "recorded_on"]], on="owner_id", how="inner")
     found = found[~(found["start_on"] > found["day"]) & ~(found["end_on"] <= found["day"])]
     order = ["start_on", "recorded_on", "team"]

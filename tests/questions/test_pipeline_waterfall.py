@@ -47,7 +47,13 @@ def history_of(rows: Iterable[dict[str, Any]], gone: Iterable[tuple[str, str]] =
     last: dict[str, dict[str, Any]] = {}
     for number, row in enumerate(rows):
         deal = row["deal_id"]
-        first = {"opened_on": row["on"], "status": "open", "owner_id": "U2", "currency": "USD", "account_id": f"a{deal}"}
+        first = {
+            "opened_on": row["on"],
+            "status": "open",
+            "owner_id": "U2",
+            "currency": "USD",
+            "account_id": f"a{deal}",
+        }
         state = {**last.get(deal, first), **{key: value for key, value in row.items() if key != "on"}}
         last[deal] = {key: value for key, value in state.items() if key not in ("closed_on", "reason")}
         made.append({**state, "recorded_on": row["on"], "sequence": number})

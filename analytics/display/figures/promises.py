@@ -58,16 +58,16 @@ def _dot(record: dict[str, Any], n: float, lift: float) -> Dot:
     outcome = str(record["outcome"])
     value, low, high = (float(record[name]) for name in ("estimate", "conf_low", "conf_high"))
     ring = outcome == "open"
-    look = {"colour": theme.QUIET if ring else theme.colour(outcome), "hollow": ring}
+    colour = theme.QUIET if ring else theme.colour(outcome)
     mark = theme.MARKERS.get(outcome, "circle").replace("-open", "")
-    return Dot(value, low, high, marker=mark, lift=lift, hover=_said(record, n), **look)
+    return Dot(value, low, high, colour, mark, hollow=ring, lift=lift, hover=_said(record, n))
 
 
 def _said(record: dict[str, Any], n: float) -> str:
     if not math.isfinite(float(record["estimate"])):
         return f"{theme.outcome_name(record['outcome'])} –"
-    numbers = (float(record[name]) for name in ("estimate", "conf_low", "conf_high"))
-    return f"{theme.outcome_name(record['outcome'])} {wording.percent_interval(*numbers, n)}"
+    value, low, high = (float(record[name]) for name in ("estimate", "conf_low", "conf_high"))
+    return f"{theme.outcome_name(record['outcome'])} {wording.percent_interval(value, low, high, n)}"
 
 
 @answers_or_sentence

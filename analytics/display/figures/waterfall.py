@@ -74,7 +74,9 @@ def plot_waterfall(
         return finding_cards(Finding("waterfall", said, "", "not studied"))
     unit = (f"in {name}" if name else "in the amounts given") if money else "in deals, which have no amounts here"
     hatched = "Hatched bars take away, plain bars add; a deal counts in each line that moved it."
-    caption = f"{wording.sentence(waterfall.title)} {wording.sentence(unit)} Several changes of one deal share what they "
+    caption = (
+        f"{wording.sentence(waterfall.title)} {wording.sentence(unit)} Several changes of one deal share what they "
+    )
     caption += f"brought together, whatever their order. {hatched}{others}"
     subtitle = f"From {bars[0].text} to {bars[-1].text}"
     alt = f"{title}. {listed(f'{bar.label}: {bar.text}, {bar.size}'.rstrip(', ') for bar in bars)}."

@@ -82,7 +82,7 @@ def _ends(pipeline: Pipeline) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _order() -> list[str]:
-    categories = [name for name in reversed(FORECAST_CATEGORIES)]
+    categories = list(reversed(FORECAST_CATEGORIES))
     return [*categories, NO_CATEGORY, "created", "reopened", OUTSIDE, *ENDINGS, "pushed_out", "slipped", "dated_out"]
 
 

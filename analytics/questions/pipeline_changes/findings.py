@@ -96,7 +96,9 @@ def _pipeline(quarter: Quarter, lines: Answer, *, whole: bool) -> Finding | None
     ends = [_level(row, currency, valued) for row in (start, end)]
     headline = f"{which} went from {ends[0]} at its start to {ends[1]} at its end."
     column = "amount" if valued else "deals"
-    changes = mine.drop(index=["start", "end", "born_closed"], errors="ignore")[lambda rows: rows[column].fillna(0) != 0]
+    changes = mine.drop(index=["start", "end", "born_closed"], errors="ignore")[
+        lambda rows: rows[column].fillna(0) != 0
+    ]
     largest = changes.reindex(changes[column].abs().sort_values(ascending=False, kind="stable").index)[:MOST_LINES]
     told = "; ".join(_change(row, currency, valued) for row in largest.to_dict("records"))
     others = sorted(set(named) - {currency})
@@ -185,8 +187,8 @@ def _heaped(quarter: Quarter, heaped: Answer) -> Finding | None:
     shown = low > even
     most = "more than" if shown else "and it is not shown that this is more than"
     headline = (
-        f"{_share(row, float(n))} of the close dates stated in {quarter.name} are the last day of a quarter, {most} the "
-        f"{percent(even, 1)} that such days are of all days."
+        f"{_share(row, float(n))} of the close dates stated in {quarter.name} are the last day of a quarter, {most} "
+        f"the {percent(even, 1)} that such days are of all days."
     )
     other = rows["month"]
     also = f"The last day of another month: {_share(other, float(n))}, of {percent(float(other['share_of_days']), 1)}. "
@@ -195,7 +197,9 @@ def _heaped(quarter: Quarter, heaped: Answer) -> Finding | None:
         f"{sized(heaped.meta.n_deals, heaped.meta.n_accounts)}. Such a date may be a habit or a buyer's own deadline: "
         "the share does not tell which."
     )
-    return Finding("heaped", headline, detail, "shown, size unclear" if shown else "cannot tell", "heaping", (("item", "quarter"),))
+    return Finding(
+        "heaped", headline, detail, "shown, size unclear" if shown else "cannot tell", "heaping", (("item", "quarter"),)
+    )
 
 
 def _then_and_now(quarter: Quarter, then_now: Answer) -> Finding | None:
@@ -215,15 +219,18 @@ def _then_and_now(quarter: Quarter, then_now: Answer) -> Finding | None:
         amount, deals = float(end[f"{side}_amount"]), count(float(end[f"{side}_deals"]), "deal")
         sides.append(f"{money(amount, end['currency'])} ({deals})" if pd.notna(amount) else deals)
     headline = f"At the end of {quarter.name} the pipeline was said to be {sides[0]}; as known now it was {sides[1]}."
-    lines = [f"{str(row['label']).split(':')[0]} {row['deals']:.0f}" for row in frame.to_dict("records") if row["deals"] > 0]
+    lines = [
+        f"{str(row['label']).split(':')[0]} {row['deals']:.0f}" for row in frame.to_dict("records") if row["deals"] > 0
+    ]
     detail = f"Deals counted differently now, by line: {', '.join(lines)}. What differs was recorded late. {EXACT}"
     return Finding("then_and_now", headline, detail, "described", "then_and_now")
 
 
 def _not_told(answers: Answers) -> Finding | None:
-    absent = [value for value in vars(answers).values() if isinstance(value, Finding) and value.verdict == "not studied"]
+    absent = [
+        value for value in vars(answers).values() if isinstance(value, Finding) and value.verdict == "not studied"
+    ]
     if not absent:
         return None
     first, *rest = list(dict.fromkeys(card.headline for card in absent))
     return replace(absent[0], name="not_told", headline=first, detail=" ".join(rest))
-

@@ -48,7 +48,8 @@ def then_and_now(frozen: Pipeline, restated: Pipeline, *, border: Border | None 
             return table
     frames = [_compared(frozen, restated, border, currency) for currency in frozen.currencies]
     which = "all open deals" if border == "whole" else "expected to close in it"
-    title = f"Pipeline of {frozen.quarter.name} ({which}) as known on each day, and as known on {day(restated.as_of)}: exact counts"
+    known = f"as known on each day, and as known on {day(restated.as_of)}"
+    title = f"Pipeline of {frozen.quarter.name} ({which}) {known}: exact counts"
     return Listing(pd.concat(frames, ignore_index=True)[COLUMNS], title)
 
 

@@ -58,9 +58,9 @@ def closed_by_date(
     -----
     Aalen-Johansen with the date stated as the origin: what closed by the date closed at time 0, later closings count at
     their days after it, and a deal whose date is too recent is censored at the settled date. Dates are chosen by the
-    date alone, so that open deals and missed dates count in full. A deal counts once per row (its first such
-    date) and up to its first closing; deals that are pushed again and again weigh in several rows, and that pushed deals close less often does not say
-    that pushing does it.
+    date alone, so that open deals and missed dates count in full. A deal counts once per row (its first such date) and
+    up to its first closing; deals that are pushed again and again weigh in several rows, and that pushed deals close
+    less often does not say that pushing does it.
     """
     if pipeline.lacks:
         return lacking("closed_by_date", "whether deals close by the date stated", *pipeline.lacks)
@@ -73,7 +73,7 @@ def closed_by_date(
     due = due.assign(said=_pushes(due) if split == "pushes" else _ahead(due))
     due = due.drop_duplicates(["deal_id", "span", "said"])
     watched = _from_date(due, pipeline, pd.Timestamp(settled_on))
-    return _shares(watched, days_after, conf_level, settled_on)
+    return _shares(watched, days_after, conf_level)
 
 
 def _pushes(due: pd.DataFrame) -> pd.Series:
@@ -98,11 +98,12 @@ def _from_date(due: pd.DataFrame, pipeline: Pipeline, settled: pd.Timestamp) -> 
     return rows.assign(entry=-1, exit=after, outcome=rows["exit"].where(ended, "open"))
 
 
-def _shares(watched: pd.DataFrame, days_after: Sequence[int], conf_level: float, settled_on: dt.date) -> Estimate:
+def _shares(watched: pd.DataFrame, days_after: Sequence[int], conf_level: float) -> Estimate:
     cluster = "account_id" if has_accounts(watched) else None
     risk = count_events(watched, by="said", cluster=cluster, unknown="bounds")
-    asked = {"conf_level": conf_level, "times": list(days_after)}
-    closed, still = cumulative_incidence(risk, **asked), survival(risk, **asked)
+    times = [float(days) for days in days_after]
+    closed = cumulative_incidence(risk, conf_level=conf_level, times=times)
+    still = survival(risk, conf_level=conf_level, times=times)
     frame = pd.concat([closed.frame, still.frame.assign(outcome="open")], ignore_index=True)
     sizes = watched.groupby("said").agg(n_deals=("deal_id", "size"), n_accounts=("account_id", known_accounts))
     frame = frame.join(sizes, on="said").rename(columns={"time": "days_after"})

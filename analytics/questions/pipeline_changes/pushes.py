@@ -65,7 +65,9 @@ def pushes_per_deal(pipeline: Pipeline) -> Listing | Finding:
 
 
 def _times(pushes: int) -> str:
-    return ("never", "once", "twice")[pushes] if pushes < 3 else f"{pushes} times" + (" or more" if pushes == MOST else "")
+    return (
+        ("never", "once", "twice")[pushes] if pushes < 3 else f"{pushes} times" + (" or more" if pushes == MOST else "")
+    )
 
 
 def push_distances(pipeline: Pipeline) -> Listing | Finding:
@@ -155,7 +157,7 @@ def what_became(pipeline: Pipeline, *, conf_level: float = 0.95) -> Estimate | F
 def _became(pipeline: Pipeline, mine: pd.DataFrame) -> pd.Series:
     after = pd.Timestamp(pipeline.quarter.end)
     late = left_on(pipeline)[mine.index] > after - pd.Timedelta(days=pipeline.late_days)
-    out = pd.Series(np.where(late, "slipped", "pushed_out"), index=mine.index)
-    out = out.where(mine["now_expected_close_on"] > after, "dated_out")
-    open_ = out.mask(pipeline.inside(mine["now_expected_close_on"]), "open")
-    return mine["exit"].where(mine["exit"] != "end", open_)
+    expected = mine["now_expected_close_on"]
+    out = np.where(expected > after, np.where(late, "slipped", "pushed_out"), "dated_out")
+    still = np.where(pipeline.inside(expected), "open", out)
+    return pd.Series(np.where(mine["exit"] == "end", still, mine["exit"]), index=mine.index)

@@ -43,7 +43,19 @@ LINES: dict[str, tuple[str, str]] = {
 }
 """Line -> what kind of line it is, and how it is called; in the order of the figure."""
 
-ALWAYS = ("start", "created", "reopened", "raised", "lowered", "currency", "won", "lost", "no_decision", "removed", "end")
+ALWAYS = (
+    "start",
+    "created",
+    "reopened",
+    "raised",
+    "lowered",
+    "currency",
+    "won",
+    "lost",
+    "no_decision",
+    "removed",
+    "end",
+)
 DATED = ("pulled_in", "pushed_out", "slipped")
 TEAMED = ("transferred_in", "transferred_out")
 COLUMNS = ["line", "label", "group", "deals", "amount", "to_the_cent", "currency", "without_amount_deals"]
@@ -171,7 +183,9 @@ def _shown(pipeline: Pipeline, border: Border, sums: dict[str, Any], team: str |
 
 def _row(pipeline: Pipeline, line: str, rows: pd.DataFrame, currency: str) -> dict[str, Any]:
     group, label = LINES[line]
-    values = pipeline.spans.loc[rows["place"], "then_amount" if line in ("start", "created", "reopened") else "now_amount"]
+    values = pipeline.spans.loc[
+        rows["place"], "then_amount" if line in ("start", "created", "reopened") else "now_amount"
+    ]
     whole = sum(rows["cents"].tolist())
     moved = int(rows["deals"].abs().sum()) if group != "worth" else int(rows["deal_id"].nunique())
     return {
