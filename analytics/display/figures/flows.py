@@ -51,7 +51,7 @@ def plot_category_flows(
     caption = f"{wording.sentence(flows.title)} Left: at the start (or how a deal came in); right: at the end. "
     caption += f"A band is as thick as its number of deals ({wording.count(float(shown['deals'].sum()))} in all): exact"
     caption += " counts, so there is no interval."
-    caption += f" {hidden} bands with few deals are not shown." if hidden else ""
+    caption += f" Bands with few deals are not shown: {hidden}." if hidden else ""
     if named.nunique() > 1:
         caption += f" Only deals in {wording.readable(chosen) or 'no currency'}: nothing is converted."
     told = (f"{r['from_label']} to {r['to_label']}: {wording.count(float(r['deals']))}" for r in records(shown))

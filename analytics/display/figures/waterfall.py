@@ -65,7 +65,7 @@ def plot_waterfall(
     frame = waterfall.frame
     if "team" in frame.columns:
         frame = frame[frame["team"] == (team or frame["team"].iloc[0])]
-    frame, others = _of_one_currency(frame[frame["line"] != "born_closed"], currency)
+    frame, others = _of_one_currency(frame[frame["line"] != "born_closed"].reset_index(drop=True), currency)
     money = bool(frame["amount"].notna().any())
     name = str(frame["currency"].dropna().iloc[0]) if money and frame["currency"].notna().any() else ""
     bars = _bars(frame, money, name)

@@ -44,7 +44,7 @@ def pushes_per_deal(pipeline: Pipeline) -> Listing | Finding:
     Returns
     -------
     Listing or Finding
-        group (since the opening; in the quarter), pushes (0 to 5, 5 standing for 5 or more), label, deals: the deals
+        group (since the opening; in the quarter), label (never, once, … "5 times or more"), deals: the deals
         open at some time in the window, exact counts. A Finding where no change of an expected date is recorded.
     """
     if pipeline.lacks:
@@ -59,8 +59,8 @@ def pushes_per_deal(pipeline: Pipeline) -> Listing | Finding:
         times = found.groupby("deal_id").size().reindex(deals, fill_value=0).clip(upper=MOST)
         counts = np.bincount(times.to_numpy(dtype=np.int64), minlength=MOST + 1)
         for pushes, number in enumerate(counts):
-            rows.append((group, pushes, _times(pushes), int(number)))
-    frame = pd.DataFrame(rows, columns=["group", "pushes", "label", "deals"])
+            rows.append((group, _times(pushes), int(number)))
+    frame = pd.DataFrame(rows, columns=["group", "label", "deals"])
     return Listing(frame, f"How often deals open in {pipeline.quarter.name} were pushed to a later date")
 
 

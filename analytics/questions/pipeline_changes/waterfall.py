@@ -150,7 +150,10 @@ def _lines(pipeline: Pipeline, border: Border, currency: str, team: str | None =
     empty = found.iloc[:0]
     rows = [_row(pipeline, line, sums.get(line, empty), currency) for line in _shown(pipeline, border, sums, team)]
     beside = [] if team else _born_closed(pipeline, border, currency)
-    return pd.DataFrame([*rows, *beside])
+    frame = pd.DataFrame([*rows, *beside])
+    # Lines add up within a team and a currency: a group of a shared report must not reach beyond them.
+    apart = [name for name in (team, currency if len(pipeline.currencies) > 1 else None) if name]
+    return frame.assign(group=[", ".join([*apart, group]) for group in frame["group"]])
 
 
 def _born_closed(pipeline: Pipeline, border: Border, currency: str) -> list[dict[str, Any]]:
