@@ -37,7 +37,7 @@ def both(fit: object, ties: str, case: str, outcome: str = "won") -> tuple[Hazar
     more, strata = CASES[case]
     frame = deals()
     table = count_events(frame, by=["segment", "rfp", *strata], **more)
-    assert len(table.cells) < 0.9 * len(frame)
+    assert len(table.cells) < 0.95 * len(frame)
     by_row = fit(frame, FORMULA, outcome=outcome, ties=ties, strata=strata, **more)  # type: ignore[operator]
     return by_row, fit(table, FORMULA, outcome=outcome, ties=ties, strata=strata)  # type: ignore[operator]
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.estimators.hazards.rows import Floats, Ints, Late, RiskRows
+from analytics.records.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ def arrange(spells: Spells, *, subdistribution: bool = False) -> RiskRows:
     Returns
     -------
     RiskRows
+
+    Raises
+    ------
+    InputError
+        Late entries leave a gap in which nobody was watched, so that the weights of Geskus (2011) do not exist.
     """
     order = _order(spells.stratum, spells.leave)
     stratum, entry, leave = spells.stratum[order], spells.entry[order], spells.leave[order]
@@ -70,7 +76,14 @@ def arrange(spells: Spells, *, subdistribution: bool = False) -> RiskRows:
         return rows
     other = np.flatnonzero(cause == 2)
     weight = censoring_weight(entry, leave, cause, n)
-    return replace(rows, late=Late(other, 1.0 / weight.at(leave[other]), weight.at(time)))
+    own = weight.at(leave[other])
+    if (own <= 0).any():
+        raise InputError(
+            f"every deal watched at some time after day {leave[other][own <= 0].max():g} entered later, so deals that "
+            "ended until then stand for nobody later", column="entry",
+            action="Study the deals still open when the later ones enter, or use the cause-specific hazards",
+        )  # fmt: skip
+    return replace(rows, late=Late(other, 1.0 / own, weight.at(time)))
 
 
 def _distinct(ordered: npt.NDArray[Any]) -> npt.NDArray[Any]:
