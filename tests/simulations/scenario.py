@@ -97,6 +97,8 @@ def play(scenario: Scenario, replicates: int | None = None) -> pd.DataFrame:
             held = np.asarray(found.held, dtype=float)
             assert held.shape == (count,), f"{scenario.name}, {found.estimator}: {held.shape} answers for {count}"
             entry = sums.setdefault((found.estimator, found.target), _Sum(found))
+            if found.note and not entry.first.note:  # a block may be the first that lacks an answer
+                entry.first = found
             entry.held.append(held)
             entry.events.append(np.broadcast_to(np.asarray(found.events, dtype=float), (count,)))
     rows = [
