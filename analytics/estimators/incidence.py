@@ -72,7 +72,8 @@ def cumulative_incidence(
     open deals are censored, and late entrants enter, for reasons unrelated to how they will end, given the stratum;
     deals that a rule closes, or losses recorded late, break that. Greenwood: Allignol et al. (2010), Biom J 52:126, eq.
     5. Clustered jackknife: sum over the C accounts of squared influences times C/(C-1); R's survfit(cluster=) lacks
-    that factor. Its limits use t with as many degrees of freedom as the accounts are worth (`account_df`). At 0 and at 1 see `probability_interval`; the effective number of deals is the least, up to t, of
+    that factor. Its limits use t with as many degrees of freedom as accounts are worth (`account_df`). At 0 and at 1
+    see `probability_interval`; the effective number of deals is the least, up to t, of
     n(u) / S(u-) (Kish's number with weights), and never more than the accounts seen by t.
 
     Examples

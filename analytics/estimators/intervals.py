@@ -28,7 +28,7 @@ def z_value(conf_level: float) -> float:
 
 
 def t_value(conf_level: float, df: Floats | float | None) -> Floats:
-    """Return the two-sided quantile of Student's t for each number of degrees of freedom, normal where infinite or None.
+    """Return two-sided quantiles of Student's t by their degrees of freedom, normal where infinite or None.
 
     Examples
     --------

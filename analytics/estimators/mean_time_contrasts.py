@@ -98,7 +98,8 @@ def mean_time_contrast(now: Influence, then: Influence) -> Estimate:
 
     Notes
     -----
-    Variance, with quantiles of t by the side with fewer accounts: sum over accounts of (U_now - U_then)^2, for the ratio of (U_now / m_now - U_then / m_then)^2. Conner &
+    Variance: sum over accounts of (U_now - U_then)^2, for the ratio of (U_now / m_now - U_then / m_then)^2, quantiles
+    of t by the side with fewer accounts (`account_df`). Conner &
     Trinquart (2021), Stat Med 40:2177, who take the two sides as independent.
 
     Examples

@@ -124,7 +124,7 @@ def account_df(rows: Rows) -> float:
 
 
 def eased_df(df: Floats | float, events: npt.NDArray[Any]) -> Floats:
-    """Return the degrees of freedom where few deals have had the outcome: df (1 + (6 / events)^2).
+    """Return the degrees of freedom where few deals have had the outcome: df (1 + (8 / events)^2).
 
     So few belong to an account each; their variance is then a function of the estimate, which the scale of the interval
     takes care of, and hardly one between accounts. Held by simulation (10 to 100 accounts, 2 to 80 events).
@@ -132,16 +132,16 @@ def eased_df(df: Floats | float, events: npt.NDArray[Any]) -> Floats:
     Examples
     --------
     >>> eased_df(9.0, np.array([5, 50])).round(2).tolist()
-    [21.96, 9.13]
+    [32.04, 9.23]
     """
-    return np.asarray(df * (1 + (6 / np.maximum(events, 1.0)) ** 2), dtype=float)
+    return np.asarray(df * (1 + (8 / np.maximum(events, 1.0)) ** 2), dtype=float)
 
 
 def unseen_weight(rows: Rows) -> float:
     """Return the weight by which an upper limit allows for a heavy deal that has not been seen with the outcome yet.
 
-    (M^2 - m^2) / M for the greatest weight M and the mean m, so 0 where all weigh the same, and never more than the mean
-    weight of a unit of weight, sum w^2 / sum w.
+    (M^2 - m^2) / M for the greatest weight M and the mean m, so 0 where all weigh the same, and never more than the
+    mean weight of a unit of weight, sum w^2 / sum w.
     """
     if rows.w is rows.n or not rows.w.sum() > 0:
         return 0.0

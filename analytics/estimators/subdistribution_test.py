@@ -49,8 +49,8 @@ def subdistribution_score_test(risk: RiskTable, *, outcome: str, strata: Sequenc
     over deals (or accounts, times C/(C-1)) of squared score residuals; Fine & Gray (1999), JASA 94:496, Lin & Wei
     (1989), JASA 84:1074; weights under delayed entry by Geskus (2011), Biometrics 67:39. It is near Gray's test, not
     equal to it: one model of censoring serves all groups of a stratum, which assumes that they are censored, and enter,
-    alike. Censoring weights are taken as known. Since the variance is a sum over units, p-values are those of Hotelling's T-squared
-    over deals (or accounts) and not of chi-squared; Gray's test is better where it applies.
+    alike. Censoring weights are taken as known. Since the variance is a sum over units, p-values are those of
+    Hotelling's T-squared over deals (or accounts) and not of chi-squared; Gray's test is better where it applies.
 
     Examples
     --------
@@ -74,9 +74,10 @@ def subdistribution_score_test(risk: RiskTable, *, outcome: str, strata: Sequenc
         reason = ONE_UNIT if few else NO_INTERVAL if df else f"no deal that could be compared was {outcome}"
         df = 0 if few else df
     units = (risk.n_accounts or 0) if risk.cluster else risk.n_deals
+    p_value = _p_value(statistic, df, (units, risk.cluster is not None)) if df else np.nan
     frame = pd.DataFrame({
         "outcome": [outcome], "estimate": [statistic if df else np.nan], "conf_low": np.nan, "conf_high": np.nan,
-        "df": [df], "p_value": [_p_value(statistic, df, (units, risk.cluster is not None)) if df else np.nan], "n_groups": [len(groups)],
+        "df": [df], "p_value": [p_value], "n_groups": [len(groups)],
         "n_event": [events], "no_interval_reason": [reason],
     })  # fmt: skip
     return Estimate(frame, Meta(

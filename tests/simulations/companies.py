@@ -1,9 +1,9 @@
-"""Companies to be simulated: deals on whole days that are won, lost, undecided or still open, and the truth about them.
+"""Companies to be simulated: deals on whole days, won, lost, undecided or still open, and the truth about them.
 
-A deal's outcome is drawn first (35 % won, 45 % lost, 20 % no decision), then its duration, exponential with a pace of its
-own for each outcome and rounded up to whole days. It is censored on a uniform day that has nothing to do with either.
-Late: a third of the deals is watched only from a uniform later day on. Accounts: both the chance of winning and the pace
-belong to the account (log-normal). Weights: large deals are over-represented, and win less often.
+A deal's outcome is drawn first (35 % won, 45 % lost, 20 % no decision), then its duration, exponential with a pace of
+its own for each outcome and rounded up to whole days. It is censored on a uniform day that has nothing to do with them.
+Late: a third of the deals is watched only from a uniform later day on. Accounts: both the chance of winning and the
+pace belong to the account (log-normal). Weights: large deals are over-represented, and win less often.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ Test = Callable[..., Estimate]
 class Groups:
     """A company whose deals fall into groups by chance; strata make the groups unequal and the pace different.
 
-    `shares`: of the groups. `by_account`: whole accounts belong to a group, as regions do. `strata`: two kinds of deals,
-    one of them slower and rarely in the last group.
+    `shares`: of the groups. `by_account`: whole accounts belong to a group, as regions do. `strata`: two kinds of
+    deals, one of them slower and rarely in the last group.
     """
 
     company: Company
@@ -110,7 +110,7 @@ SCENARIOS = (
         204,
         Groups(Company(200), TWO, strata=True),
         GRAY | LOGRANK | SUBDISTRIBUTION,
-    ),  # fmt: skip
+    ),
     _scenario(
         "2 groups, left-truncated, 150 deals", 205, Groups(Company(150, late=0.35), TWO), LOGRANK | SUBDISTRIBUTION
     ),
@@ -125,5 +125,5 @@ SCENARIOS = (
         210,
         Groups(Company(400, accounts=100, late=0.35), (0.3, 0.3, 0.4), by_account=True),
         SUBDISTRIBUTION,
-    ),  # fmt: skip
+    ),
 )

@@ -33,7 +33,7 @@ class Sides:
 
 @dataclass(frozen=True)
 class Judge:
-    """Judge the contrasts of a few replicates at once (their matrix grows with the square); the sides are alike, so that differences are 0 and ratios 1."""
+    """Judge a few replicates at once (their matrix grows with the square); differences are 0 and ratios 1 in truth."""
 
     sides: Sides
     day: int

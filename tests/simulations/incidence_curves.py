@@ -85,7 +85,8 @@ class Judge:
         # a limit that is not reached is no limit on that side: the day may be any later one
         held = ~((low > day) | (high < day) | np.isnan(low))
         return [
-            Found("time_to_incidence", f"day by which {100 * share:g} % are won", held, self.company.expected("won", day),
+            Found("time_to_incidence", f"day by which {100 * share:g} % are won", held,
+                  self.company.expected("won", day),
                   high=1.0, note="days are whole: the interval holds more than it says")
         ]  # fmt: skip
 

@@ -39,18 +39,28 @@ def readme() -> str:
     lines = [
         "# Simulations", "",
         "Coverage of 95 % intervals and size of 5 % tests over 5,000 simulated companies per scenario; written by",
-        "`python tests/simulations/run.py`, checked by `test_tables.py` at once and by `test_simulations.py` (slow), which",
-        "plays every scenario again. Limits: 93.5-96.5 % where 5 events or more are expected, at least 93.5 % below that;",
-        "4-6 % for tests; two Monte Carlo errors (`±` is one) are allowed. `missing` counts replicates without an interval,",
-        "and the note says why.", "",
+        "`python tests/simulations/run.py`, checked by `test_tables.py` at once and by `test_simulations.py` (slow),",
+        "which plays every scenario again. Limits: 93.5-96.5 % where 5 events or more are expected, at least 93.5 %",
+        "below that; 4-6 % for tests; two Monte Carlo errors (`±` is one) are allowed. `missing` counts replicates",
+        "without an interval, and the note says why.", "",
     ]  # fmt: skip
     for module in modules():
         if not (RESULTS / f"{module}.csv").exists():
             continue
         rows = table(module)
         title = (importlib.import_module(f"simulations.{module}").__doc__ or module).splitlines()[0]
-        lines += [f"## {title}", "", "| scenario | estimator | target | expected events | missing | held or refused | limits | verdict | note |",
-                  "|---|---|---|---|---|---|---|---|---|"]  # fmt: skip
+        heads = [
+            "scenario",
+            "estimator",
+            "target",
+            "expected events",
+            "missing",
+            "held or refused",
+            "limits",
+            "verdict",
+            "note",
+        ]
+        lines += [f"## {title}", "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
         for row in rows.to_dict("records"):
             events = "" if pd.isna(row["expected_events"]) or row["expected_events"] == "" else row["expected_events"]
             lines.append(

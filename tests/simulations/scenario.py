@@ -8,8 +8,8 @@ A module beside this one holds `SCENARIOS: tuple[Scenario, ...]`. A scenario has
   `replicate` (0, 1, ... count - 1). It returns a list of `Found`: per estimator and target one value per replicate, 1
   where the interval holds the truth (or the test refuses, for `kind="size"`), 0 where not, NaN where there is none.
 
-Estimators are stratified, so `count_events(deals, by="replicate")` answers for 5,000 replicates in one call. An estimator
-that cannot be stacked is wrapped: `judge=one_by_one(function of one replicate's frame)`.
+Estimators are stratified, so `count_events(deals, by="replicate")` answers for 5,000 replicates in one call. An
+estimator that cannot be stacked is wrapped: `judge=one_by_one(function of one replicate's frame)`.
 
     python tests/simulations/run.py [module ...]
 
@@ -42,8 +42,8 @@ COLUMNS = [
 class Found:
     """What one estimator did: `held` per replicate (1, 0, NaN where it gives no answer).
 
-    `events`: expected events behind it, a number or one count per replicate. `note` explains missing answers, or a limit
-    that is not the usual one: `high=1.0` lets an interval be wide by construction (whole days, bounds of a set).
+    `events`: expected events behind it, a number or one count per replicate. `note` explains missing answers, or a
+    limit that is not the usual one: `high=1.0` lets an interval be wide by construction (whole days, bounds of a set).
     """
 
     estimator: str
