@@ -1,4 +1,4 @@
-"""Bands, bounds, outcomes seen between two looks, recording delays and closed-count rates"""
+"""Bounds, outcomes seen between two looks, recording delays and closed-count rates"""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.bands import incidence_band
 from analytics.estimators.bounds import incidence_bounds
 from analytics.estimators.counts import count_events
 from analytics.estimators.interval_incidence import interval_incidence
@@ -18,30 +17,6 @@ from simulations.companies import Company
 from simulations.scenario import Found, Scenario, holds, one_by_one
 
 SET = "limits of a set: the truth lies within the bounds, not at one of their ends"
-
-
-@dataclass(frozen=True)
-class Bands:
-    """The whole curve of winning between two days."""
-
-    company: Company
-    between: tuple[int, int] = (10, 60)
-
-    def __call__(self, deals: pd.DataFrame, count: int) -> list[Found]:
-        # the curve of winning is the same whatever the others are called, and two curves cost less than three
-        deals = deals.assign(outcome=deals["outcome"].replace("no_decision", "lost"))
-        risk = count_events(
-            deals, by="replicate", cluster="account" if self.company.accounts else None, outcomes=["won", "lost"]
-        )
-        frame = incidence_band(risk, between=self.between, reps=1_000).at(outcome="won")
-        truth = {day: self.company.incidence("won", day) for day in range(self.between[1] + 1)}
-        true = frame["time"].map(truth)
-        inside = (frame["conf_low"] <= true) & (true <= frame["conf_high"])
-        held = np.ones(count)
-        for place, whole in inside.groupby(frame["replicate"]).all().items():
-            held[int(str(place))] = whole
-        target = f"whole curve, days {self.between[0]} to {self.between[1]}"
-        return [Found("incidence_band", target, held, self.company.expected("won", self.between[0]))]
 
 
 @dataclass(frozen=True)
@@ -145,7 +120,6 @@ def _curve(name: str, seed: int, judge: Any, again: int = 5_000) -> Scenario:
         getattr(judge, "draw", judge.company.draw),
         judge,
         again=again,
-        block=25 if isinstance(judge, Bands) else 1_000,
     )
 
 
@@ -154,9 +128,6 @@ def _rates(name: str, seed: int, rates: Rates) -> Scenario:
 
 
 SCENARIOS = (
-    _curve("band, right-censored, 150 deals", 401, Bands(Company(150)), again=1_000),
-    _curve("band, left-truncated, 300 deals", 402, Bands(Company(300, late=0.35)), again=1_000),
-    _curve("band, 40 accounts, 250 deals", 403, Bands(Company(250, accounts=40)), again=1_000),
     _curve("one closing in ten unrecorded, 150 deals", 404, Bounds(Company(150))),
     _curve("looks every four weeks, 150 deals", 405, Looks(Company(150)), again=1_000),
     _curve("looks every four weeks, 40 accounts", 406, Looks(Company(250, accounts=40)), again=1_000),

@@ -58,8 +58,8 @@ def readme() -> str:
             "held or refused",
             "limits",
             "verdict",
-            "note",
         ]
+        heads.append("note")
         lines += [f"## {title}", "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
         for row in rows.to_dict("records"):
             events = "" if pd.isna(row["expected_events"]) or row["expected_events"] == "" else row["expected_events"]
