@@ -24,6 +24,7 @@ from analytics.estimators.strata import (
     eased_df,
     few_units_factor,
     stratum_name,
+    unseen_share,
     unseen_weight,
 )
 from analytics.records.errors import InputError
@@ -90,7 +91,7 @@ def cumulative_hazard(
         more = _step(unseen_weight(rows) / np.maximum(curve.w_risk, 1e-300), place)
         for k, outcome in enumerate(risk.outcomes):
             known = {"outcome": outcome, "time": grid, **_counts(curve, k, place, grid)}
-            how = known["cum_event"], n_eff, more, conf_level
+            how = known["cum_event"], n_eff, unseen_share(1.0, known["cum_event"]) * more, conf_level
             shown = _limits(_step(total[:, k], place), _step(spread[:, k], place), how, rows)
             parts.append(pd.DataFrame({**values, **known, **shown}))
     keys = (*risk.by, "outcome", "time")

@@ -20,6 +20,7 @@ from analytics.estimators.strata import (
     eased_df,
     open_strata,
     stratum_name,
+    unseen_share,
 )
 from analytics.records.errors import InputError
 
@@ -266,7 +267,7 @@ def _curve_at(stratum: Stratum, grid: Floats, backing: tuple[Any, Floats], k: in
         "n_eff": backing[1],
         "reason": stratum.reason,
         "df": eased_df(stratum.df, cum_event),
-        "unseen": stratum.unseen
+        "unseen": unseen_share(stratum.unseen, cum_event)
         * np.where(curve.w_risk > 0, curve.before / np.maximum(curve.w_risk, 1e-300), 0.0)[step]
         * (k is not None),
     }

@@ -150,6 +150,17 @@ def unseen_weight(rows: Rows) -> float:
     return max(min((most**2 - mean**2) / most, float(rows.w2.sum() / rows.w.sum())), 0.0)
 
 
+def unseen_share(unseen: float, events: npt.NDArray[Any]) -> Floats:
+    """Return what is left of the allowance for an unseen heavy deal: all of it up to 5 events, then less.
+
+    Examples
+    --------
+    >>> unseen_share(1.5, np.array([0, 5, 10])).tolist()
+    [1.5, 1.5, 0.75]
+    """
+    return np.asarray(unseen * np.minimum(1.0, 5 / np.maximum(events, 1.0)), dtype=float)
+
+
 def _stratum(values: dict[str, Any], rows: Rows, causes: int, method: str) -> Stratum:
     curve = curve_of(rows, causes)
     if method == "greenwood":
