@@ -110,7 +110,9 @@ class Rates:
     def one(self, deals: pd.DataFrame) -> list[Found]:
         found = clustered_proportion(deals["won"], cluster=deals["account"] if self.clustered else None)
         name = "clustered_proportion" + ("" if self.clustered else ", no accounts (Wilson)")
-        return [Found(name, f"rate {self.rate:g}", found.conf_low <= self.rate <= found.conf_high, deals["won"].sum())]
+        return [
+            Found(name, f"rate {self.rate:g}", found.conf_low <= self.rate <= found.conf_high, self.rate * len(deals))
+        ]
 
 
 def _curve(name: str, seed: int, judge: Any, again: int = 5_000) -> Scenario:
