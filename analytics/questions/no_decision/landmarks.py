@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from analytics.estimators.discrete_time.covariates import Starts, silence_weeks,
 from analytics.estimators.discrete_time.models import discrete_time_model
 from analytics.estimators.discrete_time.periods import PersonPeriods, person_periods
 from analytics.estimators.discrete_time.prediction import predicted_incidence
+from analytics.estimators.rates import clustered_proportion
 from analytics.estimators.result import Finding
 from analytics.questions.no_decision.followed import OUTCOMES, cannot_tell
 from analytics.records.contract import History
@@ -23,6 +24,8 @@ PUSHES = (0, 1, 2, 3, 5)
 SILENT = (0, 2, 4, 8, 13, 26)
 FEW_MOMENTS = 50
 FEW_WON = 10
+FEW_IN_LEVEL = 5
+CHANCES = ("chance", "chance_low", "chance_high")
 RIDGE = 0.1
 
 
@@ -31,12 +34,11 @@ class Landmarks:
     """Moments of open deals, the way they stood then, and how they had ended `within_days` later.
 
     `moments` holds deal_id, account, age_days, pushes and silent_days (where the records know them), their bands, and
-    `d_<outcome>` (recorded so within the days); `model_columns` are the bands that have more than one level.
+    `d_<outcome>` (recorded so within the days); `edges` are where the bands begin.
     """
 
     moments: pd.DataFrame
     within_days: int
-    model_columns: tuple[str, ...]
     edges: dict[str, tuple[int, ...]]
 
 
@@ -113,7 +115,7 @@ def landmarks(deals: pd.DataFrame, history: History, *, as_of: dt.date, within_d
     if "silence_weeks" in frame:
         frame["silent_days"] = frame["silence_weeks"] * 7
     edges = _edges(frame)
-    return Landmarks(frame.assign(**bands_of(frame, edges)), within_days, tuple(edges), edges)
+    return Landmarks(frame.assign(**bands_of(frame, edges)), within_days, edges)
 
 
 def known_tables(history: History) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
@@ -159,24 +161,39 @@ def chances(found: Landmarks, now: pd.DataFrame) -> pd.DataFrame:
     Notes
     -----
     Multinomial logit on the moments, with age, silence and pushes in bands; errors by account, since one deal has many
-    moments. The interval is of the chance itself, not of what will happen to one deal.
+    moments. A level that fewer than five deals were won from is read directly instead: the share of its moments, with
+    the interval of a clustered proportion. The interval is of the chance itself, not of what will happen to one deal.
     """
-    columns = list(found.model_columns)
-    frame = found.moments
-    happened = tuple(name for name in (*OUTCOMES, "unknown") if frame.get(f"d_{name}", pd.Series(0)).sum() > 0)
-    periods = PersonPeriods(
-        frame[["deal_id", "account", "period", "at_risk", *columns, *(f"d_{name}" for name in happened)]], happened,
-        found.within_days, n_deals=int(frame["deal_id"].nunique()),
-    )  # fmt: skip
-    formula = " + ".join(f"C({name})" for name in columns) or "1"
-    model = discrete_time_model(replace(periods), formula, cluster="account", ridge=RIDGE)
     bands = pd.DataFrame(bands_of(now, found.edges), index=now.index)
-    profiles = bands.drop_duplicates().reset_index(drop=True) if columns else pd.DataFrame(index=[0])
+    made = pd.DataFrame({name: np.full(len(now), np.nan) for name in CHANCES}, index=now.index)
+    past = found.moments
+    for name in found.edges:  # a level after which hardly anybody won is read directly: a model would be too sure
+        for level, moments in found.moments.groupby(name):
+            if moments.loc[moments["d_won"] == 1, "deal_id"].nunique() >= FEW_IN_LEVEL:
+                continue
+            past = past[past[name] != level]
+            seen = clustered_proportion(moments["d_won"].astype(float), cluster=moments["account"])
+            here = (bands[name] == level) & ~(made["chance"] < seen[0])
+            made.loc[here, list(CHANCES)] = [seen[0], seen[2], seen[3]]
+    rest = made["chance"].isna()
+    if rest.any():
+        made.loc[rest, list(CHANCES)] = _modelled(past, bands[rest], found.within_days)
+    return made
+
+
+def _modelled(past: pd.DataFrame, bands: pd.DataFrame, within_days: int) -> pd.DataFrame:
+    columns = [name for name in bands if past[name].nunique() > 1]
+    happened = tuple(name for name in (*OUTCOMES, "unknown") if past.get(f"d_{name}", pd.Series(0)).sum() > 0)
+    kept = ["deal_id", "account", "period", "at_risk", *columns, *(f"d_{name}" for name in happened)]
+    periods = PersonPeriods(past[kept], happened, within_days, n_deals=int(past["deal_id"].nunique()))
+    formula = " + ".join(f"C({name})" for name in columns) or "1"
+    model = discrete_time_model(periods, formula, cluster="account", ridge=RIDGE)
+    profiles = bands[columns].drop_duplicates().reset_index(drop=True) if columns else pd.DataFrame(index=[0])
     share = predicted_incidence(model, profiles, horizon=1).at(outcome="won").set_index("profile")
-    share = share[["estimate", "conf_low", "conf_high"]].set_axis(["chance", "chance_low", "chance_high"], axis=1)
+    share = share[["estimate", "conf_low", "conf_high"]].set_axis(list(CHANCES), axis=1)
     if not columns:
-        return pd.DataFrame([share.iloc[0].to_dict()] * len(now), index=now.index)
-    return bands.merge(profiles.join(share), how="left", on=columns).set_index(now.index).drop(columns=columns)
+        return pd.DataFrame(np.repeat(share.to_numpy(), len(bands), axis=0), bands.index, list(CHANCES))
+    return bands[columns].merge(profiles.join(share), how="left", on=columns).set_index(bands.index)[list(CHANCES)]
 
 
 def bands_of(frame: pd.DataFrame, edges: dict[str, tuple[int, ...]]) -> dict[str, pd.Series[Any]]:
