@@ -63,7 +63,9 @@ def plot_no_decision_rules(
         before = group
     known = [number(record, "estimate") for record in found if math.isfinite(number(record, "estimate"))]
     if known and not subtitle:
-        subtitle = f"From {wording.percent(min(known))} to {wording.percent(max(known))}; filled: as the params state it"
+        subtitle = (
+            f"From {wording.percent(min(known))} to {wording.percent(max(known))}; filled: as the params state it"
+        )
     floor = next((number(record, "estimate") for record in found if record["rule"] == "declared"), math.nan)
     line = {"type": "line", "layer": "below", "x0": floor, "x1": floor, "yref": "paper", "y0": 0, "y1": 1,
             "line": {"color": theme.QUIET, "width": 1, "dash": "dot"}}  # fmt: skip
@@ -108,7 +110,9 @@ def plot_stage_exits(
         last = share({**given, "n_deals": 100}, ("last_share", "last_low", "last_high"))
         on = share(found["moved_on"]) if "moved_on" in found else "–"
         parts = (f"moved on {on}", f"{last} of all no-decisions ended here" if last != "–" else "")
-        rows.append(Row(str(stage), dots, share(given) if given else "–", size(given or found["moved_on"]), under({}, *parts)))
+        rows.append(
+            Row(str(stage), dots, share(given) if given else "–", size(given or found["moved_on"]), under({}, *parts))
+        )
         said.append(f"{stage}: " + ", ".join(f"{theme.outcome_name(name).lower()} {share(found[name])}"
                                              for name in outcomes if name in found))  # fmt: skip
     subtitle = subtitle or "Circle: won; square: lost; diamond (and the figure at the right): no decision"
@@ -174,9 +178,11 @@ def _ends(curves: Mapping[str, pd.DataFrame], top: float) -> tuple[list[dict[str
     heights = spread([float(curves[name]["estimate"].iloc[-1]) for name in order], 34 / PLOT * top, 0.0, top)
     labels, said = [], []
     for name, height in zip(order, heights, strict=True):
-        row = curves[name].iloc[-1].to_dict()
+        row = records(curves[name])[-1]
         words, colour, dash = NEXT[name]
-        labels.append(note(f"{mark(colour, dash)} {words}<br>{wording.quiet(share(row))}", x=1, y=height, yref="y", xshift=8))
+        labels.append(
+            note(f"{mark(colour, dash)} {words}<br>{wording.quiet(share(row))}", x=1, y=height, yref="y", xshift=8)
+        )
         said.append(f"{words} {share(row)} by day {row['time']:.0f}")
     return labels, said
 

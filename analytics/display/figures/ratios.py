@@ -10,27 +10,30 @@ import plotly.graph_objects as go
 
 from analytics.display import theme, wording
 from analytics.display.figures.rows import Rows, Text, placed
-from analytics.display.figures.sheet import Space, Words, answers_or_sentence, faint, listed, records, sheet
 from analytics.display.figures.shares import number, size, text, under
+from analytics.display.figures.sheet import Space, Words, answers_or_sentence, faint, listed, records, sheet
 from analytics.estimators.result import Estimate
 
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 WIDEST = (0.02, 50.0)
 LEFT, RIGHT, BOTTOM = 250, 150, 46
+ONE = {"type": "line", "layer": "below", "x0": 1, "x1": 1, "yref": "paper", "y0": 0, "y1": 1,
+       "line": {"color": theme.QUIET, "width": 1}}  # fmt: skip
 
 
 @answers_or_sentence
 def plot_ratios(
-    estimate: Estimate, *, outcome: str = "no_decision", title: str, subtitle: str = "", head: str = "", weekly: str = ""
-) -> go.Figure:
-    """Draw how many times the pace of a reference each level has, with intervals; the reference is the hollow mark at 1.
+    estimate: Estimate, *, outcomes: Sequence[str] = ("no_decision",), title: str, subtitle: str = "", head: str = "",
+    weekly: str = "",
+) -> go.Figure:  # fmt: skip
+    """Draw how many times the pace of a reference each level has, with intervals; the reference is hollow, at 1.
 
     Parameters
     ----------
     estimate : Estimate
         Kind coefficient, unit ratio, with `outcome`, `label`, `reference`, `n_event`.
-    outcome : str
-        The rows that are drawn.
+    outcomes : sequence of str
+        Outcomes that are drawn, told apart by shape; the figure at the right is that of the first one there is.
     title, subtitle : str
         Heading and the line under it.
     head : str
@@ -41,47 +44,72 @@ def plot_ratios(
     Raises
     ------
     ValueError
-        Where the Estimate has no row of that outcome.
+        Where the Estimate has no row of these outcomes.
     """
-    found = [record for record in records(estimate.frame) if record["outcome"] == outcome]
-    if not found:
-        raise ValueError(f"there is nothing to draw: no ratio of the outcome {outcome!r}")
-    texts, said, before = [], [], ""
-    for record in found:
-        label, group = text(record, "label"), text(record, head) if head else ""
-        lines = wording.wrapped(label, 34, 2)
-        pace = f"{wording.percent(number(record, 'weekly'), 2000)} of {weekly}" if weekly else ""
-        note = "the level that the others are compared with" if record.get("reference") else ""
-        lines += [wording.quiet(line) for line in wording.wrapped(under({}, pace, note), 40, 3) if line]
-        value = f"{ratio(record)}<br>{wording.quiet(size(record, 'n_event', 'events'))}"
-        texts.append(Text(lines, value, group if group != before else ""))
-        said.append(f"{label}: {ratio(record)}")
-        before = group
-    place = placed(texts, LEFT, RIGHT, least=40)
-    low, high = _range(found)
-    axis = {
-        "type": "log", "range": [math.log10(low), math.log10(high)], "tickmode": "array", "showgrid": True,
-        "tickvals": [tick for tick in TICKS if low <= tick <= high], "fixedrange": True,
-        "ticktext": [f"×\u2009{tick:g}" for tick in TICKS if low <= tick <= high],
-        "title": {"text": "times the pace of the reference"},
-    }  # fmt: skip
-    line = {"type": "line", "layer": "below", "x0": 1, "x1": 1, "yref": "paper", "y0": 0, "y1": 1,
-            "line": {"color": theme.QUIET, "width": 1}}  # fmt: skip
-    layout = {"xaxis": axis, "yaxis": place.axis(), "annotations": place.annotations(), "shapes": [line]}
-    traces, tight = _traces(found, place, outcome, (low, high))
+    there = [name for name in outcomes if (estimate.frame["outcome"] == name).any()]
+    if not there:
+        raise ValueError(f"there is nothing to draw: no ratio of the outcomes {', '.join(outcomes)}")
+    rows = _levels(estimate, there, head)
+    place = placed(_texts(rows, there, head, weekly), LEFT, RIGHT, least=40 + 8 * (len(there) - 1))
+    everything = [record for row in rows for record in row.values()]
+    edges = _range(everything)
+    layout = {"xaxis": _axis(*edges), "yaxis": place.axis(), "annotations": place.annotations(), "shapes": [ONE]}
+    traces, tight = _traces(rows, there, place, edges)
     narrow = {**place.narrow(BOTTOM), **{f"data.{i}.y": heights for i, heights in enumerate(tight)}}
-    cut = " Intervals are cut at the edge of the figure." if _cut(found, low, high) else ""
-    words = Words(title, subtitle, wording.provenance(estimate.meta) + cut, f"{title}. {listed(said)}.")
+    shapes = {"won": "circle: won", "lost": "square: lost", "no_decision": "diamond: no decision"}
+    if len(there) > 1 and not subtitle:
+        figure = f"the figure at the right: {theme.outcome_name(there[0]).lower()}"
+        subtitle = wording.sentence(f"{'; '.join(shapes.get(name, name) for name in there)}; {figure}").rstrip(".")
+    cut = " Intervals are cut at the edge of the figure." if _cut(everything, *edges) else ""
+    said = listed(f"{text(r, 'label')}, {theme.outcome_name(r['outcome']).lower()}: {ratio(r)}" for r in everything)
+    words = Words(title, subtitle, wording.provenance(estimate.meta) + cut, f"{title}. {said}.")
     return sheet(traces, layout, words, Space(place.wide_height, LEFT, RIGHT, BOTTOM, widest=780), narrow)
 
 
+def _levels(estimate: Estimate, outcomes: Sequence[str], head: str) -> list[dict[str, dict[str, Any]]]:
+    """Put what belongs to one level into one row, by outcome, in the order of the first outcome."""
+    rows: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for outcome in outcomes:
+        for record in records(estimate.frame[estimate.frame["outcome"] == outcome]):
+            rows.setdefault((text(record, head) if head else "", text(record, "label")), {})[outcome] = record
+    order = {group: place for place, group in enumerate(dict.fromkeys(group for group, _ in rows))}
+    return [row for _, row in sorted(rows.items(), key=lambda item: order[item[0][0]])]
+
+
+def _texts(
+    rows: Sequence[Mapping[str, dict[str, Any]]], outcomes: Sequence[str], head: str, weekly: str
+) -> list[Text]:  # fmt: skip
+    texts, before = [], ""
+    for row in rows:
+        first = next(iter(row.values()))
+        group = text(first, head) if head else ""
+        lines = wording.wrapped(text(first, "label"), 34, 2)
+        pace = f"{wording.percent(number(first, 'weekly'), 2000)} of {weekly}" if weekly else ""
+        note = "the level that the others are compared with" if first.get("reference") else ""
+        lines += [wording.quiet(line) for line in wording.wrapped(under({}, pace, note), 40, 3) if line]
+        given = row.get(outcomes[0], {})
+        value = f"{ratio(given)}<br>{wording.quiet(size(given, 'n_event', 'events'))}" if given else "–"
+        texts.append(Text(lines, value, group if group != before else ""))
+        before = group
+    return texts
+
+
+def _axis(low: float, high: float) -> dict[str, Any]:
+    ticks = [tick for tick in TICKS if low <= tick <= high]
+    return {
+        "type": "log", "range": [math.log10(low), math.log10(high)], "tickmode": "array", "showgrid": True,
+        "tickvals": ticks, "ticktext": [f"×\u2009{tick:g}" for tick in ticks], "fixedrange": True,
+        "title": {"text": "times the pace of the reference"},
+    }  # fmt: skip
+
+
 def ratio(record: Mapping[str, Any]) -> str:
-    """Write a ratio with its interval.
+    r"""Write a ratio with its interval.
 
     Examples
     --------
     >>> ratio({"estimate": 1.486, "conf_low": 1.16, "conf_high": 1.9}), ratio({"estimate": 1.0, "reference": True})
-    ('× 1.5 (1.2–1.9)', '1')
+    ('×\xa01.5 (1.2–1.9)', '1')
     """
     value, low, high = (number(record, name) for name in ("estimate", "conf_low", "conf_high"))
     if not math.isfinite(value):
@@ -111,30 +139,45 @@ def _cut(found: Sequence[Mapping[str, Any]], low: float, high: float) -> bool:
 
 
 def _traces(
-    found: Sequence[Mapping[str, Any]], place: Rows, outcome: str, edges: tuple[float, float]
+    rows: Sequence[Mapping[str, dict[str, Any]]], outcomes: Sequence[str], place: Rows, edges: tuple[float, float]
 ) -> tuple[list[Any], list[list[float]]]:
-    """Levels, then references (hollow), each with their heights on a phone."""
+    """Per outcome its levels, then its references (hollow), each with their heights on a phone."""
     traces, tight = [], []
-    tint = theme.QUIET if outcome == "no_decision" else theme.colour(outcome)
-    for reference in (False, True):
-        at = [i for i, r in enumerate(found) if bool(r.get("reference")) == reference and number(r, "estimate") > 0]
-        if not at:
-            continue
-        rows = [found[i] for i in at]
-        value = [min(max(number(row, "estimate"), edges[0]), edges[1]) for row in rows]
-        low = [max(number(row, "conf_low"), edges[0]) if number(row, "conf_low") > 0 else v
-               for row, v in zip(rows, value, strict=True)]  # fmt: skip
-        high = [min(number(row, "conf_high"), edges[1]) if number(row, "conf_high") > 0 else v
-                for row, v in zip(rows, value, strict=True)]  # fmt: skip
-        traces.append(go.Scatter(
-            x=value, y=[place.wide[i] for i in at], mode="markers", cliponaxis=False, hoverinfo="text",
-            hovertext=[f"{wording.safe(text(row, 'label'))}: {ratio(row)}" for row in rows],
-            marker={"color": theme.PAPER if reference else tint, "size": 10,
-                    "symbol": theme.MARKERS.get(outcome, "circle"), "line": {"color": tint, "width": 2 if reference else 0}},
-            error_x={"type": "data", "symmetric": False, "color": faint(tint, 0.5), "thickness": 4, "width": 0,
-                     "array": [max(0.0, h - v) for h, v in zip(high, value, strict=True)],
-                     "arrayminus": [max(0.0, v - l) for l, v in zip(low, value, strict=True)]},
-            customdata=[[number(row, "conf_low"), number(row, "conf_high")] for row in rows],
-        ))  # fmt: skip
-        tight.append([place.tight[i] for i in at])
+    for k, outcome in enumerate(outcomes):
+        lift = 10.0 * ((len(outcomes) - 1) / 2 - k)
+        for reference in (False, True):
+            at = [
+                i for i, row in enumerate(rows)
+                if outcome in row and bool(row[outcome].get("reference")) == reference
+                and number(row[outcome], "estimate") > 0
+            ]  # fmt: skip
+            if at:
+                found = [rows[i][outcome] for i in at]
+                traces.append(_trace(found, [place.wide[i] - lift for i in at], (outcome, reference), edges))
+                tight.append([place.tight[i] - lift for i in at])
     return traces, tight
+
+
+def _trace(
+    found: Sequence[Mapping[str, Any]], heights: list[float], look: tuple[str, bool], edges: tuple[float, float]
+) -> Any:
+    outcome, reference = look
+    tint = theme.QUIET if outcome == "no_decision" else theme.colour(outcome)
+    value = [_inside(number(record, "estimate"), edges) for record in found]
+    low = [_inside(number(record, "conf_low"), edges, v) for record, v in zip(found, value, strict=True)]
+    high = [_inside(number(record, "conf_high"), edges, v) for record, v in zip(found, value, strict=True)]
+    return go.Scatter(
+        x=value, y=heights, mode="markers", cliponaxis=False, hoverinfo="text",
+        hovertext=[f"{wording.safe(text(record, 'label'))}: {ratio(record)}" for record in found],
+        marker={"color": theme.PAPER if reference else tint, "size": 10, "symbol": theme.MARKERS.get(outcome, "circle"),
+                "line": {"color": tint, "width": 2 if reference else 0}},
+        error_x={"type": "data", "symmetric": False, "color": faint(tint, 0.5), "thickness": 4, "width": 0,
+                 "array": [max(0.0, h - v) for h, v in zip(high, value, strict=True)],
+                 "arrayminus": [max(0.0, v - w) for w, v in zip(low, value, strict=True)]},
+        customdata=[[number(record, "conf_low"), number(record, "conf_high")] for record in found],
+    )  # fmt: skip
+
+
+def _inside(value: float, edges: tuple[float, float], otherwise: float = 1.0) -> float:
+    """Keep a value within the figure; a missing limit is the estimate itself."""
+    return min(max(value, edges[0]), edges[1]) if math.isfinite(value) else otherwise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -113,11 +114,9 @@ def pace_after(periods: PersonPeriods | Finding, event: str) -> Estimate | Findi
     >>> found.at(outcome="no_decision", level="1")["estimate"].round(1).tolist()
     [2.1]
     """
-    if isinstance(periods, Finding):
-        return replace(periods, name=f"after_{event}")
-    if event not in periods.frame:
-        need = "activities" if event == "silent_weeks" else "changes of expected_close_on"
-        return lacking(f"after_{event}", f"no decision by {EVENTS[event].lower()}", need)
+    if isinstance(periods, Finding) or event not in periods.frame:
+        needs = ("activities",) if event == "silent_weeks" else ("history", "expected_close_on")
+        return lacking(f"after_{event}", f"no decision by {EVENTS[event].lower()}", *needs)
     totals = periods.counted([event])
     if periods.frame["d_no_decision"].sum() < FEW_EVENTS or len(totals) < 2:
         return cannot_tell(
@@ -149,8 +148,9 @@ def _ratios(fitted: Estimate, periods: PersonPeriods, event: str, outcomes: Sequ
             rows.append({**row, **_ratio(fitted, outcome, event, level, number)})
     meta = Meta(
         kind="coefficient", keys=("outcome", *LEVELS), n_deals=periods.n_deals, n_accounts=fitted.meta.n_accounts,
-        estimand=f"{EVENTS[event].lower()}: how many times the weekly odds of ending so, against {_words(event, levels[0])}"
-        ", at the same age", interval="Wald on the log scale", variance="sandwich", cluster=fitted.meta.cluster,
+        estimand=f"{EVENTS[event].lower()}: how many times the weekly odds of ending so, against "
+        f"{_words(event, levels[0])}, at the same age",
+        interval="Wald on the log scale", variance="sandwich", cluster=fitted.meta.cluster,
         unit="ratio", time_unit="weeks", note="Declared outcomes only; what was known when each week began.",
     )  # fmt: skip
     return Estimate(pd.DataFrame(rows), meta)
@@ -168,7 +168,7 @@ def _ratio(fitted: Estimate, outcome: str, event: str, level: str, number: int) 
 def _banded(values: pd.Series[int], edges: Sequence[int]) -> pd.Series[str]:
     """Name the band of each value; the last one is open."""
     place = np.searchsorted(np.asarray(edges), values.to_numpy(), side="right") - 1
-    names = [f"{low}" if high == low + 1 else f"{low}–{high - 1}" for low, high in zip(edges, edges[1:], strict=False)]
+    names = [f"{low}" if high == low + 1 else f"{low}–{high - 1}" for low, high in pairwise(edges)]
     return pd.Series(np.asarray([*names, f"{edges[-1]}+"], dtype=object)[np.maximum(place, 0)], index=values.index)
 
 

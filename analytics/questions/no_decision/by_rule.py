@@ -167,7 +167,7 @@ def _plateau(deals: pd.DataFrame, watched: pd.DataFrame, settled_on: dt.date) ->
     if not len(watched_by_many) or not (watched["outcome"] == "won").any():
         return None
     last = int(watched_by_many.max())
-    curve = cumulative_incidence(risk, times=np.arange(last + 1)).at(outcome="won")
+    curve = cumulative_incidence(risk, times=np.arange(last + 1.0)).at(outcome="won")
     left = float(curve["estimate"].iloc[-1]) - curve["estimate"].to_numpy()
     age = int(curve["time"].iloc[int(np.argmax(left <= FLAT))])
     if age > 0.75 * last:

@@ -45,8 +45,9 @@ def drivers(deals: pd.DataFrame, *, by: Sequence[str], settled_on: dt.date) -> E
 
     Notes
     -----
-    Levels with fewer than 20 deals are joined ("all others"), and so are those beyond the 12 largest; where even together they are fewer, they are left out. A ratio speaks of
-    pace among open deals, not of shares. It assumes that the ratio does not change with age; by account where known.
+    Levels with fewer than 20 deals are joined ("all others"), and so are those beyond the 12 largest; where even
+    together they are fewer, they are left out. A ratio speaks of pace among open deals, not of shares. It assumes that
+    the ratio does not change with age; by account where known.
 
     Examples
     --------
@@ -73,7 +74,7 @@ def drivers(deals: pd.DataFrame, *, by: Sequence[str], settled_on: dt.date) -> E
         try:
             rows += _of_outcome(table, outcome, named)
         except InputError as error:
-            notes.append(f"{outcome.replace('_', ' ').capitalize()} is left out: {error.message}.")
+            notes.append(f"{outcome.replace('_', ' ').capitalize()} is left out: {error.problem}.")
     if not rows:
         return cannot_tell("drivers", "Which traits go with no decision cannot be told.", " ".join(notes))
     frame = pd.DataFrame(rows)
@@ -115,8 +116,10 @@ def _of_outcome(table: pd.DataFrame, outcome: str, named: dict[str, str]) -> lis
     for name, column in [(name, column) for name, column in named.items() if column in codes]:
         for level, code in codes[column].items():
             here = table[column] == level
-            row = {"outcome": outcome, "segment": name, "level": level, "label": str(level), "reference": code == "00",
-                   "n_deals": int(here.sum()), "n_event": int((here & (table["outcome"] == outcome)).sum())}  # fmt: skip
+            row = {
+                "outcome": outcome, "segment": name, "level": level, "label": str(level), "reference": code == "00",
+                "n_deals": int(here.sum()), "n_event": int((here & (table["outcome"] == outcome)).sum()),
+            }  # fmt: skip
             rows.append({**row, **_ratio(fitted, f"C({column})[T.{code}]", code == "00")})
     return rows
 

@@ -99,7 +99,7 @@ def firings(history: History, deals: pd.DataFrame, *, rules: OutcomeRules, as_of
     columns = ["rule", "threshold", "deal_id", "fired_on", "heard_on"]
     tables = [part.assign(rule=rule)[columns] for rule, part in parts.items() if len(part)]
     fired = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
-    fired = fired.astype({name: "datetime64[ns]" for name in ("fired_on", "heard_on")})
+    fired = fired.astype(dict.fromkeys(("fired_on", "heard_on"), "datetime64[ns]"))
     known = deals["deal_id"] if "deal_id" in deals else fired["deal_id"]
     return Firings(fired[fired["deal_id"].isin(known)].reset_index(drop=True), grid, stated, tuple(missing))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,7 +60,7 @@ def reach(risk: RiskTable, horizon_days: int, *, smallest: int = SMALLEST_CELL) 
     return int(enough.max() if len(enough) else leave.max())
 
 
-def share_at(risk: RiskTable, age: int, outcome: str = "no_decision") -> dict[str, object]:
+def share_at(risk: RiskTable, age: int, outcome: str = "no_decision") -> dict[str, Any]:
     """Read the share with one outcome by an age: estimate, interval (bounds where outcomes are unknown), counts."""
     curve = incidence_bounds(risk, times=[age]) if "unknown" in risk.outcomes else cumulative_incidence(
         risk, times=[age]
@@ -80,7 +81,7 @@ def cannot_tell(name: str, headline: str, detail: str = "") -> Finding:
     return Finding(name, headline, detail, "cannot tell")
 
 
-def row_of(estimate: Estimate, **keys: object) -> pd.Series[object] | None:
+def row_of(estimate: Estimate, **keys: object) -> pd.Series[Any] | None:
     """Give one row of an Estimate, None where it is not there or its numbers are withheld."""
     found = estimate.at(**keys)
     return found.iloc[0] if len(found) == 1 and pd.notna(found.iloc[0]["estimate"]) else None

@@ -107,7 +107,9 @@ def landmarks(deals: pd.DataFrame, history: History, *, as_of: dt.date, within_d
     frame = frame.assign(account=named.where(named.notna(), "deal " + frame["deal_id"].astype(str)))
     won = frame.loc[frame["d_won"] == 1, "deal_id"].nunique()
     if len(frame) < FEW_MOMENTS or won < FEW_WON:
-        why = f"only {len(frame):,} moments of open deals" if len(frame) < FEW_MOMENTS else f"only {won} deals won later"
+        why = (
+            f"only {len(frame):,} moments of open deals" if len(frame) < FEW_MOMENTS else f"only {won} deals won later"
+        )
         return cannot_tell(
             "zombie_chances", f"How often such open deals are recorded won within {within_days} days cannot be told.",
             f"The records hold {why} that were followed for {within_days} days.",

@@ -75,7 +75,7 @@ def comes_back(deals: pd.DataFrame, firings: Firings, *, settled_on: dt.date) ->
     next_ = ended.assign(exit=heard.where(first, ended["exit"]).astype("int64"), outcome=outcome)
     risk = count_events(next_, outcomes=NEXT, cluster="account_id" if has_accounts(next_) else None)
     last = reach(risk, FOLLOWED_DAYS)
-    curve = cumulative_incidence(risk, times=np.arange(last + 1))
+    curve = cumulative_incidence(risk, times=np.arange(last + 1.0))
     made = curve.stamped(
         estimand=f"of deals of which nothing was heard for {days} days, the share with each thing that happened next",
         time_unit="days since the deal went quiet",

@@ -1,4 +1,4 @@
-"""Why nobody was chosen: the reasons of declared no-decisions, indecision apart from a preference for how things are."""
+"""Why nobody was chosen: the reasons of declared no-decisions, indecision apart from the status quo."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def reasons_given(deals: pd.DataFrame) -> Estimate | Finding:
     Notes
     -----
     A reason is what a seller wrote. It is read as a kind by the words in it, which `reads_as` shows; a wording that the
-    list does not know, such as "No decision", does not say. Shares of one whole: their intervals, by account, are one at a time.
+    list does not know, such as "No decision", does not say. Shares of one whole: their
+    intervals, by account, are one at a time.
 
     Examples
     --------
@@ -77,7 +78,8 @@ def reasons_given(deals: pd.DataFrame) -> Estimate | Finding:
             cluster = ended["account_id"] if has_accounts(ended) else None
             share = clustered_proportion((values == level).astype(float), cluster=cluster)
             rows.append({
-                "part": part, "level": level, "label": level, "reads_as": level if part == "kind" else reason_kind(level),
+                "part": part, "level": level, "label": level,
+                "reads_as": level if part == "kind" else reason_kind(level),
                 "estimate": share[0], "std_error": share[1], "conf_low": share[2], "conf_high": share[3],
                 "n_event": int((values == level).sum()), "n_deals": len(ended),
             })  # fmt: skip

@@ -80,11 +80,15 @@ def stage_exits(
     frame = found.frame[found.frame["outcome"] != "unknown"]
     if not len(frame):
         return cannot_tell("stage_exits", f"No stay in a stage was followed for {days} days.")
-    frame = frame.assign(n_event=frame["cum_event"], order=frame["stage"].map({name: k for k, name in enumerate(order)}))
+    frame = frame.assign(
+        n_event=frame["cum_event"], order=frame["stage"].map({name: k for k, name in enumerate(order)})
+    )
     frame = frame.merge(stays["stage"].value_counts().rename("n_deals"), left_on="stage", right_index=True)
     frame = frame.merge(_last_stages(rows), how="left", on=["stage", "outcome"])
     places = {name: k for k, name in enumerate(("moved_on", *OUTCOMES))}
-    frame = frame.assign(place=frame["outcome"].map(places)).sort_values(["order", "place"]).drop(columns=["time", "place"])
+    frame = (
+        frame.assign(place=frame["outcome"].map(places)).sort_values(["order", "place"]).drop(columns=["time", "place"])
+    )
     meta = replace(
         found.meta, kind="probability", keys=("stage", "outcome"), time_unit="days since the deal came to the stage",
         estimand=f"of deals that came to a stage, the share that left it in each way within {days} days",
@@ -120,5 +124,3 @@ def _last_stages(rows: pd.DataFrame) -> pd.DataFrame:
             made.append({"stage": stage, "outcome": outcome, "last_share": share[0], "last_low": share[2],
                          "last_high": share[3]})  # fmt: skip
     return pd.DataFrame(made, columns=["stage", "outcome", "last_share", "last_low", "last_high"])
-
-

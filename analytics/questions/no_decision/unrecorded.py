@@ -73,9 +73,10 @@ def unrecorded_bounds(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days:
         both = _as_no_decision(watched, watched["_blank"] | unknown, age)
         rows.append({"treatment": "outcomes", "label": "and every closing without an outcome as well", **both})
     by_age = watched["exit"] <= age
+    without = int((by_age & watched["_blank"]).sum()), int((by_age & (watched["_blank"] | unknown)).sum())
     frame = pd.DataFrame(rows).assign(
-        n_unrecorded=[int((by_age & watched["_blank"]).sum())] * 3 + [int((by_age & (watched["_blank"] | unknown)).sum())]
-        * (len(rows) - 3), n_deals=risk.n_deals, n_accounts=risk.n_accounts, horizon_reached=age,
+        n_unrecorded=[without[row["treatment"] == "outcomes"] for row in rows],
+        n_deals=risk.n_deals, n_accounts=risk.n_accounts, horizon_reached=age,
         n_event=int((by_age & (watched["outcome"] == "no_decision")).sum()),
     )  # fmt: skip
     meta = Meta(

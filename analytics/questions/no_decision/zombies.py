@@ -114,7 +114,11 @@ def zombies(
     listed = listed.assign(why=why)
     if isinstance(found, Landmarks):
         listed = listed.join(chances(found, listed))
-    days = f", and the chance of being recorded won within {found.within_days} days" if isinstance(found, Landmarks) else ""
+    days = (
+        f", and the chance of being recorded won within {found.within_days} days"
+        if isinstance(found, Landmarks)
+        else ""
+    )
     columns = [name for name in SHOWN if name in listed]
     order = listed.sort_values(["amount", "deal_id"], ascending=[False, True], na_position="last", kind="stable")
     return Listing(order[columns].reset_index(drop=True), f"Open deals that look dead{days}", private=True)
