@@ -250,7 +250,9 @@ def _heard(activities: pd.DataFrame, lives: FirstLives) -> pd.DataFrame:
     place = lives.deal_id.get_indexer(pd.Index(activities["deal_id"]))
     occurred = _numbers(activities["occurred_on"], LONG_AGO)
     known = np.maximum(_numbers(activities["recorded_on"], LONG_AGO), occurred)
-    by_buyer = (activities["side"].str.strip().str.lower() == "buyer").to_numpy(dtype=bool, na_value=False)
+    by_buyer = (activities["side"].astype("string").str.strip().str.lower() == "buyer").to_numpy(
+        dtype=bool, na_value=False
+    )
     table = pd.DataFrame({"deal": place, "day": known, "anybody": occurred})
     table["buyer"] = np.where(by_buyer, occurred, LONG_AGO)
     table = table[(table["deal"] >= 0) & (table["anybody"] > LONG_AGO)]

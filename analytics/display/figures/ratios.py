@@ -15,6 +15,7 @@ from analytics.display.figures.sheet import Space, Words, answers_or_sentence, f
 from analytics.estimators.result import Estimate
 
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
+FEW_TICKS, MANY_DECADES = (0.02, 0.1, 0.3, 1.0, 3.0, 10.0, 50.0), 1.2
 WIDEST = (0.02, 50.0)
 LEFT, RIGHT, BOTTOM = 250, 150, 46
 ONE = {"type": "line", "layer": "below", "x0": 1, "x1": 1, "yref": "paper", "y0": 0, "y1": 1,
@@ -95,10 +96,11 @@ def _texts(
 
 
 def _axis(low: float, high: float) -> dict[str, Any]:
-    ticks = [tick for tick in TICKS if low <= tick <= high]
+    wide = math.log10(high / low) > MANY_DECADES
+    ticks = [tick for tick in (FEW_TICKS if wide else TICKS) if low <= tick <= high]
     return {
-        "type": "log", "range": [math.log10(low), math.log10(high)], "tickmode": "array", "showgrid": True,
-        "tickvals": ticks, "ticktext": [f"×\u2009{tick:g}" for tick in ticks], "fixedrange": True,
+        "type": "log", "range": [math.log10(low * 0.93), math.log10(high * 1.05)], "tickmode": "array",
+        "showgrid": True, "tickvals": ticks, "ticktext": [f"×\u2009{tick:g}" for tick in ticks], "fixedrange": True,
         "title": {"text": "times the pace of the reference"},
     }  # fmt: skip
 

@@ -14,6 +14,8 @@ from analytics.display.figures.dots import Columns, Dot, Row, dot_rows
 from analytics.display.figures.sheet import Words, answers_or_sentence, listed, records
 from analytics.estimators.result import Estimate
 
+FEW, MANY, NARROW = 200, 2000, 0.04
+
 
 def text(record: Mapping[str, Any], name: str) -> str:
     """Return a text of a record; empty where it has none."""
@@ -30,7 +32,9 @@ def number(record: Mapping[str, Any], name: str) -> float:
 def share(record: Mapping[str, Any], names: Sequence[str] = ("estimate", "conf_low", "conf_high")) -> str:
     """Write a share of a record with its interval, with as many digits as its deals support."""
     value, low, high = (number(record, name) for name in names)
-    return wording.percent_interval(value, low, high, number(record, "n_deals")) if math.isfinite(value) else "–"
+    n = number(record, "n_deals")
+    n = MANY if n >= FEW and high - low < NARROW else n  # whole per cents would say nothing of so narrow an interval
+    return wording.percent_interval(value, low, high, n) if math.isfinite(value) else "–"
 
 
 def size(record: Mapping[str, Any], name: str = "n_deals", noun: str = "n") -> str:

@@ -107,7 +107,7 @@ def _row(watched: pd.DataFrame, rule: str, threshold: int, horizon_days: int) ->
     note = "" if age == horizon_days else f"Deals were followed up to {age} days, not to {horizon_days}."
     if rule == "aged" and threshold >= age:
         note = f"It fires only after the {age} days at which shares are read."
-    label = LABELS.get(rule, "{0}").format(threshold)
+    label = LABELS.get(rule, "{0}").format(threshold).replace("pushed 1 times", "pushed once")
     row = {"rule": rule, "threshold": threshold, "label": label, **share_at(risk, age), "horizon_reached": age}
     return {**row, "note": note}
 

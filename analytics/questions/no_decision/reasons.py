@@ -78,7 +78,7 @@ def reasons_given(deals: pd.DataFrame) -> Estimate | Finding:
             cluster = ended["account_id"] if has_accounts(ended) else None
             share = clustered_proportion((values == level).astype(float), cluster=cluster)
             rows.append({
-                "part": part, "level": level, "label": level,
+                "part": part, "group": "As written" if part == "reason" else "Read as", "level": level, "label": level,
                 "reads_as": level if part == "kind" else reason_kind(level),
                 "estimate": share[0], "std_error": share[1], "conf_low": share[2], "conf_high": share[3],
                 "n_event": int((values == level).sum()), "n_deals": len(ended),

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analytics.estimators.rates import clustered_proportion
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
+from analytics.estimators.sentences import MANY, share_with_interval
 from analytics.questions.no_decision.followed import not_studied
 from analytics.questions.no_decision.landmarks import Landmarks, chances, standing
 from analytics.records.contract import History
@@ -19,6 +20,8 @@ from analytics.records.rules import OutcomeRules
 LATE_SHARE = 0.99
 SHOWN = ("deal_id", "account_id", "owner_id", "stage", "opened_on", "age_days", "silent_days", "pushes",
          "expected_close_on", "amount", "currency", "why", "chance", "chance_low", "chance_high")  # fmt: skip
+
+BRIEFLY = ("deal_id", "stage", "age_days", "silent_days", "pushes", "amount", "why", "chance")
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Marks:
     def words(self, rule: str) -> str:
         """Say a mark in words."""
         words = {"silent": f"silent for {self.silent_days} days or more",
-                 "pushed": f"past due and pushed {self.pushed_times} times or more",
+                 "pushed": f"past due and pushed {self.pushed_times} times or more".replace(" 1 times", " once"),
                  "aged": f"open for more than {self.older_than_days} days", "any": "any of these"}  # fmt: skip
         return words.get(rule, "none of these")
 
@@ -176,10 +179,18 @@ def zombie_chances(
 
 def largest(listing: Listing | Finding, rows: int = 12) -> Listing | Finding:
     """Give the first rows of a list of deals, to be shown; the whole of it is in the file beside the report."""
-    if isinstance(listing, Finding) or len(listing.frame) <= rows:
+    if isinstance(listing, Finding):
         return listing
-    title = f"{listing.title}: the {rows} largest of {len(listing.frame):,}"
-    return Listing(listing.frame.head(rows), title, private=listing.private)
+    frame = listing.frame.head(rows)
+    if "chance" in frame:
+        chance = zip(frame["chance"], frame["chance_low"], frame["chance_high"], strict=True)
+        frame = frame.assign(chance=[share_with_interval(*each, MANY) for each in chance])
+    title = (
+        listing.title
+        if len(listing.frame) <= rows
+        else f"{listing.title}: the {rows} largest of {len(listing.frame):,}"
+    )
+    return Listing(frame[[name for name in BRIEFLY if name in frame]], title, private=listing.private)
 
 
 def _borne(now: pd.DataFrame, looked: Marks, as_of: dt.date) -> dict[str, pd.Series[bool]]:
