@@ -80,7 +80,8 @@ def test_intervals_hold_the_truth_under_each_rule(found: Estimate) -> None:
     """Complete follow-up of many deals of the same company says where each stated rule's share lies."""
     config = made().config
     for rule, threshold, rules in (
-        ("declared", 0, RULES.declared_only()), ("silent", 90, RULES.only("silent")), ("pushed", 3, RULES.only("pushed")),
+        ("declared", 0, RULES.declared_only()), ("silent", 90, RULES.only("silent")),
+        ("pushed", 3, RULES.only("pushed")),
     ):  # fmt: skip
         truth = followed_truth(config, rules, 365, n_deals=20_000)
         share = truth[(truth["outcome"] == "no_decision") & (truth["time"] == 365)]["estimate"].iloc[0]

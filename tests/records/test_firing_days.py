@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from itertools import pairwise
 
 import pandas as pd
 import pytest
@@ -117,7 +118,7 @@ def test_pushes_are_those_of_a_plain_loop_over_days(moves: list[tuple[int, int]]
     expected = None
     for today in range(201):
         known = [e for d, e in moves if d <= today]
-        pushes = sum(b > a for a, b in zip(known, known[1:], strict=False))
+        pushes = sum(b > a for a, b in pairwise(known))
         if pushes >= times and today > known[-1]:
             expected = today
             break
@@ -126,8 +127,12 @@ def test_pushes_are_those_of_a_plain_loop_over_days(moves: list[tuple[int, int]]
 
 def test_an_earlier_day_knows_the_same_firings_up_to_it(frames: History) -> None:
     early, late = dt.date(2025, 3, 31), AS_OF
-    for make in (lambda h, lives: silent_days_fired(h, lives, (45, 90)), lambda h, lives: pushed_times_fired(lives, (2,)),
-                 lambda h, lives: age_fired(lives, (200,))):  # fmt: skip
+    rules = (
+        lambda h, lives: silent_days_fired(h, lives, (45, 90)),
+        lambda h, lives: pushed_times_fired(lives, (2,)),
+        lambda h, lives: age_fired(lives, (200,)),
+    )
+    for make in rules:
         then, now = (make(frames, first_spells(frames, day)) for day in (early, late))
         known = now[now["fired_on"] <= pd.Timestamp(early)]
         columns = ["deal_id", "threshold", "fired_on"]
