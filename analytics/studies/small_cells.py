@@ -38,6 +38,7 @@ Result: TypeAlias = Estimate | Listing | Finding
 
 _APART = (
     "time", "segment", "kind", "view", "compared_to", "part", "definition", "measure", "rule", "field", "term", "item",
+    "threshold", "treatment",
 )  # fmt: skip
 """Keys whose rows do not add up to anything that is shown; those of every other key may."""
 _SIZES = re.compile(r"n_deals(_now|_then)?|opened_(now|then)")
