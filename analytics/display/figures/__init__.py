@@ -6,6 +6,11 @@ from analytics.display.figures.changes import plot_against
 from analytics.display.figures.completeness import plot_completeness
 from analytics.display.figures.delay import plot_recording_delay
 from analytics.display.figures.incidence import plot_stacked_incidence
+from analytics.display.figures.no_decision import (
+    plot_after_silence,
+    plot_no_decision_rules,
+    plot_stage_exits,
+)
 from analytics.display.figures.periods import plot_two_periods
 from analytics.display.figures.rates import (
     plot_no_decision_range,
@@ -13,18 +18,25 @@ from analytics.display.figures.rates import (
     plot_value_weighted,
     plot_win_rates,
 )
+from analytics.display.figures.ratios import plot_ratios
+from analytics.display.figures.shares import plot_shares
 from analytics.display.rendering import use_stable_renderer
 
 __all__ = [
+    "plot_after_silence",
     "plot_against",
     "plot_attrition",
     "plot_bridge",
     "plot_completeness",
     "plot_mix_and_rate",
     "plot_no_decision_range",
+    "plot_no_decision_rules",
+    "plot_ratios",
     "plot_recording_delay",
     "plot_segments",
+    "plot_shares",
     "plot_stacked_incidence",
+    "plot_stage_exits",
     "plot_two_periods",
     "plot_value_weighted",
     "plot_win_rates",
