@@ -1,0 +1,206 @@
+"""The columns by which deals are split: those asked for, the owner, and bands of what is counted in numbers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analytics.estimators.decomposition import level_of
+from analytics.estimators.result import Finding
+from analytics.estimators.sentences import money
+from analytics.records.contract import History
+from analytics.records.errors import InputError, nearest
+from analytics.records.leakage import refuse_leaky
+from analytics.records.lives import states_known
+
+OWNER, SIZE = "owner_id", "size"
+BANDS = 4
+FEWEST_VALUES = 12
+"""A column of more different numbers than this is cut into bands."""
+MOSTLY = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Deals whose segments are texts, the segments that can be used, and what was refused, in words.
+
+    `deals` has a column per name in `by`: numbers cut into bands, what is missing called "not recorded".
+    """
+
+    deals: pd.DataFrame
+    by: tuple[str, ...]
+    refused: tuple[Finding, ...] = ()
+
+
+def opening_amounts(history: History, as_of: dt.date) -> pd.Series[float] | None:
+    """What was the amount of each deal when it was first recorded?
+
+    Parameters
+    ----------
+    history : History
+        What was recorded, and when.
+    as_of : datetime.date
+        Only what was known at the end of this day exists.
+
+    Returns
+    -------
+    pandas.Series or None
+        Amount in its own currency by deal_id, missing where the deal was first recorded closed or had none or 0. None
+        where the source keeps only today's state, which may have been written at the close, or has no amounts.
+
+    Examples
+    --------
+    >>> day = dt.date(2025, 1, 10)
+    >>> rows = {"deal_id": ["A", "A"], "recorded_on": [day, dt.date(2025, 2, 3)], "sequence": [0, 1],
+    ...         "status": ["open", "closed_lost"], "opened_on": [day] * 2, "amount": [500.0, 0.0]}
+    >>> opening_amounts(History(table=pd.DataFrame(rows)), dt.date(2025, 3, 1)).to_dict()
+    {'A': 500.0}
+    """
+    if history.kind != "recorded" or "amount" not in history.table.columns:
+        return None
+    first = states_known(history, as_of, ["amount"]).drop_duplicates("deal_id").set_index("deal_id")
+    amount = pd.to_numeric(first["amount"], errors="coerce").astype(float)
+    amount = amount.where((first["status"] == "open") & (amount > 0))
+    return amount if amount.notna().any() else None
+
+
+def split_by(
+    deals: pd.DataFrame, by: Sequence[str], *, leaky: pd.DataFrame | None = None,
+    read_at: Mapping[str, str] | None = None, amounts: pd.Series[float] | None = None,
+) -> Split:  # fmt: skip
+    """By which columns can these deals be split, and into which levels?
+
+    Parameters
+    ----------
+    deals : pandas.DataFrame
+        Deals frame, first episodes; segments and `owner_id` as of the opening.
+    by : sequence of str
+        Columns asked for; the owner is added where it is known.
+    leaky : pandas.DataFrame, optional
+        From `study.leaky_fields`: a field that says how a deal ended splits nothing, and a Finding says so.
+    read_at : mapping of str to str, optional
+        When the value of a column is read (`attributes_at`).
+    amounts : pandas.Series, optional
+        From `opening_amounts`: adds the segment "size".
+
+    Returns
+    -------
+    Split
+        Numbers with more than 12 different values are cut at their quartiles over all these deals, so that a band means
+        the same in every quarter.
+
+    Raises
+    ------
+    InputError
+        Where a column asked for does not exist.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"deal_id": list("abcd"), "region": ["N", "S", None, "N"], "owner_id": list("xyxy")})
+    >>> split = split_by(deals, ["region"])
+    >>> split.by, split.deals["region"].tolist()
+    (('region', 'owner_id'), ['N', 'S', 'not recorded', 'N'])
+    """
+    frame, refused, kept = deals.copy(), [], []
+    names = list(dict.fromkeys(by))
+    if OWNER in frame and OWNER not in names and frame[OWNER].notna().any():
+        names.append(OWNER)
+    if amounts is not None and SIZE not in frame:
+        frame[SIZE] = in_one_currency(frame, amounts)
+        names.append(SIZE)
+    for name in names:
+        if name not in frame.columns:
+            raise InputError(f"the deals have no segment {name!r}", action=nearest(name, frame.columns))
+        said = _refusal("amount" if name == SIZE else name, leaky, read_at)
+        frame[name] = banded(frame[name]) if name != OWNER else level_of(frame, name)
+        if said is None and frame[name].nunique() < 2:
+            said = _one_value(name, len(frame))
+        if said is None:
+            kept.append(name)
+        else:
+            refused.append(said)
+    return Split(frame, tuple(kept), tuple(refused))
+
+
+def _refusal(name: str, leaky: pd.DataFrame | None, read_at: Mapping[str, str] | None) -> Finding | None:
+    if leaky is None or not len(leaky):
+        return None
+    try:
+        refuse_leaky([name], leaky, read_at=read_at)
+    except InputError as refusal:
+        headline = f"Deals are not split by {words_of(name)}, because that says how a deal ended."
+        return Finding(f"not_split_by_{name}", headline, str(refusal), "not studied")
+    return None
+
+
+def _one_value(name: str, n: int) -> Finding:
+    headline = f"All deals have the same {words_of(name)}, so there is nothing to compare."
+    return Finding(f"not_split_by_{name}", headline, f"{n:,} deals.", "not studied")
+
+
+def words_of(segment: str) -> str:
+    """Write the name of a segment as a reader says it.
+
+    Examples
+    --------
+    >>> words_of("owner_id"), words_of("fit_score"), words_of("size")
+    ('owner', 'fit score', 'size at opening')
+    """
+    return {OWNER: "owner", SIZE: "size at opening"}.get(segment, segment.replace("_", " "))
+
+
+def in_one_currency(deals: pd.DataFrame, amounts: pd.Series[float]) -> pd.Series[float]:
+    """Convert amounts at opening by the rates that turned the deals' own amounts into the report's currency.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"deal_id": ["a", "b"], "amount": [108.0, 50.0], "amount_original": [100.0, 50.0],
+    ...                       "currency_original": ["EUR", "USD"]})
+    >>> in_one_currency(deals, pd.Series({"a": 200.0, "b": 70.0})).tolist()
+    [216.0, 70.0]
+    """
+    own = deals["deal_id"].map(amounts).astype(float)
+    if not {"amount", "amount_original", "currency_original"} <= set(deals.columns):
+        return own
+    usable = deals["amount"].notna() & (deals["amount_original"] > 0)
+    currency = deals["currency_original"].astype(object).fillna("")
+    rate = (deals["amount"] / deals["amount_original"].where(usable)).groupby(currency).median()
+    return own * currency.map(rate).astype(float)
+
+
+def banded(values: pd.Series[Any]) -> pd.Series[str]:
+    """Cut a column of many numbers into four bands of about as many deals; leave other columns as texts.
+
+    Examples
+    --------
+    >>> banded(pd.Series([*range(1, 21)])).unique().tolist()
+    ['1 of 4: up to 5.75', '2 of 4: to 10.5', '3 of 4: to 15.25', '4 of 4: above 15.25']
+    """
+    frame = pd.DataFrame({"value": values})
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    filled = int(values.notna().sum())
+    if not filled or numbers.notna().sum() < MOSTLY * filled or numbers.nunique() <= FEWEST_VALUES:
+        return level_of(frame, "value")
+    edges = np.unique(np.quantile(numbers.dropna(), np.arange(1, BANDS) / BANDS))
+    edges = edges[edges < numbers.max()]
+    names = _names(edges)
+    place = np.searchsorted(edges, numbers.to_numpy(dtype=float), side="left")
+    text = pd.Series([names[k] for k in place], index=values.index, dtype=object)
+    return level_of(pd.DataFrame({"value": text.where(numbers.notna(), None)}), "value")
+
+
+def _names(edges: Any) -> list[str]:
+    count = len(edges) + 1
+    shown = [_edge(float(edge)) for edge in edges]
+    named = [f"1 of {count}: up to {shown[0]}"] if shown else ["1 of 1"]
+    named += [f"{k + 1} of {count}: to {shown[k]}" for k in range(1, len(shown))]
+    return [*named, f"{count} of {count}: above {shown[-1]}"] if shown else named
+
+
+def _edge(value: float) -> str:
+    return f"{value:.4g}" if abs(value) < 1000 else money(value, None)
