@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import html
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from analytics.estimators.result import Finding
 
 PLOTLY = "application/vnd.plotly.v1+json"
 TEMPLATES = Path(__file__).parent / "templates"
+_RESULTS = re.compile(r'<(?:div class="wl-table"|figure) data-results="([a-z0-9_ ]*)"')
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def figure_div(figure_json: dict[str, Any], div_id: str) -> str:
         subtitle=meta.get("subtitle", ""),
         caption=meta.get("caption", ""),
         alt=alt,
+        results=" ".join(meta.get("results", ())),
         height=int(figure.get("layout", {}).get("height") or 420),
         widest=int(place.get("widest", 860)),
         data=script_json({"data": figure.get("data", []), "layout": figure.get("layout", {})}),
@@ -102,6 +105,7 @@ def notebook_page(
     subtitle: str = "",
     facts: Sequence[tuple[str, str]] = (),
     home: str = "",
+    files: Mapping[str, str] | None = None,
 ) -> str:
     """Return an executed notebook as one offline HTML page: prose, figures, tables and findings, without its code.
 
@@ -117,8 +121,11 @@ def notebook_page(
         Parameters and provenance, shown at the foot.
     home : str, optional
         Relative address of the index page, for the link back.
+    files : mapping of str to str, optional
+        The name of a saved result and the relative address of its CSV file, offered beside what shows the result.
     """
     blocks = [block for i, cell in enumerate(notebook.get("cells", ())) for block in _cell(cell, i, markdown)]
+    blocks = [block + _downloads(block, files or {}) for block in blocks]
     drawn = any("wl-plot" in block for block in blocks)
     shown = {"title": title, "subtitle": subtitle, "facts": facts, "home": home, "blocks": blocks}
     return _page("notebook.html.j2", with_plotly=drawn, **shown)
@@ -154,6 +161,13 @@ def output_html(output: Mapping[str, Any], div_id: str) -> str:
         return f'<div class="wl-html">{_joined(data["text/html"])}</div>'
     text = _joined(data.get("text/plain", ""))
     return _pre(text) if text else ""
+
+
+def _downloads(block: str, files: Mapping[str, str]) -> str:
+    """Return links to the numbers behind a table or a figure: every row and digit, where the page shows fewer."""
+    names = dict.fromkeys(name for found in _RESULTS.findall(block) for name in found.split())
+    found = [(name, files[name]) for name in names if name in files]
+    return _render("downloads.html.j2", links=found) if found else ""
 
 
 def _joined(source: str | Sequence[str]) -> str:

@@ -45,6 +45,8 @@ class Table:
     frame: pd.DataFrame
     numeric: tuple[str, ...]
     footnote: str = ""
+    result: str = ""
+    """The saved result that it shows, so that a page can offer all its rows and digits."""
 
     def html(self) -> str:
         """Return the table as HTML with inline style; every text in it is escaped."""
@@ -55,7 +57,8 @@ class Table:
         if self.numeric:
             table = table.cols_align("right", columns=list(self.numeric))
         note = f'<p class="wl-note" style="{NOTE}">{html.escape(self.footnote)}</p>' if self.footnote else ""
-        return f'<div class="wl-table">{table.as_raw_html(inline_css=True).strip()}</div>{note}'
+        of = f' data-results="{html.escape(self.result)}"' if self.result else ""
+        return f'<div class="wl-table"{of}>{table.as_raw_html(inline_css=True).strip()}</div>{note}'
 
     def text(self) -> str:
         """Return the table as plain text."""
@@ -137,7 +140,7 @@ def estimate_table(
         if columns or not (says_nothing(frame[column]) or (column in SAME and frame[column].nunique() < 2)):
             shown[heading(column)] = _cells(frame, column)
     note = " ".join([*notes, wording.provenance(meta)])
-    return _table(shown, title, note, name, numeric=[c for c in shown.columns if is_figure(shown[c])])
+    return _table(shown, title, note, name, meta.saved_as)
 
 
 def _keys(frame: pd.DataFrame, keys: list[str]) -> list[str]:
@@ -213,7 +216,7 @@ def listing_table(
     shown = pd.DataFrame(index=frame.index)
     for column in list(columns) or [c for c in frame.columns if c not in (*coded, WITHHELD)]:
         shown[heading(str(column))] = _cells(frame, column)
-    return _table(shown, title or listing.title, "", name, numeric=[c for c in shown.columns if is_figure(shown[c])])
+    return _table(shown, title or listing.title, "", name, listing.saved_as)
 
 
 def _cells(frame: pd.DataFrame, column: str) -> list[str]:
@@ -222,12 +225,12 @@ def _cells(frame: pd.DataFrame, column: str) -> list[str]:
     return [text or mark for text, mark in zip(texts, withheld(frame, str(column)), strict=True)]
 
 
-def _table(shown: pd.DataFrame, title: str, note: str, name: str, *, numeric: Sequence[str]) -> Table:
-    rows = len(shown)
+def _table(shown: pd.DataFrame, title: str, note: str, name: str, result: str) -> Table:
+    rows, numeric = len(shown), tuple(c for c in shown.columns if is_figure(shown[c]))
     if rows > MOST_ROWS:
         note = (
             f"{note} The first {MOST_ROWS} of {wording.count(rows)} rows; the file beside the report has all.".strip()
         )
     slug = re.sub(r"[^a-z0-9]+", "-", (name or title).lower()).strip("-") or "table"
     shown = shown.head(MOST_ROWS).reset_index(drop=True)
-    return Table(slug, title, "" if rows else "No rows.", shown, tuple(numeric), note)
+    return Table(slug, title, "" if rows else "No rows.", shown, numeric, note, result)

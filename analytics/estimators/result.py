@@ -30,7 +30,7 @@ WITHHELD = "withheld"
 
 @dataclass(frozen=True)
 class Meta:
-    """How an Estimate was made: its estimand in words and everything needed to read or repeat it."""
+    """How an Estimate was made: its estimand in words, what is needed to read or repeat it, the name of its file."""
 
     kind: EstimateKind
     estimand: str
@@ -48,6 +48,7 @@ class Meta:
     input_hash: str | None = None
     reconstructed: bool = False
     note: str = ""
+    saved_as: str = ""
     schema_version: int = SCHEMA_VERSION
 
 
@@ -101,12 +102,13 @@ class Estimate:
 class Listing:
     """A frame of facts that are not estimates (attrition, completeness, a list of deals).
 
-    `private` is True where its rows are deals, so that a shared report leaves it out.
+    `private` is True where its rows are deals, so that a shared report leaves it out; a study saved it as `saved_as`.
     """
 
     frame: pd.DataFrame
     title: str
     private: bool = False
+    saved_as: str = ""
     schema_version: int = SCHEMA_VERSION
 
 

@@ -45,7 +45,9 @@ def execute(job: Job, cell_done: Callable[[], None]) -> Outcome:
             _publish(partial, folder / f"{job.name}.ipynb", job)
             partial.unlink()
             notebook = _read(folder / f"{job.name}.ipynb")
-            text = page(notebook, title=job.title, facts=job.facts)
+            tables = sorted((folder / "estimates" / job.name).glob("*.csv"))
+            files = {table.stem: table.relative_to(folder).as_posix() for table in tables}
+            text = page(notebook, title=job.title, facts=job.facts, files=files)
             write_text(folder / f"{job.name}.html", text)
     finally:
         if partial.exists():

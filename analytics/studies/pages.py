@@ -11,7 +11,13 @@ HOME = "../../index.html"
 """From a page in `runs/<run id>/` to the index."""
 
 
-def page(notebook: Mapping[str, Any], *, title: str, facts: Sequence[tuple[str, str]] = ()) -> str:
+def page(
+    notebook: Mapping[str, Any],
+    *,
+    title: str,
+    facts: Sequence[tuple[str, str]] = (),
+    files: Mapping[str, str] | None = None,
+) -> str:
     """Return an executed notebook as one offline HTML page, its figures drawn and its code left out.
 
     Parameters
@@ -22,6 +28,8 @@ def page(notebook: Mapping[str, Any], *, title: str, facts: Sequence[tuple[str, 
         Heading of the page; it replaces the notebook's own.
     facts : sequence of (name, value)
         Parameters and definitions, shown at the foot.
+    files : mapping of str to str, optional
+        The name of a saved result and the relative address of its CSV file.
 
     Examples
     --------
@@ -40,4 +48,4 @@ def page(notebook: Mapping[str, Any], *, title: str, facts: Sequence[tuple[str, 
             if lines and lines[0].startswith("# "):
                 cells[place] = {**cell, "source": "\n".join(lines[1:]).strip()}
             break
-    return notebook_page({"cells": cells}, title=title, markdown=markdown2html, facts=facts, home=HOME)
+    return notebook_page({"cells": cells}, title=title, markdown=markdown2html, facts=facts, home=HOME, files=files)

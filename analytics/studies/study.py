@@ -222,7 +222,7 @@ class Study:
         out = os.environ.get(OUT_VARIABLE)
         if out and name in self._saved:
             raise ValueError(f"two results of this notebook are called {name!r}")
-        stamped = self._stamped(cast(SavedT, self.sharing.result(name, result)))
+        stamped = self._stamped(name, cast(SavedT, self.sharing.result(name, result)))
         self._saved[name] = stamped
         if out and not self.sharing.leaves_out(result):
             store.write(Path(out), name, stamped)
@@ -239,7 +239,10 @@ class Study:
             self.deals_as_known(quarter)
         _ = (self.known_deals, self.deals_by_rule, self.attrition, self.settled_on, self.rejects, self.trap_counts)
 
-    def _stamped(self, result: SavedT) -> SavedT:
+    def _stamped(self, name: str, result: SavedT) -> SavedT:
+        if isinstance(result, Listing):
+            named: Any = Listing(result.frame, result.title, result.private, saved_as=name)
+            return cast(SavedT, named)
         if not isinstance(result, Estimate):
             return result
         as_of = result.meta.as_of or self.as_of
@@ -247,7 +250,7 @@ class Study:
         earlier = "compared_to" in result.meta.keys or (known_to is not None and as_of < known_to)
         stamped: Any = result.stamped(
             as_of=as_of, rules_hash=self.rules.hash, input_hash=self.input_hash[:16],
-            reconstructed=self.kind == "current_only" and earlier,
+            reconstructed=self.kind == "current_only" and earlier, saved_as=name,
         )  # fmt: skip
         return cast(SavedT, stamped)
 

@@ -7,11 +7,13 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+import pandas as pd
 import pytest
 from display_samples import HOSTILE, findings, incidence, win_rates
 
 from analytics.display import figures, page, rendering, tables, theme
 from analytics.display.findings import card, finding_cards
+from analytics.estimators.result import Listing
 
 
 def notebook(*outputs: dict[str, Any]) -> dict[str, Any]:
@@ -146,6 +148,29 @@ def test_a_page_sets_heading_and_caption_as_text() -> None:
 def test_ids_of_figures_hold_no_other_characters(wrong: str) -> None:
     with pytest.raises(ValueError, match="cannot be the id"):
         page.figure_div(figure(), wrong)
+
+
+def test_every_table_and_figure_offers_the_numbers_it_was_made_from() -> None:
+    estimate = win_rates().stamped(saved_as="win_rates")
+    drawn = shown({page.PLOTLY: rendering.figure_json(figures.plot_win_rates(estimate))})
+    table = shown({"text/html": tables.estimate_table(estimate, title="Rates").html()})
+    files = {"win_rates": "estimates/01_quarter/win_rates.csv", "other": "other.csv"}
+    links = [
+        value
+        for tag, name, value in Reader(html_of(drawn, table, files=files)).attributes
+        if (tag, name) == ("a", "href")
+    ]
+    assert links.count("estimates/01_quarter/win_rates.csv") == 2
+    assert "other.csv" not in links
+    assert "Numbers (CSV)" not in html_of(drawn, table)
+
+
+def test_a_text_of_the_crm_cannot_offer_a_file() -> None:
+    listing = Listing(
+        pd.DataFrame({"name": ['<div class="wl-table" data-results="other">']}), "Names", saved_as="names"
+    )
+    table = shown({"text/html": tables.listing_table(listing).html()})
+    assert "other.csv" not in html_of(table, files={"names": "names.csv", "other": "other.csv"})
 
 
 def test_the_page_is_the_same_every_time() -> None:

@@ -56,7 +56,8 @@ import plotly.graph_objects as go
 from analytics.display.rendering import use_stable_renderer
 
 use_stable_renderer()
-go.Figure(go.Scatter(x=[1, 2], y=list(ending.frame["estimate"][:2])), layout={"meta": {"alt": "two points"}})"""
+points = go.Scatter(x=[1, 2], y=list(ending.frame["estimate"][:2]))
+go.Figure(points, layout={"meta": {"alt": "two points", "results": ["ending"]}})"""
 
 Cells = Sequence[str]
 

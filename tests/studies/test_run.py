@@ -96,6 +96,11 @@ def test_the_index_leads_to_every_page_and_pages_are_offline(done: Path) -> None
     assert page.count("<h1") == 1
     assert "Where deals end up: Acme Tools, 2025Q2" in page
     assert "<em>this</em>" in page
+    numbers = re.search(r'<a href="([^"]+)" download>Numbers \(CSV\)', page)
+    assert numbers
+    assert (newest(done) / numbers.group(1)).read_text() == (
+        newest(done) / "estimates/01_ending/ending.csv"
+    ).read_text()
     assert "cumulative_incidence(" not in page  # no code
     assert "open_study(" not in page
     written = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)

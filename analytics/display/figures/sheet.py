@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 
 from analytics.display import theme, wording
 from analytics.display.findings import Cards, finding_cards
-from analytics.estimators.result import Estimate, Finding
+from analytics.estimators.result import Estimate, Finding, Listing
 
 P = ParamSpec("P")
 LINE = 15  # pixels of one line of text
@@ -47,12 +47,23 @@ class Space:
 
 
 def answers_or_sentence(function: Callable[P, go.Figure]) -> Callable[P, go.Figure | Cards]:
-    """Let a figure accept a Finding in place of its first argument: the sentence is shown instead of a chart."""
+    """Let a figure accept a Finding in place of its first argument: the sentence is shown instead of a chart.
+
+    The figure remembers under which names its numbers were saved (`layout.meta.results`).
+    """
 
     @functools.wraps(function)
     def draw(*args: P.args, **kwargs: P.kwargs) -> go.Figure | Cards:
-        said = [value for value in (*args, *kwargs.values()) if isinstance(value, Finding)]
-        return finding_cards(said) if said else function(*args, **kwargs)
+        given = (*args, *kwargs.values())
+        said = [value for value in given if isinstance(value, Finding)]
+        if said:
+            return finding_cards(said)
+        figure = function(*args, **kwargs)
+        names = [value.meta.saved_as for value in given if isinstance(value, Estimate)]
+        names += [value.saved_as for value in given if isinstance(value, Listing)]
+        if any(names):
+            figure.layout.meta = {**figure.layout.meta, "results": [name for name in names if name]}
+        return figure
 
     return draw
 
