@@ -50,7 +50,11 @@ class Part:
     better: tuple[str, ...] = ()
 
 
-WRITTEN = ("data_health", "quarter")
+WRITTEN = (
+    "cohorts",
+    "data_health",
+    "quarter",
+)
 """Studies that have a notebook; the needs of the others are known all the same."""
 
 PARTS: tuple[Part, ...] = (
@@ -70,7 +74,12 @@ PARTS: tuple[Part, ...] = (
     Part("time_to_outcome", "how long deals take to be won, lost or given up", (), ("account_id", "segments")),
     Part("no_decision", "which deals end in no decision", ("reason", "no-decision reasons"), ("activities", "history")),
     Part("journey", "the way through the stages", ("changes of stage",), ("stage order",)),
-    Part("cohorts", "deals by the quarter of their opening", (), ("source", "segments")),
+    Part(
+        "cohorts", "segments compared, as they are and with one mix of deals", ("segments",), ("account_id", "source")
+    ),
+    Part("cohorts", "whether chance alone could rank the owners", ("owner_id",), ("account_id",)),
+    Part("cohorts", "bands of the amount at opening", ("history", "amount"), ("one currency",)),
+    Part("cohorts", "mix and rate by segment, quarter on quarter", ("segments",), ("history",)),
     Part("pipeline_changes", "what the pipeline gained and lost", ("history", "amount"), ("one currency",)),
     Part("pipeline_changes", "pushed close dates", ("changes of expected_close_on",)),
     Part("pipeline_changes", "changed amounts", ("changes of amount",)),

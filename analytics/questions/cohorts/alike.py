@@ -82,8 +82,8 @@ def made_alike(cohort: Cohort, *, outcome: str = "won", first: Sequence[str] = (
     Examples
     --------
     >>> import datetime as dt
-    >>> deals = pd.DataFrame({"entry": -1, "exit": [5, 6] * 20, "outcome": (["won"] * 3 + ["lost"]) * 10, "account": 0,
-    ...     "opened": 0.5, "region": list("NNS" * 13 + "N"), "part": list("aab" * 13 + "a")})
+    >>> deals = pd.DataFrame({"entry": -1, "exit": [5, 6] * 20, "outcome": ["won", "won", "lost", "lost"] * 10,
+    ...     "account": 0, "opened": 0.5, "region": list("NS" * 20), "part": list("ab" * 20)})
     >>> cohort = Cohort(deals, ("region", "part"), 9, False, (dt.date(2025, 1, 1),) * 2, dt.date(2025, 12, 31))
     >>> alike = made_alike(cohort)  # the part says the same as the region
     >>> alike.formula(), alike.term_words("C(s0)[T.S]"), alike.left_out

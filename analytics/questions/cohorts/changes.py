@@ -1,4 +1,4 @@
-"""Quarter on quarter, by segment: another mix of openings or other shares within them, what appeared and what vanished."""
+"""Quarter on quarter, by segment: another mix of openings, other shares within them, what appeared or vanished."""
 
 from __future__ import annotations
 
@@ -100,7 +100,8 @@ def quarter_on_quarter(
     frame = _labelled(pd.concat(tables, ignore_index=True))
     accounts = known_accounts(now["account_id"]) if "account_id" in now else 0
     meta = Meta(
-        kind="contrast", keys=("compared_to", "segment", "level", "part"), n_deals=len(now), n_accounts=accounts or None,
+        kind="contrast", keys=("compared_to", "segment", "level", "part"), n_deals=len(now),
+        n_accounts=accounts or None,
         estimand="part of the change of the period incidence of winning at the horizon, now − then (Kitagawa)",
         interval="t", variance=f"whole-account bootstrap, {resampling.reps} resamples",
         cluster="account_id" if accounts else None, note=" ".join(notes),
@@ -129,14 +130,17 @@ def _not_comparable(then: pd.DataFrame, now: pd.DataFrame) -> str:
 
 
 def _reach(deals: pd.DataFrame, horizon: int) -> int:
-    """Give the last age up to which, from the first on, somebody was watched at every age."""
+    """Give the age up to which the pace is known: the horizon, or the last one before a gap with five at risk."""
     size = horizon + 2
     entry, leave = (np.clip(deals[name].to_numpy(dtype=np.int64) + 1, 0, size - 1) for name in ("entry", "exit"))
     at_risk = np.cumsum(np.bincount(entry, minlength=size) - np.bincount(leave, minlength=size))[: horizon + 1]
-    # at_risk[a] counts those at risk at age a + 1 - 1, that is on (entry, exit] around it
     start = int(np.argmax(at_risk > 0))
-    gone = np.flatnonzero(at_risk[start:] < min(SMALLEST_CELL, int(at_risk.max(initial=0))))
-    return max(horizon if not len(gone) else start + int(gone[0]) - 1, 1)
+    gaps = np.flatnonzero(at_risk[start:] == 0)
+    last = start + int(gaps[0]) - 1 if len(gaps) else horizon
+    if not len(gaps) or bool((deals.loc[deals["exit"] == last, "outcome"] != "open").all()):
+        return horizon
+    enough = np.flatnonzero(at_risk[: last + 1] >= SMALLEST_CELL)
+    return int(enough[-1]) if len(enough) else last
 
 
 def _both_pooled(then: pd.DataFrame, now: pd.DataFrame, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -196,7 +200,9 @@ def appeared_or_vanished(parts: Estimate | Finding) -> Finding:
         f"({count(_either(row['n_deals_now'], row['n_deals_then']), 'deal')})"
         for row in one_sided.to_dict("records")
     ]
-    headline = f"{count(len(said), 'level')} appeared or vanished, a term of {'its' if len(said) == 1 else 'their'} own."
+    headline = (
+        f"{count(len(said), 'level')} appeared or vanished, a term of {'its' if len(said) == 1 else 'their'} own."
+    )
     keys = tuple((key, str(one_sided.iloc[0][key])) for key in parts.meta.keys)
     return Finding(name, headline, f"{'; '.join(said)}.", "described", "quarter_on_quarter", keys)
 

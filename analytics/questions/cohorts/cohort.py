@@ -1,4 +1,4 @@
-"""The cohort that segments are compared in: deals opened in the two years up to the quarter's end, as far as followed."""
+"""The cohort that segments are compared in: deals opened in two years up to the quarter's end, as far as followed."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def opening_cohort(split: Split, quarter: Quarter, *, settled_on: dt.date, horiz
     >>> quarter = Quarter("2025Q4", dt.date(2025, 10, 1), dt.date(2025, 12, 31))
     >>> cohort = opening_cohort(Split(deals, ("region",)), quarter, settled_on=quarter.end, horizon_days=30)
     >>> cohort.age, cohort.deals["outcome"].tolist()
-    (9, ['won', 'open', 'open', 'open'])
+    (30, ['won', 'lost', 'open', 'open'])
     """
     start = (pd.Timestamp(quarter.end) + pd.Timedelta(days=1) - pd.DateOffset(years=YEARS)).date()
     opened = pd.to_datetime(split.deals["opened_on"])

@@ -136,7 +136,7 @@ def _one(cohort: Cohort, alike: Alike, segment: str, level: str) -> tuple[list[d
     if tables.empty:
         return rows, []
     words = [alike.term_words(term) for term in tables["term"]]
-    return rows, [tables.assign(segment=segment, level=level, term=words, deals=sizes["n_deals"])]
+    return rows, [tables.assign(segment=segment, level=level, term=words, deals=int(exposed.sum()))]
 
 
 def _raw(cohort: Cohort, deals: pd.DataFrame, exposed: pd.Series[bool]) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _weighted(cohort: Cohort, deals: pd.DataFrame, formula: str, scheme: Scheme)
     won = found.at(outcome="won").set_index("contrast")
     if "difference" not in won.index:
         return _absent(scheme, "one side is not followed to this age")
-    row = won.loc["difference"]
+    row: dict[Any, Any] = won.loc["difference"].to_dict()
     values: dict[str, Any] = {
         "kind": scheme, **{n: row[n] for n in ("estimate", "std_error", "conf_low", "conf_high", "no_interval_reason")},
         "share_level": row["estimate_now"], "share_rest": row["estimate_then"],
@@ -164,17 +164,19 @@ def _weighted(cohort: Cohort, deals: pd.DataFrame, formula: str, scheme: Scheme)
     }  # fmt: skip
     weights = weight_diagnosis(balancing_weights(deals, EXPOSED, formula, scheme=scheme)).frame.set_index(EXPOSED)
     rare, most = int(weights["rare_deals"].sum()), float(weights["greatest_share"].max())
-    values["n_effective"] = float(weights.at[True, "effective_deals"])
+    values["n_effective"] = float(weights["effective_deals"][True])
     heavy = f"One deal carries {most:.0%} of the weight of its side. " if most > BALANCED else ""
     sure = f"{count(rare, 'deal')} had a chance below 5 % of being on their side." if rare and scheme != JUDGED else ""
     return {**values, "note": f"{heavy}{sure}".strip(), **_ratio(won)}
 
 
 def _ratio(won: pd.DataFrame) -> dict[str, float]:
-    if "ratio" not in won.index or not np.isfinite(won.loc["ratio", ["estimate", "conf_low", "conf_high"]].astype(float)
-                                                   ).all():  # fmt: skip
+    if "ratio" not in won.index:
         return {}
-    ratio, low, high = (float(won.at["ratio", name]) for name in ("estimate", "conf_low", "conf_high"))
+    row: dict[Any, Any] = won.loc["ratio"].to_dict()
+    ratio, low, high = (float(row[name]) for name in ("estimate", "conf_low", "conf_high"))
+    if not np.isfinite([ratio, low, high]).all():
+        return {}
     point, limit = e_value(ratio, low, high)
     return {"ratio": ratio, "ratio_low": low, "ratio_high": high, "e_value": point, "e_value_limit": limit}
 
@@ -187,7 +189,7 @@ def _absent(kind: str, reason: str) -> dict[str, Any]:
 def _judged(frame: pd.DataFrame, family: Estimate | Finding, margin: float) -> pd.DataFrame:
     numbers = ("share_level", "share_rest", "n_effective", "ratio", "ratio_low", "ratio_high", "e_value",
                "e_value_limit")  # fmt: skip
-    frame = frame.assign(**{name: frame[name] if name in frame else np.nan for name in numbers}, margin=margin)
+    frame = frame.assign(**{name: frame.get(name, np.nan) for name in numbers}, margin=margin)
     few = (frame[["n_event", "n_event_rest"]].min(axis=1) < FEWEST_EVENTS).to_numpy()
     tests = family.frame if isinstance(family, Estimate) else pd.DataFrame(columns=["segment", "shown"])
     shown = tests.loc[tests["shown"].astype(bool), "segment"].tolist()

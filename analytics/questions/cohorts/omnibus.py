@@ -13,12 +13,12 @@ from analytics.estimators.decomposition import NOT_RECORDED
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.spread import effective_counts, spread_between
 from analytics.estimators.subdistribution_test import subdistribution_score_test
-from analytics.questions.cohorts.cohort import Cohort, in_place, levels_of
+from analytics.questions.cohorts.cohort import ACCOUNT, Cohort, in_place, levels_of
 from analytics.questions.cohorts.rates import raw_shares
 
 FALSE_DISCOVERIES = 0.05
-PER_DEGREE = 30
-"""Accounts and events per degree of freedom below which the robust test refuses too often."""
+PER_DEGREE = 10
+"""Accounts and events per degree of freedom below which the robust test is not trusted."""
 SCORE, SPREAD = "robust score test", "spread of shares"
 NO_INTERVAL = "a test has a p-value, not an interval"
 
@@ -42,9 +42,9 @@ def omnibus(cohort: Cohort | Finding, *, outcome: str = "won") -> Estimate | Fin
     Notes
     -----
     The robust score test of the subdistribution hazard, which takes accounts into account and uses deals still open.
-    With fewer than 30 accounts or events per degree of freedom its variance is too small, and the spread of the levels'
-    shares at one age (in effective deals, see `analytics.estimators.spread`) is tested instead. Deals of which the
-    level is not recorded take no part.
+    With fewer than 10 accounts or events per degree of freedom its variance is not to be trusted, and the spread of the
+    levels' shares at one age (in effective deals, see `analytics.estimators.spread`) is tested instead. Deals of which
+    the level is not recorded take no part.
 
     References
     ----------
@@ -79,7 +79,7 @@ def _test(cohort: Cohort, segment: str, outcome: str) -> list[dict[str, Any]]:
     enough = [name for name in won.index[won > 0] if name != NOT_RECORDED]
     deals = deals[level.isin(enough)]
     df, events = len(enough) - 1, int(won[enough].sum())
-    units = cohort.n_accounts or len(deals)
+    units = int(deals[ACCOUNT].nunique())
     if df >= 1 and min(units, events) >= PER_DEGREE * df:
         risk = count_events(deals, by=(segment,), cluster=cohort.cluster)
         found = subdistribution_score_test(risk, outcome=outcome).frame.iloc[0]

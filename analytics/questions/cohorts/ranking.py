@@ -108,8 +108,9 @@ def overdispersion(shares: Estimate | Finding) -> Estimate | Finding:
     Estimate or Finding
         Kind test, keys (segment,): `estimate` is the between-group standard deviation with its limits; `statistic`
         (Pearson's chi-squared), `df`, `p_value` (the larger of that with deals taken as independent and that by
-        account), `p_adjusted` (Benjamini-Hochberg over the segments), `n_levels`, `lowest`, `highest`, `two_sd_high`
-        (twice the upper limit: differences that are not ruled out), `verdict`, `sentence`.
+        account), `p_adjusted` (Benjamini-Hochberg over the segments), `n_levels`, `share_lowest`,
+        `share_highest`, `two_sd_high` (twice the upper limit: differences that are not ruled out), `verdict`,
+        `sentence`.
 
     Notes
     -----
@@ -154,7 +155,8 @@ def _test(segment: str, levels: pd.DataFrame) -> list[dict[str, Any]]:
     return [{
         "segment": segment, "estimate": found.sd, "std_error": np.nan, "conf_low": found.sd_low,
         "conf_high": found.sd_high, "statistic": found.statistic, "df": found.df, "p_value": p,
-        "n_levels": len(levels), "lowest": float(levels["estimate"].min()), "highest": float(levels["estimate"].max()),
+        "n_levels": len(levels), "share_lowest": float(levels["estimate"].min()),
+        "share_highest": float(levels["estimate"].max()),
         "two_sd_high": 2 * found.sd_high, "n_deals": int(n.sum()), "no_interval_reason": "",
     }]  # fmt: skip
 
@@ -165,10 +167,11 @@ def _by_account(levels: pd.DataFrame, n: np.ndarray[Any, Any]) -> Spread | None:
 
 
 def _sentence(row: Mapping[Any, Any], shown: bool) -> str:
-    low, high = percent(row["lowest"]), percent(row["highest"])
+    low, high = percent(row["share_lowest"]), percent(row["share_highest"])
     span = f"its {row['n_levels']} levels range from {low} to {high} won of closed deals" if low != high else (
         f"its {row['n_levels']} levels all lie at {low} won of closed deals")  # fmt: skip
-    p = "p < 0.001" if row["p_value"] < 0.001 else f"p = {row['p_value']:.2f}"
+    digits = 3 if row["p_value"] < 0.1 else 2
+    p = "p < 0.001" if row["p_value"] < 0.001 else f"p = {row['p_value']:.{digits}f}"
     test = f"chi-squared {row['statistic']:.1f} on {row['df']} degrees of freedom, {p}"
     most = points(row["two_sd_high"]) if row["two_sd_high"] <= UNBOUNDED else ""
     name = words_of(str(row["segment"]))

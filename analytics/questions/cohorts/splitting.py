@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analytics.estimators.decomposition import level_of
@@ -18,6 +19,7 @@ from analytics.records.errors import InputError, nearest
 from analytics.records.leakage import refuse_leaky
 from analytics.records.lives import states_known
 
+Floats = npt.NDArray[np.float64]
 OWNER, SIZE = "owner_id", "size"
 BANDS = 4
 FEWEST_VALUES = 12
@@ -29,12 +31,14 @@ MOSTLY = 0.9
 class Split:
     """Deals whose segments are texts, the segments that can be used, and what was refused, in words.
 
-    `deals` has a column per name in `by`: numbers cut into bands, what is missing called "not recorded".
+    `deals` has a column per name in `by`: numbers cut into bands at `edges`, what is missing called "not recorded".
     """
 
     deals: pd.DataFrame
     by: tuple[str, ...]
     refused: tuple[Finding, ...] = ()
+    edges: Mapping[str, Floats] = field(default_factory=dict)
+    amounts: pd.Series[float] | None = None
 
 
 def opening_amounts(history: History, as_of: dt.date) -> pd.Series[float] | None:
@@ -106,7 +110,7 @@ def split_by(
     >>> split.by, split.deals["region"].tolist()
     (('region', 'owner_id'), ['N', 'S', 'not recorded', 'N'])
     """
-    frame, refused, kept = deals.copy(), [], []
+    frame, refused, kept, edges = deals.copy(), [], [], {}
     names = list(dict.fromkeys(by))
     if OWNER in frame and OWNER not in names and frame[OWNER].notna().any():
         names.append(OWNER)
@@ -117,14 +121,44 @@ def split_by(
         if name not in frame.columns:
             raise InputError(f"the deals have no segment {name!r}", action=nearest(name, frame.columns))
         said = _refusal("amount" if name == SIZE else name, leaky, read_at)
-        frame[name] = banded(frame[name]) if name != OWNER else level_of(frame, name)
+        if name != OWNER and (cut := band_edges(frame[name])) is not None:
+            edges[name] = cut
+        frame[name] = in_bands(frame, name, edges.get(name))
         if said is None and frame[name].nunique() < 2:
             said = _one_value(name, len(frame))
         if said is None:
             kept.append(name)
         else:
             refused.append(said)
-    return Split(frame, tuple(kept), tuple(refused))
+    return Split(frame, tuple(kept), tuple(refused), edges, amounts)
+
+
+def split_like(split: Split, deals: pd.DataFrame) -> Split:
+    """Split other deals in the same way, by the same bands: those of an earlier quarter, as they were known then.
+
+    Parameters
+    ----------
+    split : Split
+        From `split_by`.
+    deals : pandas.DataFrame
+        Deals frame.
+
+    Returns
+    -------
+    Split
+
+    Examples
+    --------
+    >>> split = split_by(pd.DataFrame({"deal_id": range(20), "score": range(1, 21)}), ["score"])
+    >>> split_like(split, pd.DataFrame({"deal_id": [0, 1], "score": [2, 90]})).deals["score"].tolist()
+    ['1 of 4: up to 5.75', '4 of 4: above 15.25']
+    """
+    frame = deals.copy()
+    if split.amounts is not None and SIZE in split.by:
+        frame[SIZE] = in_one_currency(frame, split.amounts)
+    for name in split.by:
+        frame[name] = in_bands(frame, name, split.edges.get(name))
+    return Split(frame, split.by, split.refused, split.edges, split.amounts)
 
 
 def _refusal(name: str, leaky: pd.DataFrame | None, read_at: Mapping[str, str] | None) -> Finding | None:
@@ -133,7 +167,7 @@ def _refusal(name: str, leaky: pd.DataFrame | None, read_at: Mapping[str, str] |
     try:
         refuse_leaky([name], leaky, read_at=read_at)
     except InputError as refusal:
-        headline = f"Deals are not split by {words_of(name)}, because that says how a deal ended."
+        headline = f"Deals are not split by {words_of(name)}: it says how a deal ended."
         return Finding(f"not_split_by_{name}", headline, str(refusal), "not studied")
     return None
 
@@ -173,28 +207,41 @@ def in_one_currency(deals: pd.DataFrame, amounts: pd.Series[float]) -> pd.Series
     return own * currency.map(rate).astype(float)
 
 
-def banded(values: pd.Series[Any]) -> pd.Series[str]:
-    """Cut a column of many numbers into four bands of about as many deals; leave other columns as texts.
+def band_edges(values: pd.Series[Any]) -> Floats | None:
+    """Give the quartiles at which a column of many numbers is cut; None where it is no such column.
 
     Examples
     --------
-    >>> banded(pd.Series([*range(1, 21)])).unique().tolist()
-    ['1 of 4: up to 5.75', '2 of 4: to 10.5', '3 of 4: to 15.25', '4 of 4: above 15.25']
+    >>> band_edges(pd.Series([*range(1, 21)])).tolist(), band_edges(pd.Series(["a", "b"])) is None
+    ([5.75, 10.5, 15.25], True)
     """
-    frame = pd.DataFrame({"value": values})
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    numbers = numbers.where(np.isfinite(numbers))
     filled = int(values.notna().sum())
     if not filled or numbers.notna().sum() < MOSTLY * filled or numbers.nunique() <= FEWEST_VALUES:
-        return level_of(frame, "value")
+        return None
     edges = np.unique(np.quantile(numbers.dropna(), np.arange(1, BANDS) / BANDS))
-    edges = edges[edges < numbers.max()]
+    return np.asarray(edges[edges < numbers.max()], dtype=float)
+
+
+def in_bands(deals: pd.DataFrame, name: str, edges: Floats | None) -> pd.Series[str]:
+    """Give the band of each deal by name, or its level as a text where there are no edges.
+
+    Examples
+    --------
+    >>> in_bands(pd.DataFrame({"score": [3, None, 20.0]}), "score", np.array([5.0, 15.0])).tolist()
+    ['1 of 3: up to 5', 'not recorded', '3 of 3: above 15']
+    """
+    if edges is None:
+        return level_of(deals, name)
+    numbers = pd.to_numeric(deals[name], errors="coerce").astype(float)
     names = _names(edges)
-    place = np.searchsorted(edges, numbers.to_numpy(dtype=float), side="left")
-    text = pd.Series([names[k] for k in place], index=values.index, dtype=object)
-    return level_of(pd.DataFrame({"value": text.where(numbers.notna(), None)}), "value")
+    text = [names[place] for place in np.searchsorted(edges, numbers.to_numpy(dtype=float), side="left")]
+    band = pd.Series(text, index=deals.index, dtype=object).where(numbers.notna(), None)
+    return level_of(pd.DataFrame({name: band}), name)
 
 
-def _names(edges: Any) -> list[str]:
+def _names(edges: Floats) -> list[str]:
     count = len(edges) + 1
     shown = [_edge(float(edge)) for edge in edges]
     named = [f"1 of {count}: up to {shown[0]}"] if shown else ["1 of 1"]
