@@ -26,6 +26,7 @@ SMALLEST_CELL = 5
 MOST_LEVELS = 8
 OUTCOMES = ("won", "lost", "no_decision")
 ACCOUNT = "account"
+TO_RECORD = "The outcomes of all closings (source.outcome) would make it possible."
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +126,7 @@ def opening_cohort(split: Split, quarter: Quarter, *, settled_on: dt.date, horiz
         return Finding("cohort", headline, "", "not studied")
     unknown = unrecorded_outcomes(deals["outcome"])
     if unknown:
-        return Finding("cohort", "Whether segments differ cannot be told.", unknown, "not studied")
+        return Finding("cohort", "Whether segments differ cannot be told.", f"{unknown} {TO_RECORD}", "not studied")
     by = tuple(name for name in split.by if deals[name].nunique() > 1)
     if not by:
         return lacking("cohort", "whether deals of different kinds end differently", "segments")

@@ -125,8 +125,8 @@ def _family(family: Answer) -> Finding | None:
     shown = [words_of(str(name)) for name in frame.loc[frame["shown"].astype(bool), "segment"]]
     looked = count(len(frame), "segment")
     if shown:
-        headline = f"Of {looked} {len(shown)} {'differ' if len(shown) > 1 else 'differs'} by more than chance in the "
-        headline += f"share of deals won: {', '.join(shown)}."
+        verb = "differ" if len(shown) > 1 else "differs"
+        headline = f"{len(shown)} of {looked} {verb} by more than chance in the share of deals won: {', '.join(shown)}."
     else:
         headline = f"None of {looked} is shown to differ in the share of deals won."
     tested = [f"{words_of(str(row['segment']))} {_p(row['p_adjusted'])}" for row in frame.to_dict("records")]

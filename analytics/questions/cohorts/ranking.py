@@ -16,7 +16,7 @@ from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import in_points, percent, points
 from analytics.estimators.spread import Spread, effective_counts, spread_between
 from analytics.questions.cohorts.cohort import OUTCOMES, SMALLEST_CELL, Cohort, in_place
-from analytics.questions.cohorts.splitting import words_of
+from analytics.questions.cohorts.splitting import OWNER, words_of
 
 SHOWN_AT = 0.05
 UNBOUNDED = 0.5
@@ -123,7 +123,7 @@ def overdispersion(shares: Estimate | Finding) -> Estimate | Finding:
     ...     "conf_low": 0.4, "conf_high": 0.7, "n_event": [50, 60], "n_deals": 100, "comparable": True})
     >>> found = overdispersion(Estimate(frame, Meta("probability", "won of closed", ("segment", "level"), 200)))
     >>> found.frame["sentence"].iloc[0][:64]
-    'Chance alone could produce this ranking by owner: its 2 levels r'
+    'Chance alone could produce this ranking by owner: 2 owners range'
     """
     if isinstance(shares, Finding):
         return in_place("overdispersion", shares)
@@ -168,8 +168,9 @@ def _by_account(levels: pd.DataFrame, n: np.ndarray[Any, Any]) -> Spread | None:
 
 def _sentence(row: Mapping[Any, Any], shown: bool) -> str:
     low, high = percent(row["share_lowest"]), percent(row["share_highest"])
-    span = f"its {row['n_levels']} levels range from {low} to {high} won of closed deals" if low != high else (
-        f"its {row['n_levels']} levels all lie at {low} won of closed deals")  # fmt: skip
+    levels = f"its {row['n_levels']} levels" if row["segment"] != OWNER else f"{row['n_levels']} owners"
+    where = f"range from {low} to {high}" if low != high else f"all lie at {low}"
+    span = f"{levels} {where} won of closed deals"
     digits = 3 if row["p_value"] < 0.1 else 2
     p = "p < 0.001" if row["p_value"] < 0.001 else f"p = {row['p_value']:.{digits}f}"
     test = f"chi-squared {row['statistic']:.1f} on {row['df']} degrees of freedom, {p}"

@@ -151,7 +151,7 @@ def split_like(split: Split, deals: pd.DataFrame) -> Split:
     --------
     >>> split = split_by(pd.DataFrame({"deal_id": range(20), "score": range(1, 21)}), ["score"])
     >>> split_like(split, pd.DataFrame({"deal_id": [0, 1], "score": [2, 90]})).deals["score"].tolist()
-    ['1 of 4: up to 5.75', '4 of 4: above 15.25']
+    ['1: up to 5.75', '4: above 15.25']
     """
     frame = deals.copy()
     if split.amounts is not None and SIZE in split.by:
@@ -230,7 +230,7 @@ def in_bands(deals: pd.DataFrame, name: str, edges: Floats | None) -> pd.Series[
     Examples
     --------
     >>> in_bands(pd.DataFrame({"score": [3, None, 20.0]}), "score", np.array([5.0, 15.0])).tolist()
-    ['1 of 3: up to 5', 'not recorded', '3 of 3: above 15']
+    ['1: up to 5', 'not recorded', '3: above 15']
     """
     if edges is None:
         return level_of(deals, name)
@@ -242,11 +242,11 @@ def in_bands(deals: pd.DataFrame, name: str, edges: Floats | None) -> pd.Series[
 
 
 def _names(edges: Floats) -> list[str]:
-    count = len(edges) + 1
     shown = [_edge(float(edge)) for edge in edges]
-    named = [f"1 of {count}: up to {shown[0]}"] if shown else ["1 of 1"]
-    named += [f"{k + 1} of {count}: to {shown[k]}" for k in range(1, len(shown))]
-    return [*named, f"{count} of {count}: above {shown[-1]}"] if shown else named
+    if not shown:
+        return ["1: all"]
+    between = [f"{place + 1}: to {shown[place]}" for place in range(1, len(shown))]
+    return [f"1: up to {shown[0]}", *between, f"{len(shown) + 1}: above {shown[-1]}"]
 
 
 def _edge(value: float) -> str:
