@@ -7,6 +7,8 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from analytics.estimators.result import Finding
 from analytics.questions.cohorts import (
@@ -125,3 +127,19 @@ def test_early_dates_and_unrecorded_outcomes_are_one_sentence(company, q4) -> No
     assert all(isinstance(answer, Finding) for answer in answers[:-1])
     assert "no recorded outcome" in answers[0].detail
     assert len(answers[-1]) == 1
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**6))
+def test_neither_the_order_of_deals_nor_the_names_of_levels_change_a_number(make_company, q4, seed: int) -> None:
+    deals = make_company(2, n=250)
+    names = dict(zip(list("NESWC"), np.random.default_rng(seed).permutation(list("abcde")), strict=True))
+    other = deals.assign(region=deals["region"].map(names)).sample(frac=1, random_state=seed)
+    how = {"settled_on": q4.end, "horizon_days": 200}
+    one, two = (opening_cohort(split_by(frame, ["region"]), q4, **how) for frame in (deals, other))
+    first, second = closed_shares(one).at(segment="region"), closed_shares(two).at(segment="region")
+    found = second.set_index("level").loc[first["level"].map(names), "estimate"].to_numpy()
+    assert found == pytest.approx(first["estimate"].to_numpy(), nan_ok=True)
+    for test in (omnibus, lambda cohort: overdispersion(closed_shares(cohort))):
+        before, after = (test(cohort).at(segment="region")["p_value"].to_numpy() for cohort in (one, two))
+        assert after == pytest.approx(before, rel=1e-8)

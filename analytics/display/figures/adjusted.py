@@ -34,6 +34,7 @@ SMD: dict[str, dict[str, Any]] = {
 }
 SMD_WORDS = {"smd_before": "before", "smd_inverse_probability": "all deals", "smd_overlap": "overlap"}
 BALANCED = 0.1
+UNRECORDED = "not recorded"
 
 
 def _name(segment: str) -> str:
@@ -43,7 +44,7 @@ def _name(segment: str) -> str:
 def _lifted(dots: list[Dot]) -> tuple[Dot, ...]:
     """Put the dots of a row below one another."""
     middle = (len(dots) - 1) / 2
-    return tuple(Dot(**{**dot.__dict__, "lift": 10.0 * (i - middle)}) for i, dot in enumerate(dots))
+    return tuple(Dot(**{**dot.__dict__, "lift": 10.0 * (middle - i)}) for i, dot in enumerate(dots))
 
 
 def _note(record: Mapping[str, Any], *first: str) -> str:
@@ -84,7 +85,8 @@ def _order(group: pd.DataFrame) -> list[str]:
     """Levels from the highest to the lowest, by the standardised share where there is one."""
     known = group.pivot(index="level", columns="kind", values="estimate").reindex(columns=["standardised", "raw"])
     by = known["standardised"].fillna(known["raw"])
-    return [str(level) for level in by.sort_values(ascending=False, kind="stable", na_position="last").index]
+    levels = [str(level) for level in by.sort_values(ascending=False, kind="stable", na_position="last").index]
+    return sorted(levels, key=lambda level: level == UNRECORDED)  # a gap in the records comes last
 
 
 def _rate_row(segment: str, level: str, group: pd.DataFrame, *, first: bool) -> Row:
@@ -153,7 +155,7 @@ def _difference_row(level: str, kinds: Mapping[str, Mapping[str, Any]]) -> Row:
     least = float(judged["smallest_reliable_change"])
     would = f"would show from {wording.points(least).lstrip('+')}" if math.isfinite(least) else ""
     margin = float(judged["margin"]) if pd.notna(judged["margin"]) else None
-    under = _note(judged, str(judged["verdict"]), would)
+    under = _note(judged, ", ".join(part for part in (str(judged["verdict"]), would) if part))
     return Row(level, _lifted(dots), text, _size(float(judged["n_deals"])), under, margin=margin)
 
 
@@ -179,7 +181,7 @@ def plot_balance(balance: Listing, *, title: str = "Are the deals compared alike
                 said.append(f"{_name(str(segment))} {level}: {row.under}")
     subtitle = subtitle or (
         "Largest difference of any covariate, in standard deviations: hollow as they are, square all deals weighted, "
-        "diamond overlap"
+        "diamond overlap. Figures: before → all deals weighted"
     )
     caption = wording.sentence(balance.title) + (
         f" Shaded: below {BALANCED}, taken as alike (Austin 2009). Differences are of these deals and have no interval."
@@ -210,5 +212,5 @@ def _balance_row(level: str, terms: pd.DataFrame, kinds: list[str], head: str) -
         hover = f"{wording.safe(level)}, {SMD_WORDS[kind]}: {value:.2f}, {wording.safe(worst)}"
         dots.append(Dot(value, math.nan, math.nan, **SMD[kind], hover=hover))
     n = float(terms["deals"].iloc[0]) if "deals" in terms else math.nan
-    text = f"{dots[-1].value:.2f}" if dots else "–"
+    text = " → ".join(f"{dot.value:.2f}" for dot in dots[:2]) or "–"
     return Row(level, _lifted(dots), text, _size(n), ", ".join(words), head=head)

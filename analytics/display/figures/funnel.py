@@ -65,9 +65,8 @@ def plot_funnel(shares: Estimate, *, segment: str = "", title: str = "", subtitl
     caption += " Dashed: 95 % funnel; solid: 99.8 %; thin line: all groups together. Circle: inside; diamond: outside "
     caption += "the inner, filled square: outside the outer funnel."
     said = [f"{row['level']}: {_share(row)}, {wording.count(row['n_deals'])} closed" for row in _told(groups, segment)]
-    alt = " ".join(
-        part for part in (title, f"All together {wording.percent(overall, 2000)}.", f"{subtitle}.", listed(said)) if part
-    )
+    parts = (title, f"All together {wording.percent(overall, 2000)}.", f"{subtitle}.", listed(said))
+    alt = " ".join(part for part in parts if part)
     low, high = _range(groups)
     layout = {
         "xaxis": {"title": {"text": "closed deals"}, "rangemode": "tozero", "fixedrange": True, "showgrid": False},

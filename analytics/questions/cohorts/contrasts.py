@@ -18,7 +18,7 @@ from analytics.estimators.sentences import count
 from analytics.questions.cohorts.alike import Alike, made_alike
 from analytics.questions.cohorts.cohort import ACCOUNT, Cohort, in_place
 from analytics.questions.cohorts.omnibus import FALSE_DISCOVERIES
-from analytics.questions.cohorts.splitting import OWNER, words_of
+from analytics.questions.cohorts.splitting import OWNER
 from analytics.records.errors import InputError
 
 JUDGED: Scheme = "overlap"
@@ -99,7 +99,8 @@ def contrasts(
     if not tables:
         said = Finding("balance", f"No deals are made alike: {NO_ADJUSTING}.", "", "not studied")
         return Contrasts(differences, said)
-    title = "How far apart deals of a level and the rest are, in standard deviations, before and after weighting"
+    title = "How far apart deals of a level and the rest are, in standard deviations, before and after weighting; "
+    title += f"{len(alike.deals):,} {cohort.words}"
     return Contrasts(differences, Listing(pd.concat(tables, ignore_index=True), title))
 
 
@@ -218,14 +219,3 @@ def _meta(cohort: Cohort, alike: Alike) -> Meta:
         cluster="account_id" if cohort.clustered else None,
         note=f"Deals are made alike in {alike.covariates()}, each without the segment compared.{left}",
     )  # fmt: skip
-
-
-def described_levels(segment: str, level: str) -> str:
-    """Name the deals of a level.
-
-    Examples
-    --------
-    >>> described_levels("fit_score", "high")
-    'deals with fit score high'
-    """
-    return f"deals with {words_of(segment)} {level}"

@@ -17,7 +17,7 @@ from analytics.estimators.shrinkage import FEWEST_GROUPS, shrink
 from analytics.estimators.spread import effective_counts, effective_deals
 from analytics.questions.cohorts.alike import Alike, made_alike
 from analytics.questions.cohorts.cohort import ACCOUNT, SMALLEST_CELL, Cohort, followed_to, in_place, levels_of
-from analytics.questions.cohorts.splitting import OWNER
+from analytics.questions.cohorts.splitting import OWNER, words_of
 from analytics.records.errors import InputError
 
 MOST_OWNERS = 40
@@ -147,10 +147,10 @@ def standardised(cohort: Cohort, outcome: str) -> tuple[dict[str, pd.DataFrame],
             joint = fit if joint is None and name != OWNER else joint
             found[name] = _averaged(fit, name, cohort.age)
         except InputError as refusal:
-            notes.append(f"{name}: not standardised: {refusal}")
+            notes.append(f"{words_of(name)}: not standardised: {refusal}")
             continue
         if fit.alike.left_out:
-            notes.append(f"{name}: {fit.alike.left_out:,} deals of thin levels are left out of the models.")
+            notes.append(f"{words_of(name)}: {fit.alike.left_out:,} deals of thin levels are left out of the models.")
     return found, list(dict.fromkeys(notes))
 
 
