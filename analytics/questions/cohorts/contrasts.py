@@ -165,7 +165,7 @@ def _weighted(cohort: Cohort, deals: pd.DataFrame, formula: str, scheme: Scheme)
     }  # fmt: skip
     weights = weight_diagnosis(balancing_weights(deals, EXPOSED, formula, scheme=scheme)).frame.set_index(EXPOSED)
     rare, most = int(weights["rare_deals"].sum()), float(weights["greatest_share"].max())
-    values["n_effective"] = float(weights["effective_deals"][True])
+    values["effective_deals"] = float(weights["effective_deals"][True])
     heavy = f"One deal carries {most:.0%} of the weight of its side. " if most > BALANCED else ""
     sure = f"{count(rare, 'deal')} had a chance below 5 % of being on their side." if rare and scheme != JUDGED else ""
     return {**values, "note": f"{heavy}{sure}".strip(), **_ratio(won)}
@@ -188,7 +188,7 @@ def _absent(kind: str, reason: str) -> dict[str, Any]:
 
 
 def _judged(frame: pd.DataFrame, family: Estimate | Finding, margin: float) -> pd.DataFrame:
-    numbers = ("share_level", "share_rest", "n_effective", "ratio", "ratio_low", "ratio_high", "e_value",
+    numbers = ("share_level", "share_rest", "effective_deals", "ratio", "ratio_low", "ratio_high", "e_value",
                "e_value_limit")  # fmt: skip
     frame = frame.assign(**{name: frame.get(name, np.nan) for name in numbers}, margin=margin)
     few = (frame[["n_event", "n_event_rest"]].min(axis=1) < FEWEST_EVENTS).to_numpy()

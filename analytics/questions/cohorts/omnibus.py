@@ -87,7 +87,7 @@ def _test(cohort: Cohort, segment: str, outcome: str) -> list[dict[str, Any]]:
         return [_row(segment, SCORE, (statistic, df, p), len(enough), len(deals))]
     usable = raw_shares(cohort, segment, outcome)
     usable = usable[usable["comparable"]]
-    x, n = effective_counts(usable["estimate"], usable["std_error"], usable["n_effective"])
+    x, n = effective_counts(usable["estimate"], usable["std_error"], usable["effective_deals"])
     if len(usable) < 2 or not 0 < x.sum() < n.sum():
         return []
     spread = spread_between(x, n)

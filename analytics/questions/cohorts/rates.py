@@ -25,7 +25,7 @@ FEW = f"fewer than {SMALLEST_CELL} deals"
 NOT_FOLLOWED = "not followed to this age"
 GAP = "Often a field is filled only when a deal closes: read this level as a gap in the records."
 COLUMNS = [
-    "segment", "level", "kind", "estimate", "std_error", "conf_low", "conf_high", "n_deals", "n_event", "n_effective",
+    "segment", "level", "kind", "estimate", "std_error", "conf_low", "conf_high", "n_deals", "n_event", "effective_deals",
     "comparable", "overall", "note", "no_interval_reason",
 ]  # fmt: skip
 INTERVAL = ["estimate", "std_error", "conf_low", "conf_high"]
@@ -48,7 +48,7 @@ def rates(cohort: Cohort | Finding, *, outcome: str = "won") -> Estimate | Findi
         "standardised": what it would be if all deals of the cohort had this level, all else as it is (g-computation
         over cause-specific Cox models with every other segment and the time of opening). "shrunken": moved towards the
         mean of the levels as far as chance could have moved it; absent with fewer than five levels. `overall`,
-        `n_deals`, `n_event`, `n_effective` (deals that the interval is worth), `comparable`.
+        `n_deals`, `n_event`, `effective_deals` (what the interval is worth), `comparable`.
 
     Notes
     -----
@@ -97,13 +97,17 @@ def raw_shares(cohort: Cohort, segment: str, outcome: str) -> pd.DataFrame:
     sizes["n_event"] = (deals["outcome"] == outcome).groupby(deals[segment]).sum().astype(int)
     sizes["reach"] = [followed_to(group, cohort.age) for _, group in deals.groupby(segment, sort=True)]
     curve = _curve(named, outcome, (segment,)).set_index(segment)[[*INTERVAL, "no_interval_reason"]]
-    worth = effective_deals(named.counted((segment,)), cohort.age).set_index(segment)["n_effective"]
+    worth = (
+        effective_deals(named.counted((segment,)), cohort.age)
+        .set_index(segment)["n_effective"]
+        .rename("effective_deals")
+    )
     frame = sizes.join(curve).join(worth).reset_index(names="level")
     few, short = frame["n_deals"] < SMALLEST_CELL, (frame["reach"] < cohort.age) | frame["estimate"].isna()
     reason = frame["no_interval_reason"].astype(object).fillna("").mask(short, NOT_FOLLOWED).mask(few, FEW)
     frame[INTERVAL] = frame[INTERVAL].astype(float).mask(few | short)
     gap = frame["level"] == NOT_RECORDED
-    thin = frame["n_effective"].fillna(0) < np.where(frame["estimate"].between(0, 1, "neither"), 1, SMALLEST_CELL)
+    thin = frame["effective_deals"].fillna(0) < np.where(frame["estimate"].between(0, 1, "neither"), 1, SMALLEST_CELL)
     return frame.assign(
         segment=segment, kind="raw", no_interval_reason=reason, comparable=~(few | short | gap | thin),
         note=np.where(gap, GAP, ""),
@@ -114,7 +118,7 @@ def _shrunken(raw: pd.DataFrame) -> pd.DataFrame:
     usable = raw[raw["comparable"]]
     if len(usable) < FEWEST_GROUPS:
         return usable.iloc[:0]
-    x, n = effective_counts(usable["estimate"], usable["std_error"], usable["n_effective"])
+    x, n = effective_counts(usable["estimate"], usable["std_error"], usable["effective_deals"])
     table, _, status = shrink(x, n)
     note = "No spread beyond chance shows: every level gets the common share." if status == "pooled" else ""
     values = {name: table[name].to_numpy() for name in INTERVAL}
