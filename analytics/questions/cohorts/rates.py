@@ -25,8 +25,8 @@ FEW = f"fewer than {SMALLEST_CELL} deals"
 NOT_FOLLOWED = "not followed to this age"
 GAP = "Often a field is filled only when a deal closes: read this level as a gap in the records."
 COLUMNS = [
-    "segment", "level", "kind", "estimate", "std_error", "conf_low", "conf_high", "n_deals", "n_event", "effective_deals",
-    "comparable", "overall", "note", "no_interval_reason",
+    "segment", "level", "kind", "estimate", "std_error", "conf_low", "conf_high", "n_deals", "n_event",
+    "effective_deals", "comparable", "overall", "note", "no_interval_reason",
 ]  # fmt: skip
 INTERVAL = ["estimate", "std_error", "conf_low", "conf_high"]
 
