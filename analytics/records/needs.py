@@ -51,6 +51,7 @@ class Part:
 
 
 WRITTEN = (
+    "cohorts",
     "data_health",
     "no_decision",
     "quarter",
@@ -81,7 +82,12 @@ PARTS: tuple[Part, ...] = (
     Part("no_decision", "indecision against the status quo", ("reason", "no-decision reasons")),
     Part("no_decision", "open deals that look dead", (), ("history", "activities", "expected_close_on")),
     Part("journey", "the way through the stages", ("changes of stage",), ("stage order",)),
-    Part("cohorts", "deals by the quarter of their opening", (), ("source", "segments")),
+    Part(
+        "cohorts", "segments compared, as they are and with one mix of deals", ("segments",), ("account_id", "source")
+    ),
+    Part("cohorts", "whether chance alone could rank the owners", ("owner_id",), ("account_id",)),
+    Part("cohorts", "bands of the amount at opening", ("history", "amount"), ("one currency",)),
+    Part("cohorts", "mix and rate by segment, quarter on quarter", ("segments",), ("history",)),
     Part("pipeline_changes", "what the pipeline gained and lost", ("history", "amount"), ("one currency",)),
     Part("pipeline_changes", "pushed close dates", ("changes of expected_close_on",)),
     Part("pipeline_changes", "changed amounts", ("changes of amount",)),

@@ -1,10 +1,12 @@
 """Figures, one per question: each accepts only Estimates, Listings and Findings, and computes only its drawing."""
 
+from analytics.display.figures.adjusted import plot_balance, plot_contrasts, plot_standardised
 from analytics.display.figures.attrition import plot_attrition
 from analytics.display.figures.bridges import plot_bridge, plot_mix_and_rate
 from analytics.display.figures.changes import plot_against
 from analytics.display.figures.completeness import plot_completeness
 from analytics.display.figures.delay import plot_recording_delay
+from analytics.display.figures.funnel import plot_funnel
 from analytics.display.figures.incidence import plot_stacked_incidence
 from analytics.display.figures.no_decision import (
     plot_after_silence,
@@ -26,8 +28,11 @@ __all__ = [
     "plot_after_silence",
     "plot_against",
     "plot_attrition",
+    "plot_balance",
     "plot_bridge",
     "plot_completeness",
+    "plot_contrasts",
+    "plot_funnel",
     "plot_mix_and_rate",
     "plot_no_decision_range",
     "plot_no_decision_rules",
@@ -37,6 +42,7 @@ __all__ = [
     "plot_shares",
     "plot_stacked_incidence",
     "plot_stage_exits",
+    "plot_standardised",
     "plot_two_periods",
     "plot_value_weighted",
     "plot_win_rates",
