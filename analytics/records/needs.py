@@ -50,7 +50,13 @@ class Part:
     better: tuple[str, ...] = ()
 
 
-WRITTEN = ("data_health", "pipeline_changes", "quarter")
+WRITTEN = (
+    "cohorts",
+    "data_health",
+    "no_decision",
+    "pipeline_changes",
+    "quarter",
+)
 """Studies that have a notebook; the needs of the others are known all the same."""
 
 _DATED = ("expected_close_on", "changes of expected_close_on")
@@ -70,9 +76,21 @@ PARTS: tuple[Part, ...] = (
     Part("quarter", "qualified cohort", ("qualification stage", "stage order", "changes of stage")),
     Part("quarter", "mix and rate, segments", ("segments",)),
     Part("time_to_outcome", "how long deals take to be won, lost or given up", (), ("account_id", "segments")),
-    Part("no_decision", "which deals end in no decision", ("reason", "no-decision reasons"), ("activities", "history")),
+    Part("no_decision", "how much is declared no decision", ("reason", "no-decision reasons"), ("account_id",)),
+    Part("no_decision", "no decision by silence, when quiet deals come back", ("activities",), ("buyer activities",)),
+    Part("no_decision", "no decision after pushed close dates", ("history", "expected_close_on")),
+    Part("no_decision", "no decision by age", (), ("older_than_days",)),
+    Part("no_decision", "where in the stages deals die", ("changes of stage",), ("stage order",)),
+    Part("no_decision", "which deals end in no decision sooner", ("segments",)),
+    Part("no_decision", "indecision against the status quo", ("reason", "no-decision reasons")),
+    Part("no_decision", "open deals that look dead", (), ("history", "activities", "expected_close_on")),
     Part("journey", "the way through the stages", ("changes of stage",), ("stage order",)),
-    Part("cohorts", "deals by the quarter of their opening", (), ("source", "segments")),
+    Part(
+        "cohorts", "segments compared, as they are and with one mix of deals", ("segments",), ("account_id", "source")
+    ),
+    Part("cohorts", "whether chance alone could rank the owners", ("owner_id",), ("account_id",)),
+    Part("cohorts", "bands of the amount at opening", ("history", "amount"), ("one currency",)),
+    Part("cohorts", "mix and rate by segment, quarter on quarter", ("segments",), ("history",)),
     Part("pipeline_changes", "what all open deals gained and lost", (), ("history", "amount", "one currency")),
     Part("pipeline_changes", "what the quarter's pipeline gained and lost", _DATED, ("amount", "one currency")),
     Part("pipeline_changes", "changed amounts", ("changes of amount",)),

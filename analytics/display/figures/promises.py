@@ -71,7 +71,7 @@ def _said(record: dict[str, Any], n: float) -> str:
 
 
 @answers_or_sentence
-def plot_shares(
+def plot_fates(
     shares: Estimate, *, title: str, subtitle: str = "", reference: str = "", named: str = ""
 ) -> go.Figure | Cards:
     """Draw shares that add up to the whole, one row each, beside a reference where there is one.
