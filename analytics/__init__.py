@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from analytics.estimators.counts import count_events
     from analytics.estimators.discrete_time.models import discrete_time_model
     from analytics.estimators.group_tests import gray_test, logrank_test
+    from analytics.estimators.hazards.age_bands import hazard_ratios_by_age
     from analytics.estimators.hazards.models import cause_specific_cox, fine_gray
+    from analytics.estimators.hazards.prediction import predicted_incidence, standardised_incidence
+    from analytics.estimators.hazards.proportionality import proportionality_test
     from analytics.estimators.incidence import conditional_incidence, cumulative_incidence, survival
     from analytics.estimators.mean_time import restricted_mean_time_lost
     from analytics.estimators.multistate.occupation import stage_occupation
@@ -55,6 +58,10 @@ _HOMES = {
     "logrank_test": "analytics.estimators.group_tests",
     "cause_specific_cox": "analytics.estimators.hazards.models",
     "fine_gray": "analytics.estimators.hazards.models",
+    "predicted_incidence": "analytics.estimators.hazards.prediction",
+    "standardised_incidence": "analytics.estimators.hazards.prediction",
+    "proportionality_test": "analytics.estimators.hazards.proportionality",
+    "hazard_ratios_by_age": "analytics.estimators.hazards.age_bands",
     "discrete_time_model": "analytics.estimators.discrete_time.models",
     "stage_occupation": "analytics.estimators.multistate.occupation",
     "transition_probabilities": "analytics.estimators.multistate.probabilities",
@@ -75,11 +82,15 @@ __all__ = [
     "discrete_time_model",
     "fine_gray",
     "gray_test",
+    "hazard_ratios_by_age",
     "logrank_test",
     "open_study",
+    "predicted_incidence",
+    "proportionality_test",
     "read_history",
     "restricted_mean_time_lost",
     "stage_occupation",
+    "standardised_incidence",
     "survival",
     "transition_probabilities",
 ]

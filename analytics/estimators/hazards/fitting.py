@@ -66,6 +66,10 @@ def maximise(rows: RiskRows, ties: Ties, terms: tuple[str, ...]) -> tuple[Floats
         if far.max() > RUNAWAY:
             raise _runaway(terms[int(far.argmax())])
         if np.abs(step * scale).max() < 1e-10:
+            # the score of an infinite effect underflows before the coefficient is large: nothing is known there
+            known = np.diag(point.information) / np.diag(null.information)
+            if known.min() < 1e-10:
+                raise _runaway(terms[int(known.argmin())])
             return beta, point, null
     raise _runaway(terms[int(np.abs(step * scale).argmax())])
 

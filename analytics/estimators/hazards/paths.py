@@ -53,6 +53,26 @@ class Paths:
         return slope
 
 
+@dataclass(frozen=True)
+class SeparatePaths:
+    """What Fine-Gray models say, each of its own outcome: F_k = 1 - exp(-H_k); nothing keeps their sum below 1.
+
+    `hazard` are subdistribution hazards and `incidence` what follows, `(profiles, models, times)`; `crowded` is False,
+    since nothing is scaled down.
+    """
+
+    hazard: Floats
+    incidence: Floats
+    crowded: bool = False
+
+    def slope(self, outcome: int, upto: int) -> Floats:
+        """Return how F_outcome at position `upto` moves with every hazard: dF_k/dh_k(u) = 1 - F_k(t) for u <= t."""
+        slope = np.zeros(self.hazard.shape)
+        if upto >= 0:
+            slope[:, outcome, : upto + 1] = 1 - self.incidence[:, outcome, [upto]]
+        return slope
+
+
 def grid_of(models: Sequence[HazardModel], stratum: int) -> Grid:
     """Put the event times of the models on one axis."""
     parts = tuple(slice(int(m.rows.block[stratum]), int(m.rows.block[stratum + 1])) for m in models)
@@ -61,17 +81,19 @@ def grid_of(models: Sequence[HazardModel], stratum: int) -> Grid:
     return Grid(time, tuple(np.searchsorted(time, own) for own in times), parts)
 
 
-def paths_of(models: Sequence[HazardModel], grid: Grid, x: Sequence[Floats]) -> Paths:
+def paths_of(models: Sequence[HazardModel], grid: Grid, x: Sequence[Floats]) -> Paths | SeparatePaths:
     """Follow profiles through time; `x[k]` are their covariates in model k, `(profiles, terms)`, centred.
 
     Cheng, Fine & Wei (1998), Biometrics 54:219, with the product limit in place of the exponential, so that outcomes
-    and open add to 1.
+    and open add to 1; Fine-Gray models each by themselves, as Fine & Gray (1999), section 4.
     """
     profiles = len(x[0])
     hazard = np.zeros((profiles, len(models), len(grid.time)))
     for k, model in enumerate(models):
         relative = np.exp(x[k] @ model.fit.beta)
         hazard[:, k, grid.place[k]] = relative[:, None] * model.fit.point.hazard[grid.part[k]]
+    if models[0].kind == "subdistribution":
+        return SeparatePaths(hazard, -np.expm1(-np.cumsum(hazard, axis=2)))
     total = hazard.sum(axis=1)
     crowded = total > 1
     if crowded.any():

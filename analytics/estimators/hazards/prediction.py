@@ -11,12 +11,13 @@ import pandas as pd
 from analytics.estimators.hazards.fitting import few_units_root, robust_covariance
 from analytics.estimators.hazards.likelihood import hazard_influence
 from analytics.estimators.hazards.models import HazardModel
-from analytics.estimators.hazards.paths import Grid, Paths, grid_of, paths_of
+from analytics.estimators.hazards.paths import Grid, Paths, SeparatePaths, grid_of, paths_of
 from analytics.estimators.hazards.rows import Floats, summed
 from analytics.estimators.intervals import probability_interval, z_value
-from analytics.estimators.result import Estimate, Meta
+from analytics.estimators.result import Estimate, EstimateKind, Meta
 from analytics.records.errors import InputError, nearest
 
+KNOWN_WEIGHTS = "infinitesimal jackknife of the models; the weights from censorings and late entries taken as known"
 CHUNK = 2_000
 """Profiles followed at a time: each has a hazard per model and event time."""
 
@@ -29,7 +30,8 @@ def predicted_incidence(
     Parameters
     ----------
     models : mapping of outcome to HazardModel
-        One cause-specific model per outcome, fitted to the same deals in the same order; formulas may differ.
+        One model per outcome, all cause-specific or all Fine-Gray, fitted to the same deals in the same order; formulas
+        may differ.
     profiles : pandas.DataFrame
         One row per profile: the columns of all formulas, and those of the strata where there are any.
     times : sequence of float
@@ -39,19 +41,26 @@ def predicted_incidence(
     Returns
     -------
     Estimate
-        Kind incidence, keys ("profile", "outcome", "time") with the profile's number from 0; log-log limits, standard
-        errors by the infinitesimal jackknife over accounts where the models have them.
+        Kind incidence (probability for Fine-Gray models, see below), keys ("profile", "outcome", "time") with the
+        profile's number from 0; log-log limits, standard errors by the infinitesimal jackknife over accounts where the
+        models have them.
 
     Raises
     ------
     InputError
-        A model of subdistribution hazards, models of different deals, a column that is missing, an unknown category.
+        Models of both kinds, models of different deals, a column that is missing, an unknown category.
 
     Notes
     -----
     Product limit of the summed hazards, so that outcomes and open add to 1 (never 1 - exp(-H) per outcome); a profile
     for which the summed hazards exceed 1 on some day is said in the note. Only for covariates that are fixed at
     opening. Beyond the last event nothing changes. Influence functions: van der Vaart (1998), ch. 20.
+
+    Fine-Gray models say F_k = 1 - exp(-H_k) each for itself (R: survfit of coxph on finegray data), so that the shares
+    of one profile may sum to more than 1. They are left as they are and the note names profile, day and sum (Austin,
+    Steyerberg & Putter 2021, Stat Med 40:4200); prefer cause-specific models for prediction then. Their standard errors
+    take the weights from censorings and late entries as known. Where deals enter late, curves are conditional on
+    being open when the first deal was first watched.
 
     Examples
     --------
@@ -65,17 +74,20 @@ def predicted_incidence(
     """
     fitted = _checked(models)
     asked = np.asarray(times, dtype=float)
-    rows, crowded = [], False
+    rows, crowded, excess = [], False, []
     for number in range(len(profiles)):
         one = profiles.iloc[[number]]
         average = _Average(fitted, grid_of(fitted, _stratum(fitted[0], one)), one, asked)
         crowded |= average.crowded
+        excess += [f"profile {number} {day_and_sum}" for _, day_and_sum in average.excess]
         influence = average.influence()
         for place, (outcome, time) in enumerate((o, t) for o in models for t in asked):
             error = float(np.sqrt((influence[:, place] ** 2).sum()))
             rows.append((number, outcome, time, float(average.value.ravel()[place]), error))
     frame = pd.DataFrame(rows, columns=["profile", "outcome", "time", "estimate", "std_error"])
     note = "The summed hazards of a profile exceed 1 on some day and were scaled down there." if crowded else ""
+    if excess:
+        note = f"The shares of all outcomes sum to more than 1: {', '.join(excess)}. Use cause-specific models here."
     return _incidence(
         frame, fitted[0], conf_level, "share of deals like the profile with each outcome by each age", note
     )
@@ -157,7 +169,9 @@ def standardised_incidence(
     words = (
         f"share with each outcome by each age if every deal had this {exposure}, averaged over {len(target):,} deals"
     )
-    first = _incidence(pd.DataFrame(shares, columns=names), fitted[0], conf_level, words, "")
+    excess = sum(len(average.excess) for average in averages)
+    note = f"For {excess:,} pairs of deal and level the shares of all outcomes sum to more than 1." if excess else ""
+    first = _incidence(pd.DataFrame(shares, columns=names), fitted[0], conf_level, words, note)
     return first, _contrast(pd.DataFrame(differences, columns=names), fitted[0], conf_level, values[0])
 
 
@@ -174,19 +188,32 @@ class _Average:
         self.on_hazard = np.zeros((count * size, count, len(grid.time)))
         self.on_beta = [np.zeros((count * size, model.design.x.shape[1])) for model in models]
         self.crowded = False
+        self.excess: list[tuple[int, str]] = []
         pieces = []
         for begin in range(0, len(profiles), CHUNK):
             part = profiles.iloc[begin : begin + CHUNK]
             x = [model.design.of(part) - model.center for model in models]
             paths = paths_of(models, grid, x)
             self.crowded |= paths.crowded
+            self.excess += self._above_one(paths, begin)
             pieces.append(self._add(paths, x))
         self.each = np.concatenate(pieces)
         self.on_hazard /= len(profiles)
         self.on_beta = [slope / len(profiles) for slope in self.on_beta]
         self.value = self.each.mean(axis=0).reshape(count, size)
 
-    def _add(self, paths: Paths, x: Sequence[Floats]) -> Floats:
+    def _above_one(self, paths: Paths | SeparatePaths, begin: int) -> list[tuple[int, str]]:
+        """Return which profiles' incidences sum to more than 1 by the last time asked for, and from which day."""
+        if isinstance(paths, Paths) or not len(self.upto):
+            return []
+        total = paths.incidence[:, :, : int(self.upto.max()) + 1].sum(axis=1)
+        found = []
+        for number in np.flatnonzero((total > 1 + 1e-9).any(axis=1)):
+            day = self.grid.time[int(np.argmax(total[number] > 1 + 1e-9))]
+            found.append((begin + int(number), f"from day {day:g} on (up to {total[number, -1]:.3f})"))
+        return found
+
+    def _add(self, paths: Paths | SeparatePaths, x: Sequence[Floats]) -> Floats:
         values = []
         for k in range(len(self.models)):
             for place, upto in enumerate(self.upto):
@@ -235,8 +262,9 @@ def _checked(models: Mapping[str, HazardModel]) -> list[HazardModel]:
     if not fitted:
         raise InputError("there is no model", action="Give one cause-specific model per outcome")
     for outcome, model in models.items():
-        if model.kind != "cause-specific":
-            raise InputError("predictions need cause-specific models", value=outcome, action="Use cause_specific_cox")
+        if model.kind != fitted[0].kind:
+            raise InputError("cause-specific and Fine-Gray models cannot be mixed", value=outcome,
+                             action="Fit all outcomes with cause_specific_cox, or all with fine_gray")  # fmt: skip
         if len(model.rows.order) != len(fitted[0].rows.order) or not model.strata.equals(fitted[0].strata):
             raise InputError("the models were fitted to different deals or strata", value=outcome)
     return fitted
@@ -259,12 +287,18 @@ def _incidence(frame: pd.DataFrame, model: HazardModel, conf_level: float, words
     size = np.full(len(frame), float(model.coefficients.meta.n_accounts or model.coefficients.meta.n_deals))
     low, high = probability_interval(estimate, frame["std_error"].to_numpy(), size, conf_level=conf_level)
     keys = tuple(name for name in frame.columns if name not in ("estimate", "std_error"))
+    # separate Fine-Gray models are not one distribution, so nothing requires their shares to add to 1
+    kind: EstimateKind = "incidence" if model.kind == "cause-specific" else "probability"
     meta = Meta(
-        kind="incidence", estimand=words, keys=keys, n_deals=model.coefficients.meta.n_deals,
+        kind=kind, estimand=words, keys=keys, n_deals=model.coefficients.meta.n_deals,
         n_accounts=model.coefficients.meta.n_accounts, conf_level=conf_level, interval="log-log",
-        variance="infinitesimal jackknife of the models", cluster=model.coefficients.meta.cluster, note=note,
+        variance=_variance(model), cluster=model.coefficients.meta.cluster, note=note,
     )  # fmt: skip
     return Estimate(frame.assign(conf_low=low, conf_high=high), meta)
+
+
+def _variance(model: HazardModel) -> str:
+    return "infinitesimal jackknife of the models" if model.kind == "cause-specific" else KNOWN_WEIGHTS
 
 
 def _contrast(frame: pd.DataFrame, model: HazardModel, conf_level: float, reference: object) -> Estimate:
@@ -274,6 +308,6 @@ def _contrast(frame: pd.DataFrame, model: HazardModel, conf_level: float, refere
         kind="contrast", estimand=f"difference of the standardised shares from those at {reference}",
         keys=tuple(frame.columns[:3]), n_deals=model.coefficients.meta.n_deals,
         n_accounts=model.coefficients.meta.n_accounts, conf_level=conf_level, interval="Wald",
-        variance="infinitesimal jackknife of the models", cluster=model.coefficients.meta.cluster,
+        variance=_variance(model), cluster=model.coefficients.meta.cluster,
     )  # fmt: skip
     return Estimate(frame.assign(conf_low=low.clip(-1, 1), conf_high=high.clip(-1, 1)), meta)

@@ -41,9 +41,10 @@ def proportionality_test(model: HazardModel, *, clock: Clock = "km") -> Estimate
 
     Notes
     -----
-    A small p-value says that one ratio does not describe the whole life of a deal; a large one says only that no trend
-    along this clock was seen. Deals of one account are taken as independent. Grambsch & Therneau (1994), Biometrika
-    81:515, as the exact score test (R: cox.zph of survival 3).
+    A small p-value says that one ratio does not describe the whole life of a deal; a large one says only that no
+    trend along this clock was seen. Deals of one account are taken as independent; with weights the test counts as
+    many events as they amount to, (sum w)^2 / sum w^2, which is an approximation (`hazard_ratios_by_age` has robust
+    errors). Grambsch & Therneau (1994), Biometrika 81:515, as the exact score test (R: cox.zph of survival 3).
 
     Examples
     --------
@@ -62,7 +63,9 @@ def proportionality_test(model: HazardModel, *, clock: Clock = "km") -> Estimate
     g = _clock_of(rows, clock)
     score = (g[:, None] * residual).sum(axis=0)
     plain, once, twice = (np.tensordot(weight, spread, axes=1) for weight in (np.ones(len(g)), g, g * g))
-    left = twice - once @ np.linalg.solve(plain, once)
+    # weights in themselves are not more events: count as many as they amount to (Kish)
+    amount = float(rows.w[rows.hit].sum() / rows.w2[rows.hit].sum())
+    left = (twice - once @ np.linalg.solve(plain, once)) / amount
     tested = [(term, score[j] ** 2 / left[j, j], 1) for j, term in enumerate(terms)]
     tested.append((ALL_TERMS, float(score @ np.linalg.solve(left, score)), len(terms)))
     frame = pd.DataFrame(tested, columns=["term", "estimate", "df"])

@@ -1,0 +1,126 @@
+"""Predictions of Fine-Gray models and hazard ratios by age, against R (`golden/make_hazard_predictions.R`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_golden import load
+from test_hazards_golden import GOLDEN
+
+from analytics.estimators.hazards.age_bands import hazard_ratios_by_age
+from analytics.estimators.hazards.models import cause_specific_cox, fine_gray
+from analytics.estimators.hazards.prediction import predicted_incidence, standardised_incidence
+from analytics.records.errors import InputError
+
+R = pd.read_csv(GOLDEN / "hazard_predictions.csv")
+TIMES = [10, 20, 30, 45, 60]
+PROFILES = pd.DataFrame({"x1": [-1, 0, 1.5], "x2": [0, 1, 1]})
+
+
+def of_r(key: str, part: str) -> Any:
+    found = R[(R["key"] == key) & (R["part"] == part)].sort_values("place")["value"].to_numpy()
+    assert len(found)
+    return found
+
+
+@pytest.mark.parametrize("ties", ["breslow", "efron"])
+@pytest.mark.parametrize("name", ["syn_deals", "syn_deals_rc"])
+def test_fine_gray_predictions_are_those_of_r(name: str, ties: Any) -> None:
+    """R: 1 - survfit(coxph(Surv(fgstart, fgstop, fgstatus) ~ x1 + x2, weights = fgwt, finegray(...)), newdata)."""
+    deals = load(name)
+    causes = sorted(set(deals["outcome"]) - {"open"})
+    models = {cause: fine_gray(deals, "x1 + x2", outcome=cause, ties=ties) for cause in causes}
+    shown = predicted_incidence(models, PROFILES, times=TIMES)
+    assert shown.meta.kind == "probability"
+    assert "taken as known" in shown.meta.variance
+    for cause in causes:
+        mine = shown.at(outcome=cause)["estimate"].to_numpy()
+        np.testing.assert_allclose(mine, of_r(f"fine_gray_{name}_{ties}", cause), atol=1e-10)
+
+
+@pytest.mark.parametrize("ties", ["breslow", "efron"])
+@pytest.mark.parametrize(
+    ("key", "how", "units"),
+    [("bands", {}, None), ("bands_by_id", {"cluster": "id"}, 421),
+     ("bands_weights_by_region", {"weights": "pw", "cluster": "region"}, 3)],
+)  # fmt: skip
+def test_ratios_by_age_are_those_of_split_deals(ties: Any, key: str, how: Any, units: int | None) -> None:
+    """R: coxph(Surv(entry, exit, status) ~ x1:strata(band) + x2:strata(band), survSplit(..., cut = c(15, 30)))."""
+    deals = load("syn_deals")
+    model = cause_specific_cox(deals, "x1 + x2", outcome="c1", ties=ties, **how)
+    few = 1.0 if units is None else np.sqrt(1 - 1 / units)  # R has no factor C/(C-1)
+    ratios, equal = hazard_ratios_by_age(model, cuts=(15, 30))
+    frame = ratios.frame.sort_values("term", kind="stable")
+    np.testing.assert_allclose(frame["estimate"], of_r(f"{key}_{ties}", "coef"), atol=1e-9)
+    np.testing.assert_allclose(frame["std_error"] * few, of_r(f"{key}_{ties}", "se"), atol=1e-9)
+    np.testing.assert_allclose(equal.frame["estimate"][:2] / few**2, of_r(f"{key}_{ties}", "wald"), rtol=1e-8)
+    assert ratios.frame["n_event"].sum() == 2 * (deals["outcome"] == "c1").sum()
+    assert equal.frame["term"].tolist() == (["x1", "x2"] if units == 3 else ["x1", "x2", "all terms"])
+    assert ("all terms" in equal.meta.note) == (units == 3)
+
+
+DEALS = pd.DataFrame({
+    "entry": -1, "exit": [2, 3, 3, 5, 7, 7, 8, 9, 11, 12], "x": [1.0, 0, 1, 1, 0, 1, 0, 0, 1, 0],
+    "outcome": ["won", "lost", "won", "won", "won", "lost", "lost", "open", "won", "lost"],
+})  # fmt: skip
+
+
+def test_a_sum_above_one_is_said_and_not_clipped() -> None:
+    models = {name: fine_gray(DEALS, "x", outcome=name) for name in ("won", "lost")}
+    far = pd.DataFrame({"x": [0.5, 3.0]})
+    shown = predicted_incidence(models, far, times=[5, 12])
+    total = shown.frame.groupby(["profile", "time"])["estimate"].sum()
+    assert total[1, 12.0] > 1
+    expected = {name: 1 - np.exp(-hazard_by_hand(models[name], 3.0, 12)) for name in models}
+    for name, value in expected.items():
+        assert shown.at(profile=1, outcome=name, time=12)["estimate"].iloc[0] == pytest.approx(value, abs=1e-12)
+    assert "profile 1 from day" in shown.meta.note
+    assert f"(up to {total[1, 12.0]:.3f})" in shown.meta.note
+    assert "profile 0" not in shown.meta.note
+    quiet = predicted_incidence({"won": models["won"]}, far, times=[5, 12])
+    assert quiet.meta.note == ""
+    shares, _ = standardised_incidence(models, DEALS, exposure="x", levels=[0.5, 3.0], times=[12])
+    assert "For 10 pairs of deal and level" in shares.meta.note
+
+
+def hazard_by_hand(model: Any, x: float, upto: float) -> float:
+    base, beta = model.baseline(), model.fit.beta[0]
+    return float(base.loc[base["time"] <= upto, "hazard"].sum() * np.exp(beta * x))
+
+
+def test_without_censoring_and_covariate_effect_fine_gray_gives_shares() -> None:
+    """Every kind of deal ends alike: F at the end is close to the share, exactly 1 - exp(-sum of d/n)."""
+    deals = pd.DataFrame({"entry": -1, "exit": [1, 1, 2, 2, 3, 3, 4, 4], "x": [0.0, 1] * 4,
+                          "outcome": ["won", "won", "lost", "lost", "won", "won", "lost", "lost"]})  # fmt: skip
+    models = {name: fine_gray(deals, "x", outcome=name) for name in ("won", "lost")}
+    shown = predicted_incidence(models, pd.DataFrame({"x": [0.0]}), times=[4])
+    # deals that ended otherwise stay at risk: 2 of 8 won on day 1, 2 of 6 on day 3
+    assert shown.at(outcome="won")["estimate"].iloc[0] == pytest.approx(1 - np.exp(-2 / 8 - 2 / 6), abs=1e-9)
+
+
+def test_kinds_are_not_mixed_and_bands_are_named() -> None:
+    cox, fg = cause_specific_cox(DEALS, "x", outcome="won"), fine_gray(DEALS, "x", outcome="lost")
+    with pytest.raises(InputError, match="cannot be mixed"):
+        predicted_incidence({"won": cox, "lost": fg}, DEALS[:1], times=[5])
+    with pytest.raises(InputError, match="cause-specific"):
+        hazard_ratios_by_age(fg, cuts=(5,))
+    with pytest.raises(InputError, match="increasing order"):
+        hazard_ratios_by_age(cox, cuts=(9, 5))
+    with pytest.raises(InputError, match="deals of age over 11 days"):
+        hazard_ratios_by_age(cox, cuts=(11,))
+
+
+def test_bands_within_strata_are_the_model_of_the_deals_cut_by_hand() -> None:
+    deals = load("syn_deals")
+    ratios, _ = hazard_ratios_by_age(cause_specific_cox(deals, "x1", outcome="c1", strata=["region"]), cuts=(20,))
+    late = deals[deals["exit"] > 20].assign(entry=lambda d: d["entry"].clip(lower=20))
+    early = deals[deals["entry"] < 20].copy()
+    early["outcome"] = np.where(early["exit"] > 20, "open", early["outcome"])
+    early["exit"] = early["exit"].clip(upper=20)
+    for part, age in ((early, "up to 20"), (late, "over 20")):
+        alone = cause_specific_cox(part.reset_index(drop=True), "x1", outcome="c1", strata=["region"])
+        for column in ("estimate", "std_error", "conf_low"):
+            np.testing.assert_allclose(ratios.at(age=age)[column], alone.coefficients.frame[column], atol=1e-10)
