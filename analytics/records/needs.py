@@ -50,7 +50,7 @@ class Part:
     better: tuple[str, ...] = ()
 
 
-WRITTEN = ("data_health", "quarter")
+WRITTEN = ("data_health", "quarter", "time_to_outcome")
 """Studies that have a notebook; the needs of the others are known all the same."""
 
 PARTS: tuple[Part, ...] = (
@@ -67,7 +67,15 @@ PARTS: tuple[Part, ...] = (
     Part("quarter", "against earlier quarters, as they were known then", (), ("history",)),
     Part("quarter", "qualified cohort", ("qualification stage", "stage order", "changes of stage")),
     Part("quarter", "mix and rate, segments", ("segments",)),
-    Part("time_to_outcome", "how long deals take to be won, lost or given up", (), ("account_id", "segments")),
+    Part("time_to_outcome", "how long deals take to be won, lost or given up", (), ("account_id",)),
+    Part("time_to_outcome", "whether segments differ, pace and share of each", ("segments",)),
+    Part(
+        "time_to_outcome",
+        "what becomes of deals still open, by stage",
+        ("history", "changes of stage"),
+        ("stage order",),
+    ),
+    Part("time_to_outcome", "touches past the age at which deals are seldom won", ("activities",)),
     Part("no_decision", "which deals end in no decision", ("reason", "no-decision reasons"), ("activities", "history")),
     Part("journey", "the way through the stages", ("changes of stage",), ("stage order",)),
     Part("cohorts", "deals by the quarter of their opening", (), ("source", "segments")),

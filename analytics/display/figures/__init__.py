@@ -1,10 +1,12 @@
 """Figures, one per question: each accepts only Estimates, Listings and Findings, and computes only its drawing."""
 
+from analytics.display.figures.ages import plot_incidence_curves, plot_later_won
 from analytics.display.figures.attrition import plot_attrition
 from analytics.display.figures.bridges import plot_bridge, plot_mix_and_rate
 from analytics.display.figures.changes import plot_against
 from analytics.display.figures.completeness import plot_completeness
 from analytics.display.figures.delay import plot_recording_delay
+from analytics.display.figures.heat import plot_still_open
 from analytics.display.figures.incidence import plot_stacked_incidence
 from analytics.display.figures.periods import plot_two_periods
 from analytics.display.figures.rates import (
@@ -13,6 +15,7 @@ from analytics.display.figures.rates import (
     plot_value_weighted,
     plot_win_rates,
 )
+from analytics.display.figures.ratios import plot_effects, plot_practice, plot_ratios_by_age
 from analytics.display.rendering import use_stable_renderer
 
 __all__ = [
@@ -20,11 +23,17 @@ __all__ = [
     "plot_attrition",
     "plot_bridge",
     "plot_completeness",
+    "plot_effects",
+    "plot_incidence_curves",
+    "plot_later_won",
     "plot_mix_and_rate",
     "plot_no_decision_range",
+    "plot_practice",
+    "plot_ratios_by_age",
     "plot_recording_delay",
     "plot_segments",
     "plot_stacked_incidence",
+    "plot_still_open",
     "plot_two_periods",
     "plot_value_weighted",
     "plot_win_rates",
