@@ -54,7 +54,7 @@ def plot_effects(
         value = "<br>".join(_ratio(row) for row in mine)
         heading = _heading(mine[0]) if key[0] != head else ""
         head = key[0]
-        drawn.append(Row(str(key[1]), tuple(dots), value, _size(mine[0]), head=heading))
+        drawn.append(Row(str(key[1]), tuple(dots), value, under=_size(mine[0]), head=heading))
         said.append(f"{key[1]} against {mine[0]['reference']}: " + ", ".join(f"{r['model']} {_ratio(r)}" for r in mine))
     caption = f"{wording.provenance(effects.meta)} Associated with, not because of."
     words = Words(title, subtitle, caption, f"{title} {listed(said)}.")
@@ -97,7 +97,8 @@ def plot_ratios_by_age(
         varies = "varies with age" if bool(mine[0]["varies"]) else "no change with age shown"
         heading = _heading(mine[0]) if key[0] != head else ""
         head = key[0]
-        drawn.append(Row(str(key[1]), tuple(dots), "<br>".join(_ratio(row) for row in mine), varies, head=heading))
+        figures = "<br>".join(_ratio(row) for row in mine)
+        drawn.append(Row(str(key[1]), tuple(dots), figures, under=varies, head=heading))
         said.append(f"{key[1]}: " + ", ".join(f"{r['age']} days {_ratio(r)}" for r in mine) + f", {varies}")
     signs = "; ".join(f"{SIGNS[SHAPES[i % 5]]} {band} days" for i, band in enumerate(bands))
     caption = f"{wording.provenance(ratios.meta)} Each band holds about as many of these outcomes."

@@ -154,10 +154,10 @@ def _meaning(row: dict[Any, Any]) -> str:
     verb, ratio = VERB[row["outcome"]], row["hazard_ratio"]
     if row["conf_low"] <= 0 <= row["conf_high"]:
         what = "faster or slower" if row["model"] == PACE else "more or less often"
-        return f"{row['level']}: cannot tell whether {verb} {what} than {row['reference']}."
+        return f"Cannot tell whether {verb} {what} than {row['reference']}."
     if row["model"] == PACE:
-        return f"{row['level']}: while open, {verb} at {ratio:.2g} times the pace of {row['reference']}."
-    return f"{row['level']}: {verb} {'more' if ratio > 1 else 'less'} often by any age than {row['reference']}."
+        return f"While open, {verb} at {ratio:.2g} times the pace of {row['reference']}."
+    return f"{verb[0].upper()}{verb[1:]} {'more' if ratio > 1 else 'less'} often by any age than {row['reference']}."
 
 
 def side_by_side(found: Estimate | Finding) -> Listing | Finding:

@@ -35,7 +35,8 @@ def times_to_outcome(
     -------
     Estimate or Finding
         Kind mean, unit days, keys (outcome, share); outcome "any of them" is the age by which so many have ended. Empty
-        where the share is not reached by the horizon, with what is reached in `share_reached`.
+        where the share is not reached by the horizon, with what is reached in `share_reached`; `n_event` had the outcome
+        by that age.
 
     Notes
     -----
@@ -58,7 +59,8 @@ def times_to_outcome(
     frame = pd.concat([found.frame, whole.assign(outcome=ANY)], ignore_index=True)
     frame = frame[frame["outcome"].isin([*given.outcomes, ANY])]
     note = f"{found.meta.note} {given.note}".strip()
-    frame = frame.drop(columns=["followed_to"]).rename(columns={"reached_share": "share_reached"})
+    frame = frame.rename(columns={"reached_share": "share_reached"}).drop(columns=["followed_to"])
+    frame = frame.assign(n_event=frame["cum_event"])  # events of one day would be few
     return Estimate(frame, replace(found.meta, note=note))
 
 
