@@ -28,6 +28,7 @@ HEADINGS = {
     "n_accounts": "Accounts",
     "estimate_now": "Now",
     "estimate_then": "Then",
+    "p_gray": "p (Gray)",
     "p_value": "p",
     "time": "Day",
     "label": "What",

@@ -29,8 +29,20 @@ HIDDEN = (
     "no_interval_reason",
     WITHHELD,
 )
+HEADS = {"contrast": "Change, points", "mean": "Mean, days", "test": "Spread", "chi-squared": "Chi-squared"}
 SAME = ("horizon_days", "horizon_reached", "age_days", "one_in", "borrowed", "mature", "n_risk", "n_event")
-CODES = ("definition", "rule", "measure", "part", "level", "outcome", "item", "field", "trap")  # said by their `label`
+CODES = (
+    "definition",
+    "rule",
+    "measure",
+    "part",
+    "level",
+    "outcome",
+    "item",
+    "field",
+    "trap",
+    "practice",
+)  # said by their `label`
 NOTE = f"margin:6px 0 0 10px;max-width:90ch;font-size:12px;line-height:1.5;color:{theme.QUIET}"
 USUAL_TIMES = (30, 90, 180, 365)
 
@@ -130,7 +142,7 @@ def estimate_table(
     for key in _keys(frame, list(meta.keys)):
         shown[heading(key)] = [cell(key, value) for value in frame[key]]
     marks, notes = _marks(frame)
-    what = {"contrast": "Change, points", "mean": "Mean, days", "test": "Spread"}.get(meta.kind, "Share")
+    what = HEADS.get(meta.unit) or HEADS.get(meta.kind, "Share")
     counted = meta.kind == "test" and meta.unit not in ("probability", "")  # a statistic, which has no interval
     shown[meta.unit.capitalize() if counted else f"{what} ({100 * meta.conf_level:.3g} % interval)"] = [
         _estimate(record, meta.unit, signed) + mark

@@ -5,6 +5,8 @@
 `incidence`        `cumulative_incidence`, `survival`, `conditional_incidence`
 `mean_time`        `restricted_mean_time_lost`
 `bounds`           `incidence_bounds`: what deals with an unrecorded outcome could change
+`watched`, `period_incidence`, `open_effort`
+                   deals as watched, where they end up at a period's pace or by opening quarter, where open effort lies
 `influence`        `influence` and `difference`: contrasts of strata or periods that share accounts
 `reporting_delay`  how late outcomes are recorded, and the settled date
 `aalen_johansen`, `jackknife`, `strata`, `intervals`

@@ -56,6 +56,7 @@ WRITTEN = (
     "no_decision",
     "pipeline_changes",
     "quarter",
+    "time_to_outcome",
 )
 """Studies that have a notebook; the needs of the others are known all the same."""
 
@@ -75,7 +76,15 @@ PARTS: tuple[Part, ...] = (
     Part("quarter", "against earlier quarters, as they were known then", (), ("history",)),
     Part("quarter", "qualified cohort", ("qualification stage", "stage order", "changes of stage")),
     Part("quarter", "mix and rate, segments", ("segments",)),
-    Part("time_to_outcome", "how long deals take to be won, lost or given up", (), ("account_id", "segments")),
+    Part("time_to_outcome", "how long deals take to be won, lost or given up", (), ("account_id",)),
+    Part("time_to_outcome", "whether segments differ, pace and share of each", ("segments",)),
+    Part(
+        "time_to_outcome",
+        "what becomes of deals still open, by stage",
+        ("history", "changes of stage"),
+        ("stage order",),
+    ),
+    Part("time_to_outcome", "touches past the age at which deals are seldom won", ("activities",)),
     Part("no_decision", "how much is declared no decision", ("reason", "no-decision reasons"), ("account_id",)),
     Part("no_decision", "no decision by silence, when quiet deals come back", ("activities",), ("buyer activities",)),
     Part("no_decision", "no decision after pushed close dates", ("history", "expected_close_on")),

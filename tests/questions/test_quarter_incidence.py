@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from analytics.estimators.result import Estimate, Finding
+from analytics.estimators.watched import first_gap, reach, thin_start
 from analytics.questions.quarter import (
     Answers,
     findings,
@@ -17,7 +18,6 @@ from analytics.questions.quarter import (
     period_at_horizon,
     period_incidence,
 )
-from analytics.questions.quarter.pace import first_gap, reach, thin_start
 from analytics.records.errors import InputError
 
 

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from analytics.display import theme, wording
 from analytics.display.figures.rows import Rows, Text, placed
-from analytics.display.figures.sheet import Space, Words, faint, percent_axis, sheet
+from analytics.display.figures.sheet import Space, Words, faint, percent_axis, ratio_axis, sheet
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Columns:
     right: int = 140
     signed: bool = False
     axis: str = ""
+    ratios: bool = False  # values are log ratios
 
 
 def dot_rows(
@@ -57,25 +58,25 @@ def dot_rows(
 ) -> go.Figure:
     """Draw rows from top to bottom on one axis."""
     columns = columns or Columns()
-    low, high = _range(rows, columns.signed)
+    low, high = _range(rows, columns.signed or columns.ratios)
     bottom = 46 if columns.axis else 30
     least = [42 + 9 * max(0, len(row.dots) - 2) for row in rows]
     place = placed([_text(row, columns.characters) for row in rows], columns.left, columns.right, least=least)
     layout = {
         "xaxis": {
-            **percent_axis(low, high, signed=columns.signed),
+            **(ratio_axis(low, high) if columns.ratios else percent_axis(low, high, signed=columns.signed)),
             "showgrid": True,
             "title": {"text": wording.safe(columns.axis)},
             "fixedrange": True,
         },
         "yaxis": place.axis(),
         "annotations": place.annotations(),
-        "shapes": [*_margins(rows, place.wide, low, high), *_zero(columns.signed), *shapes],
+        "shapes": [*_margins(rows, place.wide, low, high), *_zero(columns.signed or columns.ratios), *shapes],
     }
     traces, tight = _traces(rows, place)
     narrow = {
         **place.narrow(bottom),
-        "shapes": [*_margins(rows, place.tight, low, high), *_zero(columns.signed), *shapes],
+        "shapes": [*_margins(rows, place.tight, low, high), *_zero(columns.signed or columns.ratios), *shapes],
         **{f"data.{i}.y": heights for i, heights in enumerate(tight)},
     }
     space = Space(place.wide_height, left=columns.left, right=columns.right, bottom=bottom, widest=780)

@@ -7,6 +7,7 @@ that a page can set them as real text that wraps, and change margins and labels 
 from __future__ import annotations
 
 import functools
+import math
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -168,6 +169,23 @@ def percent_axis(low: float, high: float, *, signed: bool = False) -> dict[str, 
     first = -(-low // step)  # ceiling of low / step
     ticks = [round((first + i) * step, 6) for i in range(int((high - first * step) / step + 1e-9) + 1)]
     texts = [wording.points(tick, 0) if signed else wording.percent(tick) for tick in ticks]
+    return {"tickmode": "array", "tickvals": ticks, "ticktext": texts, "range": [low, high]}
+
+
+def ratio_axis(low: float, high: float) -> dict[str, Any]:
+    """Return ticks of ratios over a range of log ratios: ¼, ½, 1, 2, 4, …
+
+    Examples
+    --------
+    >>> ratio_axis(-1, 1)["ticktext"]
+    ['½', '1', '2']
+    """
+    words = {0.25: "¼", 0.5: "½"}
+    powers = range(math.ceil(low / math.log(2) - 1e-9), math.floor(high / math.log(2) + 1e-9) + 1)
+    step = max(1, -(-len(powers) // 7))
+    ratios = [2.0**power for power in powers if power % step == 0]
+    texts = [words.get(ratio, f"{ratio:g}" if ratio >= 1 else f"1/{1 / ratio:g}") for ratio in ratios]
+    ticks = [round(math.log(ratio), 6) for ratio in ratios]
     return {"tickmode": "array", "tickvals": ticks, "ticktext": texts, "range": [low, high]}
 
 

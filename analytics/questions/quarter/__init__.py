@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from analytics.estimators.period_incidence import opening_cohorts, period_at_horizon, period_incidence
 from analytics.questions.quarter.amounts import no_decision_range, value_weighted
 from analytics.questions.quarter.before import incidence_before
 from analytics.questions.quarter.change import against, mix_and_rate
 from analytics.questions.quarter.effort import open_effort
 from analytics.questions.quarter.findings import Answers, findings
-from analytics.questions.quarter.incidence import opening_cohorts, period_at_horizon, period_incidence
 from analytics.questions.quarter.ledger import money_strip, plan_of, what_closed
 from analytics.questions.quarter.look_next import look_next
 from analytics.questions.quarter.segments import segment_spread, segments

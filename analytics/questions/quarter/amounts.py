@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.bootstrap import RESAMPLING, Resampling, count_movements
+from analytics.estimators.period_incidence import at_horizon, nobody_at_risk
 from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Finding, Meta
+from analytics.estimators.watched import at_risk_in, has_accounts, last_day, not_studied, reach
 from analytics.questions.quarter.definitions import amount_coverage
-from analytics.questions.quarter.incidence import at_horizon, nobody_at_risk
 from analytics.questions.quarter.ledger import single_currency
-from analytics.questions.quarter.pace import at_risk_in, has_accounts, last_day, not_studied, reach
 from analytics.records.calendar import Quarter
 from analytics.records.contract import OUTCOMES
 

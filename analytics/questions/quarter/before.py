@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from analytics.estimators.period_incidence import period_incidence
 from analytics.estimators.result import Estimate, Finding
-from analytics.questions.quarter.incidence import period_incidence
-from analytics.questions.quarter.pace import last_day_of, not_studied
+from analytics.estimators.watched import last_day_of, not_studied
 from analytics.records.calendar import Quarter
 
 

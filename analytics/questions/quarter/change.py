@@ -15,7 +15,7 @@ from analytics.estimators.decomposition import ALL, Pace, incidence_change, leve
 from analytics.estimators.decomposition import mix_and_rate as decomposed
 from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Finding, Meta
-from analytics.questions.quarter.pace import (
+from analytics.estimators.watched import (
     OUTCOMES,
     SMALLEST_CELL,
     at_risk_in,

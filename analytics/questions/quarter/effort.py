@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from analytics.estimators.bootstrap import RESAMPLING, Resampling
-from analytics.estimators.incidence import conditional_incidence
-from analytics.estimators.rates import account_codes, clustered_proportion, clustered_ratio
+from analytics.estimators.open_effort import effort_past, floor_age
+from analytics.estimators.period_incidence import nobody_at_risk
+from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import count, share_of
-from analytics.questions.quarter.incidence import nobody_at_risk
-from analytics.questions.quarter.pace import (
+from analytics.estimators.watched import (
     SMALLEST_CELL,
     at_risk_by_age,
     at_risk_in,
-    counted,
     has_accounts,
     last_day,
     not_studied,
@@ -85,7 +82,7 @@ def open_effort(
     silent = _untold(young, quarter, horizon, one_in, age)
     if age is None or silent is not None:
         return silent or not_studied("open_effort", f"Where open effort of {quarter.name} lies was not studied.")
-    frame = pd.DataFrame(_measures(watched, young, (age, horizon), resampling))
+    frame = pd.DataFrame(effort_past(watched, young, (age, horizon), resampling))
     frame = frame.assign(age_days=age, one_in=one_in, horizon_reached=horizon, label=frame["measure"].map(LABELS))
     accounts = account_codes(watched["account_id"])[1] if has_accounts(watched) else None
     meta = Meta(
@@ -119,63 +116,6 @@ def _untold(young: pd.DataFrame, quarter: Quarter, horizon: int, one_in: int, ag
         detail = "Deals that old have little time left within the horizon, so that few are won by then says nothing."
         return Finding(name, headline, detail, "cannot tell")
     return None
-
-
-def floor_age(watched: pd.DataFrame, horizon: int, floor: float) -> int | None:
-    """Give the age from which on the share later won stays below the floor while five deals were open; else None.
-
-    Examples
-    --------
-    >>> deals = pd.DataFrame({"entry": -1, "exit": [2] * 6 + [8] * 6, "outcome": ["won"] * 6 + ["lost"] * 6})
-    >>> floor_age(deals, 8, 0.1)
-    3
-    """
-    at_risk, ended = at_risk_by_age(watched, horizon)
-    won = watched.loc[(watched["outcome"] == "won") & (watched["exit"] <= horizon), "exit"].to_numpy(dtype=np.int64)
-    wins = np.bincount(won, minlength=horizon + 1)
-    risk = np.where(at_risk > 0, at_risk, 1)
-    later = np.zeros(horizon + 2)
-    for t in range(horizon, -1, -1):  # share won later of those open just before t, by backward recursion
-        later[t] = wins[t] / risk[t] + (1 - ended[t] / risk[t]) * later[t + 1]
-    judged = np.flatnonzero(at_risk >= SMALLEST_CELL)
-    above = judged[later[judged] >= floor]
-    first = 0 if not len(above) else int(above[-1]) + 1
-    after = judged[judged >= first]
-    return int(after[0]) if len(after) else None
-
-
-def _measures(
-    watched: pd.DataFrame, young: pd.DataFrame, ages: tuple[int, int], resampling: Resampling
-) -> list[dict[str, Any]]:
-    age, horizon = ages
-    curve = conditional_incidence(counted(young), at_age=age, times=[horizon]).at(outcome="won").iloc[0]
-    cluster = watched["account_id"] if has_accounts(watched) else None
-    days = (watched["exit"] - watched["entry"]).to_numpy(dtype=float)
-    past = (watched["exit"] - np.maximum(watched["entry"], age - 1)).clip(lower=0).to_numpy(dtype=float)
-    effort = clustered_ratio(
-        past, days, cluster=cluster, reps=resampling.reps, seed=resampling.seed, conf_level=resampling.conf_level
-    )
-    won = watched[watched["outcome"] == "won"]
-    names = ("estimate", "std_error", "conf_low", "conf_high")
-    past_it = young[young["exit"] >= age]
-    still, won_past = len(past_it), int(((past_it["outcome"] == "won") & (past_it["exit"] <= horizon)).sum())
-    rows: list[dict[str, Any]] = [
-        {
-            "measure": "won_later", **{name: float(curve[name]) for name in names}, "n_deals": still, "n_risk": still,
-            "n_event": won_past, "no_interval_reason": curve["no_interval_reason"], "note": "",
-        },
-        {
-            "measure": "open_days_share", **effort._asdict(), "n_deals": len(watched), "n_risk": len(watched),
-            "n_event": int((watched["exit"] >= age).sum()), "note": "",
-            "no_interval_reason": "every deal lies on one side" if np.isnan(effort.conf_low) else "",
-        },
-    ]  # fmt: skip
-    if len(won):
-        late = (won["exit"] >= age).to_numpy()
-        share = clustered_proportion(late, cluster=None if cluster is None else cluster[won.index])
-        wins = {"measure": "wins_share", **share._asdict(), "n_deals": len(won), "n_risk": len(won)}
-        rows.append({**wins, "n_event": int(late.sum()), "no_interval_reason": "", "note": ""})
-    return rows
 
 
 def effort_card(effort: Estimate) -> Finding:

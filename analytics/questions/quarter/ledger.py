@@ -11,7 +11,7 @@ from analytics.estimators.lacking import lacking
 from analytics.estimators.rates import known_accounts
 from analytics.estimators.result import Finding, Listing
 from analytics.estimators.sentences import count, money, outcome_words
-from analytics.questions.quarter.pace import not_studied
+from analytics.estimators.watched import not_studied
 from analytics.records.calendar import Quarter
 
 CLOSED = ("won", "lost", "no_decision", "unknown")

@@ -19,13 +19,13 @@ from analytics.estimators.decomposition import (
     level_of,
     with_others_merged,
 )
+from analytics.estimators.period_incidence import at_horizon, nobody_at_risk
 from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import percent, points
 from analytics.estimators.shrinkage import FEWEST_GROUPS, shrink
 from analytics.estimators.spread import effective_counts, effective_deals, spread_between
-from analytics.questions.quarter.incidence import at_horizon, nobody_at_risk
-from analytics.questions.quarter.pace import (
+from analytics.estimators.watched import (
     SMALLEST_CELL,
     at_risk_in,
     counted,

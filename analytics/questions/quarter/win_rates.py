@@ -12,13 +12,13 @@ import pandas as pd
 
 from analytics.estimators.bounds import incidence_bounds
 from analytics.estimators.incidence import cumulative_incidence
+from analytics.estimators.period_incidence import period_at_horizon
 from analytics.estimators.rates import Interval, clustered_proportion, clustered_ratio, known_accounts
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
 from analytics.estimators.sentences import count, outcome_words
+from analytics.estimators.watched import counted, has_accounts, not_studied
 from analytics.questions.quarter.definitions import Books, Definition, bounded, definitions
-from analytics.questions.quarter.incidence import period_at_horizon
 from analytics.questions.quarter.ledger import CLOSED
-from analytics.questions.quarter.pace import counted, has_accounts, not_studied
 from analytics.records.calendar import Quarter
 
 PERIOD_LABEL = "At this quarter's pace, within {horizon} days"

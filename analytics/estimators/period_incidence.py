@@ -15,7 +15,7 @@ from analytics.estimators.decomposition import level_of
 from analytics.estimators.incidence import cumulative_incidence, survival
 from analytics.estimators.rates import known_accounts
 from analytics.estimators.result import Estimate, Finding, Meta
-from analytics.questions.quarter.pace import (
+from analytics.estimators.watched import (
     at_risk_in,
     counted,
     first_gap,
