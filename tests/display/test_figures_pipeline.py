@@ -133,7 +133,7 @@ def test_dates_draw_each_outcome_with_its_interval(after: int) -> None:
     won = next(t for t in figure["data"] if t["marker"]["symbol"] == "circle" and t["marker"]["color"] != "#FFFFFF")
     assert won["x"] == [0.1, 0.1]
     assert won["customdata"][0] == [0.05, 0.15]
-    assert "first date: Won 10\u00a0% (5–15)" in rendering.alt_text(figure)
+    assert "Won, first date: 10\u00a0% (5–15), n 200" in rendering.alt_text(figure)
     assert "n = 290 deals" in figure["layout"]["meta"]["caption"]
 
 

@@ -120,6 +120,9 @@ def test_closed_by_the_date_is_the_share_of_a_loop(pipelines: dict[str, Pipeline
     assert first.loc["won", "estimate"] == pytest.approx(won / n)
     assert first.loc["open", "estimate"] == pytest.approx(open_ / n)
     assert first["estimate"].sum() == pytest.approx(1)
+    assert (
+        n <= found.meta.n_deals < found.frame[found.frame["outcome"] == "won"].drop_duplicates("said")["n_deals"].sum()
+    )
     later = mine.pivot(index="days_after", columns="outcome", values="estimate")
     assert later["open"].is_monotonic_decreasing
     assert later["won"].is_monotonic_increasing

@@ -57,7 +57,7 @@ def plot_category_flows(
     told = (f"{r['from_label']} to {r['to_label']}: {wording.count(float(r['deals']))}" for r in records(shown))
     words = Words(title, "Deals; every node says how many", caption, f"{title}, in deals. {listed(told)}.")
     layout = {"xaxis": {"visible": False}, "yaxis": {"visible": False}}
-    narrow = {"data.0.textfont.size": 10, "data.0.node.pad": 14, "data.0.node.label": _labels(left, right, 16)}
+    narrow = {"data.0.textfont.size": 10, "data.0.node.pad": 14, "data.0.node.label": _labels(left, right, 20)}
     space = Space(HEIGHT, left=8, right=8, bottom=14, top=8, widest=760)
     return sheet([_sankey(shown, left, right)], layout, words, space, narrow)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import pandas as pd
 import plotly.graph_objects as go
 
 from analytics.display import theme, wording
@@ -13,8 +12,6 @@ from analytics.display.figures.dots import Columns, Dot, Row, dot_rows
 from analytics.display.figures.sheet import Words, answers_or_sentence, listed, records
 from analytics.display.findings import Cards
 from analytics.estimators.result import Estimate
-
-SHOWN = ("won", "lost", "no_decision", "unknown", "open")
 
 
 @answers_or_sentence
@@ -34,40 +31,31 @@ def plot_closed_by_date(
     """
     frame = shares.frame[shares.frame["days_after"] == days_after]
     rows, told = [], []
-    for name, group in frame.groupby("said", sort=False):
-        by_outcome = {str(record["outcome"]): record for record in records(group)}
-        found = [by_outcome[outcome] for outcome in SHOWN if outcome in by_outcome]
-        n = float(pd.to_numeric(group["n_deals"]).max())
-        lifts = _lifts(len(found))
-        dots = tuple(_dot(record, n, lift) for record, lift in zip(found, lifts, strict=True))
-        value = "<br>".join(_said(record, n) for record in found)
-        size = f"n {wording.count(n)}" if math.isfinite(n) else "not shown"
-        rows.append(Row(str(name), dots, value, size))
-        told.append(f"{name}: {value.replace('<br>', ', ')}, {size}")
+    for outcome in theme.in_order(frame["outcome"]):
+        for place, record in enumerate(records(frame[frame["outcome"] == outcome])):
+            n = float(record["n_deals"])
+            said, label = _said(record, n), str(record["said"])
+            size = f"n {wording.count(n)}" if math.isfinite(n) else "not shown"
+            head = theme.outcome_name(outcome) if not place else ""
+            rows.append(Row(label, (_dot(record, outcome, f"{label}: {said}"),), said, size, head=head))
+            told.append(f"{theme.outcome_name(outcome)}, {label}: {said}, {size}")
     when = "by the date stated" if days_after == 0 else f"{days_after:.0f} days after the date stated"
-    subtitle = f"Shares {when}. Circle: won, square: lost, diamond: no decision, ring: still open"
+    subtitle = f"Shares of the dates of a kind, {when}; for each kind the four add up to 100\u00a0%"
     words = Words(title, subtitle, wording.provenance(shares.meta), f"{title}. {listed(told)}.")
-    return dot_rows(rows, words, Columns(characters=26, left=180, right=190))
+    return dot_rows(rows, words, Columns(characters=26, left=190, right=130))
 
 
-def _lifts(n: int) -> list[float]:
-    return [7.5 * (n - 1) - 15 * i for i in range(n)]
-
-
-def _dot(record: dict[str, Any], n: float, lift: float) -> Dot:
-    outcome = str(record["outcome"])
+def _dot(record: dict[str, Any], outcome: str, hover: str) -> Dot:
     value, low, high = (float(record[name]) for name in ("estimate", "conf_low", "conf_high"))
     ring = outcome == "open"
     colour = theme.QUIET if ring else theme.colour(outcome)
     mark = theme.MARKERS.get(outcome, "circle").replace("-open", "")
-    return Dot(value, low, high, colour, mark, hollow=ring, lift=lift, hover=_said(record, n))
+    return Dot(value, low, high, colour, mark, hollow=ring, hover=wording.safe(hover))
 
 
 def _said(record: dict[str, Any], n: float) -> str:
-    if not math.isfinite(float(record["estimate"])):
-        return f"{theme.outcome_name(record['outcome'])} –"
     value, low, high = (float(record[name]) for name in ("estimate", "conf_low", "conf_high"))
-    return f"{theme.outcome_name(record['outcome'])} {wording.percent_interval(value, low, high, n)}"
+    return wording.percent_interval(value, low, high, n)
 
 
 @answers_or_sentence

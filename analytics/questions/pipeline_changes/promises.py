@@ -118,6 +118,6 @@ def _shares(watched: pd.DataFrame, days_after: Sequence[int], conf_level: float)
     )
     meta = replace(
         closed.meta, kind="probability", keys=("said", "outcome", "days_after"), estimand=estimand,
-        time_unit="days after the date stated",
+        time_unit="days after the date stated", n_deals=int(watched["deal_id"].nunique()),
     )  # fmt: skip
     return Estimate(frame.drop(columns=["place", "cum_event"]).reset_index(drop=True), meta)
