@@ -35,7 +35,7 @@ def times_to_outcome(
     -------
     Estimate or Finding
         Kind mean, unit days, keys (outcome, share); outcome "any of them" is the age by which so many have ended. Empty
-        where the share is not reached by the horizon, with what is reached in `share_reached`; `n_event` had the outcome
+        where the share is not reached by the horizon (`share_reached` is what is); `n_event` had the outcome
         by that age.
 
     Notes
