@@ -55,6 +55,7 @@ goldens: $(VENV)/.run
 benchmark: $(VENV)/.test
 	@$(PIP) -e '.[benchmark]'
 	@$(BIN)/python tests/benchmarks/bench_incidence.py
+	@$(BIN)/python tests/benchmarks/bench_hazards.py
 
 clean:
 	rm -rf $(VENV) reports .winloss-cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -34,6 +34,8 @@ HEADINGS = {
     "label": "What",
     "words": "In words",
     "smallest_reliable_change": "Would show from",
+    "to_the_cent": "Amount, to the cent",
+    "without_amount_deals": "Without amount",
 }
 
 
@@ -90,7 +92,7 @@ def _number(column: str, value: float) -> str:
         return wording.percent(value, 2000)
     if column in CHANGES:
         return wording.points(value)
-    if column == "amount":
+    if column == "amount" or column.endswith("_amount"):
         return wording.money(value)
     if column in MARGINS:
         return f"±{100 * value:.1f}"

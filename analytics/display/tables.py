@@ -143,7 +143,8 @@ def estimate_table(
         shown[heading(key)] = [cell(key, value) for value in frame[key]]
     marks, notes = _marks(frame)
     what = HEADS.get(meta.unit) or HEADS.get(meta.kind, "Share")
-    shown[f"{what} ({100 * meta.conf_level:.3g} % interval)"] = [
+    counted = meta.kind == "test" and meta.unit not in ("probability", "")  # a statistic, which has no interval
+    shown[meta.unit.capitalize() if counted else f"{what} ({100 * meta.conf_level:.3g} % interval)"] = [
         _estimate(record, meta.unit, signed) + mark
         for record, mark in zip(frame.to_dict("records"), marks, strict=True)
     ]

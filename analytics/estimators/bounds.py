@@ -20,7 +20,7 @@ def incidence_bounds(
     risk: RiskTable,
     *,
     conf_level: float = 0.95,
-    interval: Interval = "log-log",
+    interval: Interval | None = None,
     times: Times = None,
     between: Sequence[str] | None = None,
 ) -> Estimate:

@@ -11,17 +11,21 @@ import pandas as pd
 from analytics.estimators.aalen_johansen import Curve, Rows, curve_of
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.incidence import NO_DIFFERENCE, Times
-from analytics.estimators.intervals import z_value
+from analytics.estimators.intervals import t_value, z_value
 from analytics.estimators.jackknife import Changes, jackknife_variance
 from analytics.estimators.result import Estimate, Meta
 from analytics.estimators.strata import (
     ONE_ACCOUNT,
     VARIANCE_WORDS,
     Variance,
+    account_df,
     backing_of,
     choose_variance,
+    eased_df,
     few_units_factor,
     stratum_name,
+    unseen_share,
+    unseen_weight,
 )
 from analytics.records.errors import InputError
 
@@ -46,7 +50,8 @@ def cumulative_hazard(
     Returns
     -------
     Estimate
-        Kind mean; keys `(*risk.by, "outcome", "time")`. It has no bound at 1; limits are on the log scale.
+        Kind mean; keys `(*risk.by, "outcome", "time")`. It has no bound at 1; limits are on the log scale, with t
+        quantiles where accounts are few and one more heavy deal allowed for where weights differ.
 
     Raises
     ------
@@ -66,7 +71,8 @@ def cumulative_hazard(
     >>> cumulative_hazard(count_events(deals)).at(outcome="won")["estimate"].tolist()
     [0.25, 0.25, 1.25]
     """
-    method, z = choose_variance(risk, variance), z_value(conf_level)
+    method = choose_variance(risk, variance)
+    z_value(conf_level)
     asked = None if times is None else np.unique(np.asarray(times, dtype=float))
     if asked is not None and len(asked) and not (np.isfinite(asked).all() and asked[0] >= 0):
         raise InputError("times must be zero or more days after opening", value=asked[:3].tolist())
@@ -81,9 +87,12 @@ def cumulative_hazard(
         spread = _binomial(curve) if method == "greenwood" else _jackknife(curve, rows)
         place = np.searchsorted(curve.time, grid, side="right")
         n_eff = backing_of(rows, curve).at(grid)
+        # what one more heavy deal would add
+        more = _step(unseen_weight(rows) / np.maximum(curve.w_risk, 1e-300), place)
         for k, outcome in enumerate(risk.outcomes):
             known = {"outcome": outcome, "time": grid, **_counts(curve, k, place, grid)}
-            shown = _limits(_step(total[:, k], place), _step(spread[:, k], place), (n_eff, z, conf_level), rows)
+            how = known["cum_event"], n_eff, unseen_share(1.0, known["cum_event"]) * more, conf_level
+            shown = _limits(_step(total[:, k], place), _step(spread[:, k], place), how, rows)
             parts.append(pd.DataFrame({**values, **known, **shown}))
     keys = (*risk.by, "outcome", "time")
     names = [*keys, "estimate", "std_error", "conf_low", "conf_high", "n_risk", "n_event", "cum_event"]
@@ -139,12 +148,15 @@ def _jackknife(curve: Curve, rows: Rows) -> Floats:
     return np.asarray(jackknife_variance(changes) * few_units_factor(rows))
 
 
-def _limits(value: Floats, variance: Floats, how: tuple[Floats, float, float], rows: Rows) -> dict[str, Any]:
-    n_eff, z, conf_level = how
+def _limits(value: Floats, variance: Floats, how: tuple[Floats, Floats, Floats, float], rows: Rows) -> dict[str, Any]:
+    events, n_eff, more, conf_level = how
+    z = t_value(conf_level, eased_df(account_df(rows), events))
     error = np.sqrt(np.where(value > 0, variance, 0.0))
     there = (value > 0) & (error > 1e-12 * value)
     reach = np.minimum(z * error / np.where(there, value, 1.0), 50.0)
     low, high = value * np.exp(-reach), value * np.exp(reach)
+    widest = np.minimum(z * np.hypot(error, more) / np.maximum(value + more, 1e-300), 50.0)
+    high = np.where(more > 0, np.maximum(high, (value + more) * np.exp(widest)), high)
     edge = -np.log((1 - conf_level) / 2) / np.maximum(n_eff, 1e-12)
     alone = rows.accounts == 1
     low = np.where(value <= 0, 0.0, np.where(there, low, np.nan))

@@ -12,10 +12,20 @@ import pandas as pd
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.intervals import Floats, Interval, probability_interval
 from analytics.estimators.result import Estimate, Meta
-from analytics.estimators.strata import VARIANCE_WORDS, Stratum, Variance, choose_variance, open_strata, stratum_name
+from analytics.estimators.strata import (
+    VARIANCE_WORDS,
+    Stratum,
+    Variance,
+    choose_variance,
+    eased_df,
+    open_strata,
+    stratum_name,
+    unseen_share,
+)
 from analytics.records.errors import InputError
 
 Times = Sequence[float] | Floats | None
+HEAVY = "upper limit with one more heavy deal"
 NO_DIFFERENCE = "the accounts do not differ, so their variance says nothing"
 
 
@@ -23,7 +33,7 @@ def cumulative_incidence(
     risk: RiskTable,
     *,
     conf_level: float = 0.95,
-    interval: Interval = "log-log",
+    interval: Interval | None = None,
     variance: Variance | None = None,
     times: Times = None,
 ) -> Estimate:
@@ -35,8 +45,9 @@ def cumulative_incidence(
         Counted deals.
     conf_level : float
         Two-sided level of the pointwise intervals.
-    interval : {"log-log", "log", "logit", "plain"}
-        Scale of the intervals; see `probability_interval`.
+    interval : {"log-log", "log", "logit", "plain"}, optional
+        Scale of the intervals; see `probability_interval`. By default log-log, and where weights differ the upper limit
+        of an incidence allows for one more heavy deal (`unseen_weight`); a scale asked for by name is that scale alone.
     variance : {"greenwood", "infinitesimal_jackknife"}, optional
         By default the jackknife where the table has weights or accounts (it is then robust to both), Greenwood
         otherwise. Where no deal enters late and none is weighted the two agree; under delayed entry they differ
@@ -62,7 +73,8 @@ def cumulative_incidence(
     open deals are censored, and late entrants enter, for reasons unrelated to how they will end, given the stratum;
     deals that a rule closes, or losses recorded late, break that. Greenwood: Allignol et al. (2010), Biom J 52:126, eq.
     5. Clustered jackknife: sum over the C accounts of squared influences times C/(C-1); R's survfit(cluster=) lacks
-    that factor. At 0 and at 1 see `probability_interval`; the effective number of deals is the least, up to t, of
+    that factor. Its limits use t with as many degrees of freedom as accounts are worth (`account_df`). At 0 and at 1
+    see `probability_interval`; the effective number of deals is the least, up to t, of
     n(u) / S(u-) (Kish's number with weights), and never more than the accounts seen by t.
 
     Examples
@@ -84,8 +96,8 @@ def cumulative_incidence(
         kind="incidence",
         estimand="share of deals with each outcome by each age, in the presence of the other outcomes (Aalen-Johansen)",
         keys=(*risk.by, "outcome", "time"), n_deals=risk.n_deals, n_accounts=risk.n_accounts, conf_level=conf_level,
-        interval=interval, variance=VARIANCE_WORDS[method], cluster=risk.cluster if method == "clustered" else None,
-        note=" ".join(notes),
+        interval=_named(interval, risk), variance=VARIANCE_WORDS[method],
+        cluster=risk.cluster if method == "clustered" else None, note=" ".join(notes),
     )  # fmt: skip
     return Estimate(curves_frame(tables, meta), meta)
 
@@ -94,7 +106,7 @@ def survival(
     risk: RiskTable,
     *,
     conf_level: float = 0.95,
-    interval: Interval = "log-log",
+    interval: Interval | None = None,
     variance: Variance | None = None,
     times: Times = None,
 ) -> Estimate:
@@ -136,8 +148,9 @@ def survival(
         tables.append({**stratum.values, **_curve_at(stratum, grid, backing, None)})
     meta = Meta(
         kind="survival", estimand="share of deals still open after each age (Kaplan-Meier)", keys=(*risk.by, "time"),
-        n_deals=risk.n_deals, n_accounts=risk.n_accounts, conf_level=conf_level, interval=interval,
-        variance=VARIANCE_WORDS[method], cluster=risk.cluster if method == "clustered" else None, note=" ".join(notes),
+        n_deals=risk.n_deals, n_accounts=risk.n_accounts, conf_level=conf_level,
+        interval=interval or "log-log", variance=VARIANCE_WORDS[method],
+        cluster=risk.cluster if method == "clustered" else None, note=" ".join(notes),
     )  # fmt: skip
     return Estimate(curves_frame(tables, meta), meta)
 
@@ -147,7 +160,7 @@ def conditional_incidence(
     *,
     at_age: float,
     conf_level: float = 0.95,
-    interval: Interval = "log-log",
+    interval: Interval | None = None,
     variance: Variance | None = None,
     times: Times = None,
 ) -> Estimate:
@@ -211,6 +224,13 @@ def restarted(risk: RiskTable, at_age: float) -> RiskTable:
     return replace(risk, cells=cells, n_deals=int(cells["n"].sum()), n_accounts=accounts)
 
 
+def _named(interval: Interval | None, risk: RiskTable) -> str:
+    """Return the scale, and by default what is allowed for where deals weigh differently."""
+    if interval is None:
+        return f"log-log, {HEAVY}" if risk.weighted else "log-log"
+    return interval
+
+
 def _grid(stratum: Stratum, times: Times, notes: list[str]) -> Floats:
     """Return the requested times at which the stratum's curve is known, and note the others."""
     curve = stratum.curve
@@ -236,22 +256,28 @@ def _curve_at(stratum: Stratum, grid: Floats, backing: tuple[Any, Floats], k: in
     events = curve.n_event.sum(axis=1) if k is None else curve.n_event[:, k]
     value, start = (curve.survival, 1.0) if k is None else (curve.incidence[:, k], 0.0)
     on_step = (place > 0) & (curve.time[step] == grid)
+    cum_event = np.where(place > 0, np.cumsum(events)[step], 0)
     return {
         "time": grid,
         "estimate": np.where(place > 0, value[step], start),
         "variance": np.where(place > 0, stratum.variance[step, -1 if k is None else k], 0.0),
         "n_risk": backing[0],
         "n_event": np.where(on_step, events[step], 0),
-        "cum_event": np.where(place > 0, np.cumsum(events)[step], 0),
+        "cum_event": cum_event,
         "n_eff": backing[1],
         "reason": stratum.reason,
+        "df": eased_df(stratum.df, cum_event),
+        "unseen": unseen_share(stratum.unseen, cum_event)
+        * np.where(curve.w_risk > 0, curve.before / np.maximum(curve.w_risk, 1e-300), 0.0)[step]
+        * (k is not None),
     }
 
 
 def curves_frame(tables: list[dict[str, Any]], meta: Meta) -> pd.DataFrame:
     """Put the curves of all strata in one frame and add their limits.
 
-    A table holds key values, `time`, `estimate`, `variance`, `n_risk`, `n_event`, `cum_event`, `n_eff` and `reason`.
+    A table holds key values, `time`, `estimate`, `variance`, `n_risk`, `n_event`, `cum_event`, `n_eff` and `reason`,
+    and may hold `df` and `unseen` (what one more heavy deal would add).
     """
     names = [*meta.keys, "estimate", "std_error", "conf_low", "conf_high", "n_risk", "n_event", "cum_event"]
     names.append("no_interval_reason")
@@ -270,8 +296,13 @@ def curves_frame(tables: list[dict[str, Any]], meta: Meta) -> pd.DataFrame:
     inside = (estimate > 0) & (estimate < 1)
     nothing = variance <= 1e-11 * estimate * (1 - estimate) / np.maximum(n_eff, 1.0)
     std_error = np.sqrt(np.where(inside & ~nothing, variance, 0.0))
-    interval: Any = meta.interval
-    low, high = probability_interval(estimate, std_error, n_eff, conf_level=meta.conf_level, interval=interval)
+    scale, _, allowance = meta.interval.partition(", ")
+    how: Any = {"conf_level": meta.conf_level, "interval": scale, "df": column.get("df")}
+    low, high = probability_interval(estimate, std_error, n_eff, **how)
+    if allowance:
+        more = column["unseen"] * inside
+        with_more = np.minimum(estimate + more, 1.0), np.sqrt(std_error**2 + more**2)
+        high = np.where(more > 0, np.maximum(high, probability_interval(*with_more, n_eff, **how)[1]), high)
     alone = inside & (column["reason"] != "")
     column |= {name: np.where(alone, np.nan, array) for name, array in
                (("std_error", std_error), ("conf_low", low), ("conf_high", high))}  # fmt: skip

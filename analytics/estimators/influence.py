@@ -29,11 +29,14 @@ class Influence:
         Accounts; without accounts, numbers of cells, which no other table shares.
     values : array (units, rows)
         Influence of each unit on each estimate, scaled so that `values.T @ values` is their covariance.
+    df : array (rows,), optional
+        Degrees of freedom of each variance (`account_df`); None stands for a normal distribution.
     """
 
     estimate: Estimate
     units: pd.Index[Any]
     values: Floats
+    df: Floats | None = None
 
     def covariance(self) -> Floats:
         """Return the covariance matrix of the estimates, shared accounts included."""
@@ -58,10 +61,12 @@ class Influence:
             raise InputError("no incidence has these keys", value=keys)
         left = tuple(name for name in meta.keys if name not in keys)
         kept = Estimate(frame[mask].drop(columns=list(keys)), replace(meta, keys=left))
-        return Influence(kept, self.units, self.values[:, mask])
+        return Influence(kept, self.units, self.values[:, mask], None if self.df is None else self.df[mask])
 
 
-def influence(risk: RiskTable, *, times: Times, conf_level: float = 0.95, interval: Interval = "log-log") -> Influence:
+def influence(
+    risk: RiskTable, *, times: Times, conf_level: float = 0.95, interval: Interval | None = None
+) -> Influence:
     """How much does each account move each incidence, over all strata at once?
 
     Parameters

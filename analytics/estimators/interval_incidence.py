@@ -12,7 +12,7 @@ from analytics.estimators.columns import account_column, day_column, outcome_col
 from analytics.estimators.counts import DEFAULT_OUTCOMES
 from analytics.estimators.intervals import Interval, probability_interval
 from analytics.estimators.result import Estimate, Meta
-from analytics.estimators.strata import ONE_ACCOUNT, VARIANCE_WORDS, stratum_name
+from analytics.estimators.strata import ONE_ACCOUNT, VARIANCE_WORDS, eased_df, stratum_name
 from analytics.estimators.turnbull import (
     NEVER,
     Maximum,
@@ -89,13 +89,14 @@ def interval_incidence(
     grid = None if times is None else _checked(times)
     columns = pd.DataFrame({name: np.asarray(stratum_column(deals[name]), dtype=object) for name in strata})
     groups = columns.groupby(list(strata), sort=True).indices if strata else {(): np.arange(len(deals))}
+    start = float(deals["entry"].iloc[0]) if len(deals) else -1.0
     tables, notes = [], [] if len(deals) else ["There are no deals."]
     for label, rows in groups.items():
         if not len(rows):
             continue
         values = dict(zip(strata, label if isinstance(label, tuple) else (label,), strict=True))
         part = Sightings(seen.after[rows], seen.by[rows], seen.cause[rows], seen.w[rows])
-        curve = _Curve(part, None if unit is None else pd.factorize(unit[rows])[0], weights is not None)
+        curve = _Curve(part, None if unit is None else pd.factorize(unit[rows])[0], (weights is not None, start))
         tables += [table.assign(**values) for table in curve.tables(grid, conf_level, interval)]
         notes += curve.notes(stratum_name(values), grid)
     method = "clustered" if cluster else "infinitesimal_jackknife" if weights else "greenwood"
@@ -116,8 +117,8 @@ _VALUES = ("estimate", "std_error", "conf_low", "conf_high", "bound_low", "bound
 class _Curve:
     """The fitted curve of one stratum."""
 
-    def __init__(self, seen: Sightings, unit: npt.NDArray[np.int64] | None, weighted: bool) -> None:
-        self.seen, self.unit, self.weighted = seen, unit, weighted
+    def __init__(self, seen: Sightings, unit: npt.NDArray[np.int64] | None, how: tuple[bool, float]) -> None:
+        self.seen, self.unit, (weighted, start) = seen, unit, how
         distinct, place = _distinct(seen)
         self.places: Places = places_of(distinct, len(DEFAULT_OUTCOMES))
         self.best: Maximum = maximise(distinct, self.places)
@@ -136,6 +137,9 @@ class _Curve:
             self.covariance = moved.T @ moved
         kish = float(seen.w.sum() ** 2 / (seen.w**2).sum())
         self.n_eff = kish if unit is None else min(kish, float(unit.max() + 1))
+        watched = seen.w * (np.where(seen.cause == NEVER, seen.after, seen.by) - start)
+        size = None if unit is None else np.bincount(unit, weights=watched)
+        self.df = float("inf") if size is None else max(float(size.sum() ** 2 / (size**2).sum()) - 1, 1.0)
 
     def tables(self, grid: Floats | None, conf_level: float, interval: Interval) -> list[pd.DataFrame]:
         """Return one frame per outcome."""
@@ -168,7 +172,8 @@ class _Curve:
         inside = (estimate > 0) & (estimate < 1)
         std_error = np.sqrt(np.where(inside, np.maximum(frame["variance"], 0.0), 0.0))
         n_eff = np.full(len(frame), self.n_eff)
-        low, high = probability_interval(estimate, std_error, n_eff, conf_level=conf_level, interval=interval)
+        low, high = probability_interval(estimate, std_error, n_eff, conf_level=conf_level, interval=interval,
+                                         df=eased_df(self.df, frame["cum_event"].to_numpy()))  # fmt: skip
         reason = ONE_ACCOUNT if self.unit is not None and self.n_eff <= 1 else NOT_UNIQUE
         none = (inside & ((reason == ONE_ACCOUNT) | (not self.best.unique))) | np.isnan(low)
         return frame.drop(columns="variance").assign(

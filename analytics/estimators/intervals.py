@@ -27,9 +27,26 @@ def z_value(conf_level: float) -> float:
     return NormalDist().inv_cdf(0.5 + conf_level / 2)
 
 
+def t_value(conf_level: float, df: Floats | float | None) -> Floats:
+    """Return two-sided quantiles of Student's t by their degrees of freedom, normal where infinite or None.
+
+    Examples
+    --------
+    >>> t_value(0.95, np.array([4.0, np.inf])).round(4).tolist()
+    [2.7764, 1.96]
+    """
+    z = z_value(conf_level)
+    if df is None or bool(np.isinf(df).all()):
+        return np.full(np.shape(df) if df is not None else (), z)
+    from scipy.special import stdtrit
+
+    return np.where(np.isinf(df), z, stdtrit(np.where(np.isinf(df), 1.0, df), 0.5 + conf_level / 2))
+
+
 def probability_interval(
-    estimate: Floats, std_error: Floats, n_eff: Floats, *, conf_level: float = 0.95, interval: Interval = "log-log"
-) -> tuple[Floats, Floats]:
+    estimate: Floats, std_error: Floats, n_eff: Floats, *, conf_level: float = 0.95, interval: Interval = "log-log",
+    df: Floats | float | None = None,
+) -> tuple[Floats, Floats]:  # fmt: skip
     """What values of the probability are compatible with the data?
 
     Parameters
@@ -42,6 +59,8 @@ def probability_interval(
         Two-sided level.
     interval : {"log-log", "log", "logit", "plain"}
         Scale on which the estimate is taken as normal. log-log is `F ** exp(±z se / (F log F))`.
+    df : array or float, optional
+        Degrees of freedom behind the standard errors (see `account_df`): quantiles of t instead of normal ones.
 
     Returns
     -------
@@ -61,7 +80,7 @@ def probability_interval(
     """
     if interval not in get_args(Interval):
         raise InputError("there is no such interval", value=interval, action=nearest(interval, get_args(Interval)))
-    z = z_value(conf_level)
+    z = t_value(conf_level, df)
     inside = (estimate > 0) & (estimate < 1) & (std_error > 0)
     f = np.where(inside, estimate, 0.5)
     half = z * np.where(inside, std_error, 0.0)

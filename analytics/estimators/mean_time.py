@@ -9,15 +9,17 @@ import pandas as pd
 
 from analytics.estimators.aalen_johansen import Curve, Rows, curve_of
 from analytics.estimators.counts import RiskTable
-from analytics.estimators.intervals import Floats, z_value
+from analytics.estimators.intervals import Floats, probability_interval, z_value
 from analytics.estimators.jackknife import changes_of, influence_integrated
 from analytics.estimators.result import Estimate, Meta
 from analytics.estimators.strata import (
     ONE_ACCOUNT,
     VARIANCE_WORDS,
     Variance,
+    account_df,
     backing_of,
     choose_variance,
+    eased_df,
     few_units_factor,
     stratum_name,
 )
@@ -43,7 +45,8 @@ def restricted_mean_time_lost(
     horizon_days : float
         End of the window, in days after opening.
     conf_level : float
-        Two-sided level; the interval is estimate ± z standard errors, kept inside [0, horizon_days].
+        Two-sided level; the share of the horizon is taken as normal on the logit scale (`probability_interval`), with
+        quantiles of t where accounts are few (`account_df`).
     variance : {"greenwood", "infinitesimal_jackknife"}, optional
         As for `cumulative_incidence`.
     beyond_follow_up : {"leave_out", "carry"}
@@ -78,6 +81,7 @@ def restricted_mean_time_lost(
     """
     if not (np.isfinite(horizon_days) and horizon_days > 0):
         raise InputError("horizon_days must be a positive number of days", value=horizon_days)
+    z_value(conf_level)
     method = choose_variance(risk, variance)
     rows: list[dict[str, Any]] = []
     notes = [] if risk.n_deals else ["There are no deals."]
@@ -88,13 +92,11 @@ def restricted_mean_time_lost(
             notes.append(f"{stratum_name(values)}: no deal is followed beyond day {last:g}.")
             if beyond_follow_up == "leave_out":
                 continue
-        rows += _stratum_rows(
-            risk, values, cells, (curve, method, float(horizon_days), z_value(conf_level), conf_level)
-        )
+        rows += _stratum_rows(risk, values, cells, (curve, method, float(horizon_days), conf_level))
     meta = Meta(
         kind="mean", estimand=f"mean number of the first {horizon_days:g} days after opening spent with each outcome",
         keys=(*risk.by, "outcome"), n_deals=risk.n_deals, n_accounts=risk.n_accounts, conf_level=conf_level,
-        interval="plain", variance=VARIANCE_WORDS[method], unit="days",
+        interval="logit of the share of the horizon", variance=VARIANCE_WORDS[method], unit="days",
         cluster=risk.cluster if method == "clustered" else None, note=" ".join(notes),
     )  # fmt: skip
     columns = [*meta.keys, "estimate", "std_error", "conf_low", "conf_high", "n_risk", "n_event", "cum_event"]
@@ -102,39 +104,40 @@ def restricted_mean_time_lost(
 
 
 def _stratum_rows(
-    risk: RiskTable, values: dict[str, Any], cells: Rows, how: tuple[Curve, str, float, float, float]
+    risk: RiskTable, values: dict[str, Any], cells: Rows, how: tuple[Curve, str, float, float]
 ) -> list[dict[str, Any]]:
-    curve, method, horizon, z, conf_level = how
+    curve, method, horizon, conf_level = how
     cells = cells if method == "clustered" else cells.alone()
     lost = days_spent(curve, horizon) @ curve.incidence
     mean = np.append(lost, horizon - lost.sum())
     var = _greenwood_mean(curve, horizon) if method == "greenwood" else _jackknife_mean(cells, curve, horizon)
-    upto = curve.time <= horizon
-    events = curve.n_event[upto].sum(axis=0)
-    n_eff = backing_of(cells, curve).at(np.array([horizon]))[0]
-    edge = ((1 - conf_level) / 2) ** (1 / max(float(n_eff), 1e-12))
-    rows = []
-    for k, outcome in enumerate((*risk.outcomes, "open")):
-        row = {**values, "outcome": outcome} | _limits(float(mean[k]), float(var[k]), z, horizon, edge)
-        count = int(cells.n.sum() - events.sum()) if outcome == "open" else int(events[k])
-        rows.append(row | {"n_risk": int(cells.n.sum()), "n_event": count, "cum_event": count})
-    return rows
+    count = curve.n_event[curve.time <= horizon].sum(axis=0)
+    df = eased_df(account_df(cells), np.append(count, count.sum()))
+    count = np.append(count, cells.n.sum() - count.sum()).astype(np.int64)
+    limits = _limits(mean, var, horizon, (conf_level, backing_of(cells, curve).at(np.array([horizon])), df))
+    return [
+        {**values, "outcome": outcome, **{name: column[k] for name, column in limits.items()},
+         "n_risk": int(cells.n.sum()), "n_event": int(count[k]), "cum_event": int(count[k])}
+        for k, outcome in enumerate((*risk.outcomes, "open"))
+    ]  # fmt: skip
 
 
-def _limits(mean: float, variance: float, z: float, horizon: float, edge: float) -> dict[str, Any]:
-    mean = 0.0 if mean < 1e-12 * horizon else horizon if mean > horizon * (1 - 1e-12) else mean
-    if np.isnan(variance) and 0 < mean < horizon:
-        return {"estimate": mean, "std_error": np.nan, "conf_low": np.nan, "conf_high": np.nan,
-                "no_interval_reason": ONE_ACCOUNT}  # fmt: skip
-    std_error = 0.0 if mean in (0.0, horizon) or variance < 1e-22 * horizon**2 else float(np.sqrt(variance))
-    low, high, reason = max(mean - z * std_error, 0.0), min(mean + z * std_error, horizon), ""
-    if mean == 0:
-        high = horizon * (1 - edge)
-    elif mean == horizon:
-        low = horizon * edge
-    elif std_error == 0:
-        low, high, reason = np.nan, np.nan, SAME
-    return {"estimate": mean, "std_error": std_error, "conf_low": low, "conf_high": high, "no_interval_reason": reason}
+def _limits(mean: Floats, variance: Floats, horizon: float, how: tuple[float, Floats, Floats]) -> dict[str, Any]:
+    """Return estimates, standard errors and limits; the share of the horizon is treated as a probability is."""
+    conf_level, n_eff, df = how
+    mean = np.where(mean < 1e-12 * horizon, 0.0, np.where(mean > horizon * (1 - 1e-12), horizon, mean))
+    inside = (mean > 0) & (mean < horizon)
+    alone = inside & np.isnan(variance)
+    std_error = np.sqrt(np.where(inside & ~(variance < 1e-22 * horizon**2), variance, 0.0))
+    low, high = probability_interval(
+        mean / horizon, np.where(alone, 0.0, std_error) / horizon, np.broadcast_to(n_eff, mean.shape),
+        conf_level=conf_level, interval="logit", df=df,
+    )  # fmt: skip
+    reason = np.where(alone, ONE_ACCOUNT, np.where(np.isnan(low), SAME, ""))
+    # an estimate at either end is its own limit, whatever the rounding of the division
+    low, high = np.minimum(low * horizon, mean), np.maximum(high * horizon, mean)
+    return {"estimate": mean, "std_error": np.where(alone, np.nan, std_error), "conf_low": low, "conf_high": high,
+            "no_interval_reason": reason}  # fmt: skip
 
 
 def days_spent(curve: Curve, horizon: float) -> Floats:

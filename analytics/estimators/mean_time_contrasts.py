@@ -10,11 +10,11 @@ import pandas as pd
 from analytics.estimators.aalen_johansen import curve_of
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.influence import Influence
-from analytics.estimators.intervals import Floats, z_value
+from analytics.estimators.intervals import Floats, t_value
 from analytics.estimators.jackknife import changes_of, influence_integrated
 from analytics.estimators.mean_time import days_spent, restricted_mean_time_lost
 from analytics.estimators.result import Estimate, Meta
-from analytics.estimators.strata import few_units_factor
+from analytics.estimators.strata import account_df, eased_df, few_units_factor
 from analytics.records.errors import InputError
 
 NO_RATIO = "a mean time of 0 has no ratio"
@@ -57,7 +57,7 @@ def mean_time_influence(risk: RiskTable, *, horizon_days: float, conf_level: flo
         codes, units = pd.factorize(risk.cells[risk.cluster])
     else:
         codes, units = np.arange(len(risk.cells)), pd.RangeIndex(len(risk.cells))
-    values = np.zeros((len(units), len(estimate.frame)))
+    values, df = np.zeros((len(units), len(estimate.frame))), np.full(len(estimate.frame), np.inf)
     start = row = 0
     for _, cells in risk.strata():
         own = codes[start : start + len(cells.n)]
@@ -71,8 +71,9 @@ def mean_time_influence(risk: RiskTable, *, horizon_days: float, conf_level: flo
         scale = np.sqrt(changes.multiplicity)[:, None] * np.sqrt(few_units_factor(cells))
         place, count = pd.unique(own), lost.shape[1]
         values[np.ix_(place, np.arange(row, row + count))] = lost * scale
+        df[row : row + count] = account_df(cells)
         row += count
-    return Influence(estimate, pd.Index(units), values)
+    return Influence(estimate, pd.Index(units), values, df)
 
 
 def mean_time_contrast(now: Influence, then: Influence) -> Estimate:
@@ -97,7 +98,8 @@ def mean_time_contrast(now: Influence, then: Influence) -> Estimate:
 
     Notes
     -----
-    Variance: sum over accounts of (U_now - U_then)^2, for the ratio of (U_now / m_now - U_then / m_then)^2. Conner &
+    Variance: sum over accounts of (U_now - U_then)^2, for the ratio of (U_now / m_now - U_then / m_then)^2, quantiles
+    of t by the side with fewer accounts (`account_df`). Conner &
     Trinquart (2021), Stat Med 40:2177, who take the two sides as independent.
 
     Examples
@@ -121,7 +123,7 @@ def mean_time_contrast(now: Influence, then: Influence) -> Estimate:
     right = then.estimate.frame.assign(_then=np.arange(len(then.estimate.frame)))
     both = left.merge(right, on=list(meta.keys), suffixes=("", "_then"))
     a, b = now.values[:, both["_now"].to_numpy()], then.values[:, both["_then"].to_numpy()]
-    z = z_value(meta.conf_level)
+    z = _quantiles(now, then, both)
     shared = (np.abs(a).sum(axis=1) > 0) & (np.abs(b).sum(axis=1) > 0)
     known = {"shared_accounts": int(shared.sum()) if meta.cluster else 0}
     parts = [_part(both, name, values, known) for name, values in (("difference", _difference(both, a - b, z)),
@@ -136,6 +138,15 @@ def mean_time_contrast(now: Influence, then: Influence) -> Estimate:
     ))  # fmt: skip
 
 
+def _quantiles(now: Influence, then: Influence, both: pd.DataFrame) -> Floats:
+    """Return quantiles of t for the side that rests on fewer accounts, eased where few deals had the outcome."""
+    sides = []
+    for side, place, events in ((now, "_now", "n_event"), (then, "_then", "n_event_then")):
+        df = np.full(len(both), np.inf) if side.df is None else side.df[both[place].to_numpy()]
+        sides.append(eased_df(df, both[events].to_numpy()))
+    return t_value(now.estimate.meta.conf_level, np.minimum(*sides))
+
+
 def _part(both: pd.DataFrame, contrast: str, values: dict[str, Any], known: dict[str, Any]) -> pd.DataFrame:
     names = ["n_risk", "n_risk_then", "n_event", "n_event_then", "estimate_then"]
     keys = [name for name in map(str, both) if not name.endswith("_then") and name not in _VALUES and name[0] != "_"]
@@ -146,13 +157,13 @@ def _part(both: pd.DataFrame, contrast: str, values: dict[str, Any], known: dict
 _VALUES = ("estimate", "std_error", "conf_low", "conf_high", "n_risk", "n_event", "cum_event", "no_interval_reason")
 
 
-def _difference(both: pd.DataFrame, moved: Floats, z: float) -> dict[str, Any]:
+def _difference(both: pd.DataFrame, moved: Floats, z: Floats) -> dict[str, Any]:
     estimate = both["estimate"].to_numpy() - both["estimate_then"].to_numpy()
     error = np.sqrt((moved**2).sum(axis=0))
     return _with_reasons(estimate, error, (estimate - z * error, estimate + z * error), _reasons(both, error))
 
 
-def _ratio(both: pd.DataFrame, a: Floats, b: Floats, z: float) -> dict[str, Any]:
+def _ratio(both: pd.DataFrame, a: Floats, b: Floats, z: Floats) -> dict[str, Any]:
     now, then = both["estimate"].to_numpy(dtype=float), both["estimate_then"].to_numpy(dtype=float)
     there = (now > 0) & (then > 0)
     safe_now, safe_then = np.where(there, now, 1.0), np.where(there, then, 1.0)

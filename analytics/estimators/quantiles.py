@@ -26,7 +26,7 @@ def time_to_incidence(
     *,
     shares: Sequence[float],
     conf_level: float = 0.95,
-    interval: Interval = "log-log",
+    interval: Interval | None = None,
     variance: Variance | None = None,
 ) -> Estimate:
     """By which age have so many of all deals been won (lost, ended in no decision)?
@@ -83,7 +83,8 @@ def time_to_incidence(
     meta = Meta(
         kind="mean", estimand="first day after opening by which a share of all deals has each outcome",
         keys=(*keys, "share"), n_deals=risk.n_deals, n_accounts=risk.n_accounts, conf_level=conf_level, unit="days",
-        interval=f"inverted pointwise {interval} limits", variance=curves.meta.variance, cluster=curves.meta.cluster,
+        interval=f"inverted pointwise {curves.meta.interval} limits", variance=curves.meta.variance,
+        cluster=curves.meta.cluster,
         note=curves.meta.note,
     )  # fmt: skip
     columns = [*names, "reached_share", "followed_to", "no_interval_reason"]

@@ -44,7 +44,8 @@ class Stratum:
     """A stratum's values, curve, variances `(T, K+1)` (survival last) and effective numbers of deals.
 
     `entry` holds the different entry days in order and `entered` the deals that came in up to each; `reason` says why
-    no interval can be given, where none can.
+    no interval can be given, where none can; `df` are the degrees of freedom of the variance,
+    `unseen` the weight of `unseen_weight`.
     """
 
     values: dict[str, Any]
@@ -54,6 +55,8 @@ class Stratum:
     entry: npt.NDArray[Any]
     entered: Floats
     reason: str
+    df: float
+    unseen: float
 
     @property
     def watched_after(self) -> float:
@@ -100,6 +103,64 @@ def few_units_factor(rows: Rows) -> float:
     return rows.accounts / (rows.accounts - 1) if rows.accounts > 1 else float("nan")
 
 
+def account_df(rows: Rows) -> float:
+    """Return the degrees of freedom of a variance between accounts: effective accounts less one, infinite without any.
+
+    Accounts of different sizes tell as little about their spread as fewer accounts of one size, (sum d)^2 / sum d^2 of
+    the (weighted) days that their deals were watched, which a deal cut in two leaves as they are: Carter, Schnepel &
+    Steigerwald (2017), Rev Econ Stat 99:698.
+
+    Examples
+    --------
+    >>> n = np.ones(4)
+    >>> account_df(Rows(-n, n, np.zeros(4, dtype=int), n, n, n, np.array([0, 0, 1, 2])))
+    1.6666666666666665
+    """
+    if rows.account is None:
+        return float("inf")
+    size = np.bincount(rows.account, weights=rows.w * (rows.leave - rows.entry))
+    square = float((size**2).sum())
+    return max(float(size.sum()) ** 2 / square - 1.0, 1.0) if square > 0 else 1.0
+
+
+def eased_df(df: Floats | float, events: npt.NDArray[Any]) -> Floats:
+    """Return the degrees of freedom where few deals have had the outcome: df (1 + (8 / events)^2).
+
+    So few belong to an account each; their variance is then a function of the estimate, which the scale of the interval
+    takes care of, and hardly one between accounts. Held by simulation (10 to 100 accounts, 2 to 80 events).
+
+    Examples
+    --------
+    >>> eased_df(9.0, np.array([5, 50])).round(2).tolist()
+    [32.04, 9.23]
+    """
+    return np.asarray(df * (1 + (8 / np.maximum(events, 1.0)) ** 2), dtype=float)
+
+
+def unseen_weight(rows: Rows) -> float:
+    """Return the weight by which an upper limit allows for a heavy deal that has not been seen with the outcome yet.
+
+    (M^2 - m^2) / M for the greatest weight M and the mean m, so 0 where all weigh the same, and never more than the
+    mean weight of a unit of weight, sum w^2 / sum w.
+    """
+    if rows.w is rows.n or not rows.w.sum() > 0:
+        return 0.0
+    there = rows.w > 0
+    most, mean = float((rows.w2[there] / rows.w[there]).max()), float(rows.w.sum() / rows.n.sum())
+    return max(min((most**2 - mean**2) / most, float(rows.w2.sum() / rows.w.sum())), 0.0)
+
+
+def unseen_share(unseen: float, events: npt.NDArray[Any]) -> Floats:
+    """Return what is left of the allowance for an unseen heavy deal: all of it up to 5 events, then less.
+
+    Examples
+    --------
+    >>> unseen_share(1.5, np.array([0, 5, 10])).tolist()
+    [1.5, 1.5, 0.75]
+    """
+    return np.asarray(unseen * np.minimum(1.0, 5 / np.maximum(events, 1.0)), dtype=float)
+
+
 def _stratum(values: dict[str, Any], rows: Rows, causes: int, method: str) -> Stratum:
     curve = curve_of(rows, causes)
     if method == "greenwood":
@@ -108,8 +169,9 @@ def _stratum(values: dict[str, Any], rows: Rows, causes: int, method: str) -> St
         variance = jackknife_variance(changes_of(curve, rows)) * few_units_factor(rows)
     entry, group = np.unique(rows.entry, return_inverse=True)
     entered = np.cumsum(np.bincount(group, weights=rows.n, minlength=len(entry))).astype(float)
+    reason = ONE_ACCOUNT if rows.accounts == 1 else ""
     return Stratum(
-        values, curve, variance, backing_of(rows, curve), entry, entered, ONE_ACCOUNT if rows.accounts == 1 else ""
+        values, curve, variance, backing_of(rows, curve), entry, entered, reason, account_df(rows), unseen_weight(rows)
     )
 
 

@@ -49,8 +49,8 @@ def subdistribution_score_test(risk: RiskTable, *, outcome: str, strata: Sequenc
     over deals (or accounts, times C/(C-1)) of squared score residuals; Fine & Gray (1999), JASA 94:496, Lin & Wei
     (1989), JASA 84:1074; weights under delayed entry by Geskus (2011), Biometrics 67:39. It is near Gray's test, not
     equal to it: one model of censoring serves all groups of a stratum, which assumes that they are censored, and enter,
-    alike. Censoring weights are taken as known. With few deals per group (below about 20 events) or few accounts (below
-    about 30) the robust variance makes it refuse too rarely or too often; Gray's test is better where it applies.
+    alike. Censoring weights are taken as known. Since the variance is a sum over units, p-values are those of
+    Hotelling's T-squared over deals (or accounts) and not of chi-squared; Gray's test is better where it applies.
 
     Examples
     --------
@@ -73,11 +73,11 @@ def subdistribution_score_test(risk: RiskTable, *, outcome: str, strata: Sequenc
         few = risk.cluster is not None and (risk.n_accounts or 0) < 2
         reason = ONE_UNIT if few else NO_INTERVAL if df else f"no deal that could be compared was {outcome}"
         df = 0 if few else df
-    from scipy.special import chdtrc
-
+    units = (risk.n_accounts or 0) if risk.cluster else risk.n_deals
+    p_value = _p_value(statistic, df, (units, risk.cluster is not None)) if df else np.nan
     frame = pd.DataFrame({
         "outcome": [outcome], "estimate": [statistic if df else np.nan], "conf_low": np.nan, "conf_high": np.nan,
-        "df": [df], "p_value": [float(chdtrc(df, statistic)) if df else np.nan], "n_groups": [len(groups)],
+        "df": [df], "p_value": [p_value], "n_groups": [len(groups)],
         "n_event": [events], "no_interval_reason": [reason],
     })  # fmt: skip
     return Estimate(frame, Meta(
@@ -85,6 +85,20 @@ def subdistribution_score_test(risk: RiskTable, *, outcome: str, strata: Sequenc
         estimand=f"whether the cumulative incidence of {outcome} is the same in every group of {', '.join(columns)}",
         variance="score test of the Fine-Gray model, sandwich", cluster=risk.cluster,
     ))  # fmt: skip
+
+
+def _p_value(statistic: float, df: int, units: tuple[int, bool]) -> float:
+    """Return the p-value by Hotelling's T-squared: the scores of the units are a sample whose mean should be 0.
+
+    score' (sum of U U')^- score over C units is C times a Beta(df/2, (C - df)/2), chi-squared for many units.
+    """
+    from scipy.special import betaincc, chdtrc
+
+    count, clustered = units
+    if count <= df:
+        return 1.0
+    share = statistic / (count - 1 if clustered else count)  # the statistic of accounts holds C/(C-1)
+    return float(betaincc(df / 2, (count - df) / 2, min(share, 1.0))) if count < 5_000 else float(chdtrc(df, statistic))
 
 
 def _score_and_variance(risk: RiskTable, outcome: str, group: Ints, stratum: Ints) -> tuple[Floats, Floats]:

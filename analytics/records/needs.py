@@ -50,8 +50,17 @@ class Part:
     better: tuple[str, ...] = ()
 
 
-WRITTEN = ("data_health", "quarter", "time_to_outcome")
+WRITTEN = (
+    "cohorts",
+    "data_health",
+    "no_decision",
+    "pipeline_changes",
+    "quarter",
+    "time_to_outcome",
+)
 """Studies that have a notebook; the needs of the others are known all the same."""
+
+_DATED = ("expected_close_on", "changes of expected_close_on")
 
 PARTS: tuple[Part, ...] = (
     Part("data_health", "what came in, what is left out, how complete fields are"),
@@ -76,12 +85,28 @@ PARTS: tuple[Part, ...] = (
         ("stage order",),
     ),
     Part("time_to_outcome", "touches past the age at which deals are seldom won", ("activities",)),
-    Part("no_decision", "which deals end in no decision", ("reason", "no-decision reasons"), ("activities", "history")),
+    Part("no_decision", "how much is declared no decision", ("reason", "no-decision reasons"), ("account_id",)),
+    Part("no_decision", "no decision by silence, when quiet deals come back", ("activities",), ("buyer activities",)),
+    Part("no_decision", "no decision after pushed close dates", ("history", "expected_close_on")),
+    Part("no_decision", "no decision by age", (), ("older_than_days",)),
+    Part("no_decision", "where in the stages deals die", ("changes of stage",), ("stage order",)),
+    Part("no_decision", "which deals end in no decision sooner", ("segments",)),
+    Part("no_decision", "indecision against the status quo", ("reason", "no-decision reasons")),
+    Part("no_decision", "open deals that look dead", (), ("history", "activities", "expected_close_on")),
     Part("journey", "the way through the stages", ("changes of stage",), ("stage order",)),
-    Part("cohorts", "deals by the quarter of their opening", (), ("source", "segments")),
-    Part("pipeline_changes", "what the pipeline gained and lost", ("history", "amount"), ("one currency",)),
-    Part("pipeline_changes", "pushed close dates", ("changes of expected_close_on",)),
+    Part(
+        "cohorts", "segments compared, as they are and with one mix of deals", ("segments",), ("account_id", "source")
+    ),
+    Part("cohorts", "whether chance alone could rank the owners", ("owner_id",), ("account_id",)),
+    Part("cohorts", "bands of the amount at opening", ("history", "amount"), ("one currency",)),
+    Part("cohorts", "mix and rate by segment, quarter on quarter", ("segments",), ("history",)),
+    Part("pipeline_changes", "what all open deals gained and lost", (), ("history", "amount", "one currency")),
+    Part("pipeline_changes", "what the quarter's pipeline gained and lost", _DATED, ("amount", "one currency")),
     Part("pipeline_changes", "changed amounts", ("changes of amount",)),
+    Part("pipeline_changes", "owner transfers between teams", ("owners", "changes of owner_id"), ("owner dates",)),
+    Part("pipeline_changes", "forecast categories from start to end", ("history", "forecast_category")),
+    Part("pipeline_changes", "the quarter as said then and as known now", ("history", *_DATED)),
+    Part("pipeline_changes", "pushed close dates, and whether deals close by the date stated", _DATED, ("account_id",)),
     Part("forecast", "submitted forecasts against what happened", ("forecast_submissions", "amount")),
     Part("forecast", "the CRM's probabilities against what happened", ("history", "probability")),
     Part("forecast", "forecast categories against what happened", ("history", "forecast_category")),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import pandas as pd
+
 from analytics.records.contract import History
 from analytics.records.definitions import Definitions
 from analytics.records.states import side_table
@@ -41,3 +43,41 @@ def with_team(episodes: Any, history: History, definitions: Definitions, as_of: 
     found = found.filter(found.place == 0).select("team", owner_then="team_owner", on_day="team_on")
     joined = episodes.left_join(found, [episodes.team_owner == found.owner_then, episodes.team_on == found.on_day])
     return joined.drop("owner_then", "on_day")
+
+
+def team_on(owners: pd.DataFrame, owner_ids: pd.Series, days: pd.Series) -> pd.Series:
+    """Which team did each owner belong to on each day, by the same rule as `with_team`?
+
+    Parameters
+    ----------
+    owners : pandas.DataFrame
+        The rows of the owners table that were known: `owner_id`, `team`, `start_on`, `end_on`, `recorded_on`.
+    owner_ids, days : pandas.Series
+        Whose team is asked, and on which day.
+
+    Returns
+    -------
+    pandas.Series
+        The team, None where no row of the owner was valid on the day.
+
+    Examples
+    --------
+    >>> day = pd.Timestamp
+    >>> owners = pd.DataFrame({"owner_id": "U1", "team": ["North", "South"], "start_on": [pd.NaT, day("2025-06-01")],
+    ...                        "end_on": [day("2025-06-01"), pd.NaT], "recorded_on": pd.NaT})
+    >>> days = pd.Series(pd.to_datetime(["2025-01-01", "2025-07-01", "2025-07-01"]))
+    >>> team_on(owners, pd.Series(["U1", "U1", "U2"]), days)
+    0    North
+    1    South
+    2     None
+    dtype: object
+    """
+    asked = pd.DataFrame({"owner_id": owner_ids.astype(object), "day": pd.to_datetime(days)}).drop_duplicates()
+    found = asked.merge(owners[["owner_id", "team", "start_on", "end_on", "recorded_on"]], on="owner_id", how="inner")
+    found = found[~(found["start_on"] > found["day"]) & ~(found["end_on"] <= found["day"])]
+    order = ["start_on", "recorded_on", "team"]
+    found = found.sort_values(order, ascending=[True, True, False], na_position="first", kind="stable")
+    newest = found.drop_duplicates(["owner_id", "day"], keep="last").set_index(["owner_id", "day"])["team"]
+    keys = pd.MultiIndex.from_arrays([owner_ids.astype(object), pd.to_datetime(days)])
+    team = newest.reindex(keys).astype(object).set_axis(owner_ids.index)
+    return team.where(team.notna(), None).rename(None)

@@ -113,8 +113,8 @@ def _kept_values_exist(scope: Scope, records: CachedHistory) -> None:
                 )  # fmt: skip
 
 
-def segments_checked(names: Sequence[str], records: CachedHistory) -> tuple[str, ...]:
-    """Return the segments if they are columns of the records.
+def segments_checked(names: Sequence[str], records: CachedHistory, *, key: str = "") -> tuple[str, ...]:
+    """Return the segments if they are columns of the records; `key` says where the params name them.
 
     Raises
     ------
@@ -124,5 +124,6 @@ def segments_checked(names: Sequence[str], records: CachedHistory) -> tuple[str,
     known = (*records.facts["attributes"], *SEGMENT_COLUMNS)
     for name in names:
         if name not in known:
-            raise InputError(f"there is no column {name!r} to split deals by", action=nearest(name, known))
+            where = f"{key}: " if key else ""
+            raise InputError(f"{where}there is no column {name!r} to split deals by", action=nearest(name, known))
     return tuple(dict.fromkeys(names))

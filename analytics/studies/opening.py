@@ -74,6 +74,7 @@ def open_params(params: CompanyParams, asked: QuarterParams) -> Study:
     as_of_checked(asked.as_of, params, records[1])
     scope_checked(params, records[1])
     by = segments_checked(params.segments if asked.segments is None else asked.segments, records[1])
+    segments_checked(tuple(params.designs), records[1], key="designs")
     study = Study(params, chosen, asked.as_of, compare_to=compared, segments=by, records=records)
     refuse_leaky(by, study.leaky_fields, read_at=params.attributes_at)
     return study

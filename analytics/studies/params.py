@@ -81,6 +81,8 @@ class CompanyParams(BaseModel):
         Columns by which studies split deals unless the quarter's file names others.
     practical_differences : PracticalDifferences
         The smallest differences that would matter.
+    designs : dict of str to "randomised"
+        Segments whose level deals were given by lot: only of these may a finding say what they did.
     thresholds : Thresholds
         Sizes below which nothing is shown.
     crm_url_template : str, optional
@@ -117,6 +119,7 @@ class CompanyParams(BaseModel):
     close_date: Literal["typed", "recorded"] = "typed"
     segments: tuple[str, ...] = ()
     practical_differences: PracticalDifferences = PracticalDifferences()
+    designs: dict[str, Literal["randomised"]] = Field(default_factory=dict)
     thresholds: Thresholds = Thresholds()
     crm_url_template: str | None = None
     share: Literal["private", "safe"] = "private"

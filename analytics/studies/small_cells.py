@@ -38,11 +38,12 @@ Result: TypeAlias = Estimate | Listing | Finding
 
 _APART = (
     "time", "segment", "kind", "view", "compared_to", "part", "definition", "measure", "rule", "field", "term", "item",
+    "threshold", "treatment",
 )  # fmt: skip
 """Keys whose rows do not add up to anything that is shown; those of every other key may."""
 _SIZES = re.compile(r"n_deals(_now|_then)?|opened_(now|then)")
 _EVENTS = re.compile(r"n_event(_now|_then|_rest)?|cum_event|n_unknown")
-_CELLS = re.compile(r"n_risk|fired|later_won|n_without_account")
+_CELLS = re.compile(r"n_risk|fired|later_won|n_without_account|n_open|n_unrecorded")
 _SINGLE = ("largest_deal_share",)
 """Columns that tell one deal's amount, whatever the number of deals."""
 
@@ -122,9 +123,11 @@ def _estimate_rows(
     if "segment" in keys:
         mark = mark.mask(frame["segment"].isin(list(tested)) & mark.eq(""), NOT_SHOWN)
     counts["rest"] = rest.fillna(0)
-    for key in ("definition", "item"):
+    for key in ("definition", "item", "threshold"):
         if key in keys and base:
-            within = frame.index if key == "item" else frame.index[frame[key].astype(str).str.startswith("closed_")]
+            within = (
+                frame.index if key != "definition" else frame.index[frame[key].astype(str).str.startswith("closed_")]
+            )
             nested(mark, counts.loc[within], smallest)
     for key in keys:
         if key not in _APART and mark.ne("").any():

@@ -12,7 +12,10 @@ from analytics.studies.small_marks import NOT_SHOWN, TOTALS, complemented, empti
 from analytics.studies.small_sentences import few, without_small_counts, without_totals
 
 _TAKES = ("rejected", "not yet known", "left out", "ended as")
-_NAMES = ("trap", "looked_for", "rule", "unit", "field", "label", "outcome", "group", "what", "check", "currency")
+_NAMES = (
+    "trap", "looked_for", "rule", "unit", "field", "label", "outcome", "group", "what", "check", "currency",
+    "line", "to", "from_label", "to_label",
+)  # fmt: skip
 """Texts that say what a row is about, and stay where its numbers are taken away."""
 
 
@@ -117,7 +120,8 @@ def _counted_rows(frame: pd.DataFrame, smallest: int) -> pd.DataFrame | None:
     """Rows that count deals: small ones lose their numbers, and `found` or `missing` goes with `filled`."""
     named = [c for c in ("deals", "n_deals", "found") if c in frame][:1]
     pairs = [c for c in ("filled", "missing") if c in frame]
-    more = np.where(small(frame, pairs, smallest) | _small_share(frame, smallest), NOT_SHOWN, "")
+    twice = [c for c in ("then_deals", "now_deals") if c in frame]
+    more = np.where(small(frame, [*pairs, *twice], smallest) | _small_share(frame, smallest), NOT_SHOWN, "")
     mark = pd.Series(np.where(small(frame, named, smallest), f"<{smallest}", more), index=frame.index, dtype=object)
     parts = frame[~frame.iloc[:, 0].astype(str).isin(TOTALS)]
     if named and not {"trap", "field", "what", "check"} & set(frame.columns) and mark.ne("").any():
@@ -126,7 +130,7 @@ def _counted_rows(frame: pd.DataFrame, smallest: int) -> pd.DataFrame | None:
         if not complemented(mark, cells, ["_group"], ("_cell", *sizes), smallest):
             return None
     others = [c for c in frame.columns if c.endswith("_deals") or c.startswith("n_")]
-    single = [c for c in others if c not in named and small(frame, [c], smallest).any()]
+    single = [c for c in others if c not in (*named, *twice) and small(frame, [c], smallest).any()]
     frame = frame.assign(**dict.fromkeys(single, np.nan))
     if "most_common" in frame:
         frame["most_common"] = frame["most_common"].mask(_tells_the_rest(frame, smallest) | mark.ne(""), "")

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import t
 
 from analytics.estimators.bootstrap import Resampling
 from analytics.estimators.counts import count_events
@@ -155,7 +156,8 @@ def test_a_side_without_an_event_keeps_its_chance_of_one() -> None:
     then, now = everybody_followed(3, 40, "t"), everybody_followed(0, 40, "n")
     row = incidence_change(Pace(then), Pace(now), horizon_days=5).set_index("outcome").loc["won"]
     p, upper = 3 / 40, 1 - 0.025 ** (1 / 40)
-    width = 1.959963984540054 * np.sqrt(p * (1 - p) / 39) / (p * -np.log(p))  # C/(C-1) by account
+    # C/(C-1) and t by account, 39 degrees of freedom eased since only 3 deals were won
+    width = t.ppf(0.975, 39 * (1 + (8 / 3) ** 2)) * np.sqrt(p * (1 - p) / 39) / (p * -np.log(p))
     low, high = p ** np.exp(width), p ** np.exp(-width)
     assert row["conf_low"] == pytest.approx(-p - (high - p), abs=1e-12)
     assert row["conf_high"] == pytest.approx(-p + np.hypot(upper, p - low), abs=1e-12)

@@ -317,9 +317,10 @@ COVERED: dict[str, tuple[str, Callable[[str, Any], Differences]]] = {
     "rmtl_all_ij_residuals_auc": ("restricted_mean_time_lost (IJ)", rmtl_residuals),
     "rmtl_by_group_ij_residuals_auc": ("restricted_mean_time_lost (IJ)", rmtl_residuals),
     "etm_cif_all": ("cumulative_incidence (Greenwood)", etm),
-    "weights_freq_as_case_weights_robust": ("cumulative_incidence (IJ, weights)", cif_with(weights="fw")),
+    "weights_freq_as_case_weights_robust": ("cumulative_incidence (IJ, weights)",
+        cif_with(weights="fw", interval="log-log")),
     "weights_freq_expanded_rows": ("cumulative_incidence (IJ)", expanded_rows),
-    "weights_sampling_pw": ("cumulative_incidence (IJ, weights)", cif_with(weights="pw")),
+    "weights_sampling_pw": ("cumulative_incidence (IJ, weights)", cif_with(weights="pw", interval="log-log")),
     "weights_sampling_pw_by_region": (
         "cumulative_incidence (IJ, weights)", cif_with(weights="pw", by="region", interval="log")),
     "cuminc_all": ("cumulative_incidence (estimates)", cuminc()),

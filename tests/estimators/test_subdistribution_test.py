@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom
 
 from analytics.estimators.counts import count_events
 from analytics.estimators.group_arrays import arrays_by_stratum
@@ -117,20 +116,3 @@ def test_edges() -> None:
         subdistribution_score_test(count_events(frame, by="group"), outcome="win")
     with pytest.raises(InputError, match="compares groups"):
         subdistribution_score_test(count_events(frame.assign(group="a"), by="group"), outcome="won")
-
-
-REPS = 1500
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("late", [False, True])
-@pytest.mark.parametrize("cluster", [None, "account"])
-def test_size(late: bool, cluster: str | None) -> None:
-    """Equal groups are refused at 5 % about 5 times in 100, with late entry and with accounts that differ."""
-    rng, refused = np.random.default_rng(20250101), 0
-    for _ in range(REPS):
-        frame = deals(300, rng, late=late, frailty=0.6 if cluster else 0.0)
-        risk = count_events(frame, by="group", cluster=cluster)
-        refused += subdistribution_score_test(risk, outcome="won").frame["p_value"].item() < 0.05
-    low, high = binom.ppf([0.0005, 0.9995], REPS, 0.05) / REPS
-    assert low <= refused / REPS <= high

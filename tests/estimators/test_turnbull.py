@@ -86,8 +86,8 @@ def exact_deals(late_look: bool = False) -> pd.DataFrame:
 @pytest.mark.parametrize("late_look", [False, True])
 def test_exact_days_are_aalen_johansen_with_its_variances(how: dict[str, Any], late_look: bool) -> None:
     frame, times = exact_deals(late_look), [14, 28, 42, 63, 98]
-    mine = interval_incidence(frame, times=times, **how).frame
-    theirs = cumulative_incidence(count_events(frame, **how), times=times).frame
+    mine = interval_incidence(frame, times=times, interval="log-log", **how).frame
+    theirs = cumulative_incidence(count_events(frame, **how), times=times, interval="log-log").frame
     keys = [name for name in ("region", "outcome", "time") if name in mine]
     both = mine.merge(theirs, on=keys, suffixes=("", "_"))
     assert len(both) == len(mine) == len(theirs)

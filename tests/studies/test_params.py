@@ -71,6 +71,7 @@ def test_a_quarter_has_the_five_parameters_of_the_notebooks(acme: Path) -> None:
         ("segments: [region]", "timezone: America/NewYork", "did you mean 'America/New_York'"),
         ("segments: [region]", "currency: {policy: plan_rte}", "'currency.policy' must be own, plan_rate"),
         ("segments: [region]", "practical_differences: {win_incidence: 3}", "must be less than 1"),
+        ("segments: [region]", "designs: {region: randomized}", "'designs.region' must be randomised"),
         ("Won: won", "Won: wonn", "value 'wonn': the key 'source.outcome.values.Won' must be won, lost,"),
         ("company: acme", "company: Acme!", "may hold only a-z, 0-9 and _"),
         ("company: acme", "company: other", "says company: other, but the file is called acme"),

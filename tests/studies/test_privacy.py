@@ -624,3 +624,22 @@ def test_nothing_small_follows_from_the_shared_demo_by_subtraction(shared_demo: 
     fields = frames["field_counts"]
     common = fields["most_common"].str.extract(r"\(([\d,]+)\)$")[0].str.replace(",", "").astype(float)
     assert not (fields["filled"] - common).between(1, 4).any()
+
+
+def test_of_two_thresholds_that_differ_by_few_deals_one_is_hidden() -> None:
+    frame = pd.DataFrame({
+        "rule": ["declared", "silent", "silent"], "threshold": [0, 60, 90], "estimate": [0.2, 0.5, 0.4],
+        "conf_low": [0.1, 0.4, 0.3], "conf_high": [0.3, 0.6, 0.5], "n_event": [40, 103, 100], "n_deals": 250,
+        "fired": [NAN, 63, 60], "later_won": [NAN, 9, 3],
+    })  # fmt: skip
+    meta = Meta(kind="probability", estimand="share", keys=("rule", "threshold"), n_deals=250)
+    shown = protected(Estimate(frame, meta), "no_decision_range", 5)
+    assert isinstance(shown, Estimate)
+    assert shown.frame["estimate"].notna().tolist() == [True, True, False]
+    open_ = pd.DataFrame({
+        "rule": ["silent", "none"], "estimate": [0.1, 0.2], "conf_low": 0.05, "conf_high": 0.4, "n_deals": [90, 400],
+        "n_event": [9, 80], "n_open": [3, 70],
+    })  # fmt: skip
+    few = protected(Estimate(open_, Meta(kind="probability", estimand="x", keys=("rule",), n_deals=490)), "zombies", 5)
+    assert isinstance(few, Estimate)
+    assert few.frame["n_open"].isna().tolist() == [True, False]

@@ -138,6 +138,16 @@ def test_what_cannot_be_studied_is_a_sentence(inside: Path, changed: dict[str, A
     assert sentence in str(caught.value)
 
 
+def test_a_design_of_a_column_that_is_not_there_is_refused(inside: Path) -> None:
+    path = inside / "params" / "acme.yaml"
+    text = path.read_text()
+    path.write_text(f"{text}designs: {{regoin: randomised}}\n")
+    with pytest.raises(InputError, match=r"designs: there is no column 'regoin'.*Did you mean 'region'"):
+        opened()
+    path.write_text(f"{text}designs: {{region: randomised}}\n")
+    assert opened().params.designs == {"region": "randomised"}
+
+
 def test_an_as_of_date_after_the_export_is_refused(inside: Path) -> None:
     path = inside / "params" / "acme.yaml"
     path.write_text(path.read_text().replace("kind: flat\n", 'kind: flat\n  extracted_on: "2025-06-15"\n'))

@@ -1,188 +1,185 @@
-"""Ratios against the largest level, and what today's practice would say beside what it should."""
+"""Ratios of pace with intervals, on a scale on which half and double are equally far from no difference."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
 from analytics.display import theme, wording
-from analytics.display.figures.dots import Columns, Dot, Row, dot_rows
-from analytics.display.figures.sheet import Words, answers_or_sentence, listed, records
+from analytics.display.figures.rows import Rows, Text, placed
+from analytics.display.figures.shares import number, size, text, under
+from analytics.display.figures.sheet import Space, Words, answers_or_sentence, faint, listed, records, sheet
 from analytics.estimators.result import Estimate
 
-PACE, SHARE = "cause-specific", "Fine-Gray"
-LOOKS = {PACE: ("circle", False), SHARE: ("diamond", True)}
-SHAPES = ("circle", "square", "diamond", "triangle-up", "cross")
-SIGNS = {"circle": "●", "square": "■", "diamond": "◆", "triangle-up": "▲", "cross": "✚"}
+TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
+FEW_TICKS, MANY_DECADES = (0.02, 0.1, 0.3, 1.0, 3.0, 10.0, 50.0), 1.2
+WIDEST = (0.02, 50.0)
+LEFT, RIGHT, BOTTOM = 250, 150, 46
+ONE = {"type": "line", "layer": "below", "x0": 1, "x1": 1, "yref": "paper", "y0": 0, "y1": 1,
+       "line": {"color": theme.QUIET, "width": 1}}  # fmt: skip
 
 
 @answers_or_sentence
-def plot_effects(
-    effects: Estimate,
-    *,
-    outcome: str = "won",
-    title: str = "",
-    subtitle: str = "Dot: pace while open; hollow diamond: share in the end",
-) -> go.Figure | Any:
-    """Draw both ratios of every level against its reference, side by side on one log axis.
+def plot_ratios(
+    estimate: Estimate, *, outcomes: Sequence[str] = ("no_decision",), title: str, subtitle: str = "", head: str = "",
+    weekly: str = "",
+) -> go.Figure:  # fmt: skip
+    """Draw how many times the pace of a reference each level has, with intervals; the reference is hollow, at 1.
 
     Parameters
     ----------
-    effects : Estimate
-        Kind coefficient (log ratios), keys (segment, level, outcome, model), with `reference`, `n_deals`.
-    outcome : str
-        The outcome that is drawn.
-    title, subtitle : str
-        Heading (by default from the outcome) and the line under it.
-
-    Raises
-    ------
-    ValueError
-        Where no level has a ratio for this outcome.
-    """
-    rows = [row for row in records(effects.frame) if row["outcome"] == outcome and math.isfinite(row["estimate"])]
-    if not rows:
-        raise ValueError(f"there is nothing to draw: no level has a ratio for {outcome!r}")
-    title = title or f"{theme.outcome_name(outcome)}: faster, and more often?"
-    drawn, said, head = [], [], ""
-    for key in dict.fromkeys((row["segment"], row["level"]) for row in rows):
-        mine = [row for row in rows if (row["segment"], row["level"]) == key]
-        dots = [_dot(row, outcome, *LOOKS[row["model"]], 6 - 12 * i) for i, row in enumerate(mine)]
-        value = "<br>".join(_ratio(row) for row in mine)
-        heading = _heading(mine[0]) if key[0] != head else ""
-        head = key[0]
-        drawn.append(Row(str(key[1]), tuple(dots), value, under=_size(mine[0]), head=heading))
-        said.append(f"{key[1]} against {mine[0]['reference']}: " + ", ".join(f"{r['model']} {_ratio(r)}" for r in mine))
-    caption = f"{wording.provenance(effects.meta)} Associated with, not because of."
-    words = Words(title, subtitle, caption, f"{title} {listed(said)}.")
-    return dot_rows(
-        drawn, words, Columns(characters=26, left=180, right=150, ratios=True, axis="ratio to the largest level")
-    )
-
-
-@answers_or_sentence
-def plot_ratios_by_age(
-    ratios: Estimate, *, outcome: str = "won", title: str = "Does the ratio hold at every age?"
-) -> go.Figure | Any:
-    """Draw the ratio of every level in each band of ages, one shape per band; a level whose ratio varies says so.
-
-    Parameters
-    ----------
-    ratios : Estimate
-        Kind coefficient (log ratios), keys (segment, level, outcome, age), with `reference`, `p_adjusted`, `varies`.
-    outcome : str
-        The outcome that is drawn.
-    title : str
-        Heading.
-
-    Raises
-    ------
-    ValueError
-        Where no level has a ratio for this outcome.
-    """
-    rows = [row for row in records(ratios.frame) if row["outcome"] == outcome and math.isfinite(row["estimate"])]
-    if not rows:
-        raise ValueError(f"there is nothing to draw: no level has a ratio for {outcome!r}")
-    bands = list(dict.fromkeys(row["age"] for row in rows))
-    drawn, said, head = [], [], ""
-    for key in dict.fromkeys((row["segment"], row["level"]) for row in rows):
-        mine = [row for row in rows if (row["segment"], row["level"]) == key]
-        dots = [
-            _dot(row, outcome, SHAPES[bands.index(row["age"]) % 5], False, 10 - 10 * bands.index(row["age"]))
-            for row in mine
-        ]
-        varies = "varies with age" if bool(mine[0]["varies"]) else "no change with age shown"
-        heading = _heading(mine[0]) if key[0] != head else ""
-        head = key[0]
-        figures = "<br>".join(_ratio(row) for row in mine)
-        drawn.append(Row(str(key[1]), tuple(dots), figures, under=varies, head=heading))
-        said.append(f"{key[1]}: " + ", ".join(f"{r['age']} days {_ratio(r)}" for r in mine) + f", {varies}")
-    signs = "; ".join(f"{SIGNS[SHAPES[i % 5]]} {band} days" for i, band in enumerate(bands))
-    caption = f"{wording.provenance(ratios.meta)} Each band holds about as many of these outcomes."
-    words = Words(
-        title, f"{theme.outcome_name(outcome)}, pace while open. {signs}", caption, f"{title} {listed(said)}."
-    )
-    return dot_rows(
-        drawn, words, Columns(characters=26, left=180, right=150, ratios=True, axis="ratio to the largest level")
-    )
-
-
-def _heading(row: dict[str, Any]) -> str:
-    return f"{row['segment']}, against {row['reference']}"
-
-
-def _dot(row: dict[str, Any], outcome: str, marker: str, hollow: bool, lift: float) -> Dot:
-    hover = wording.safe(f"{row['level']}, {row.get('model') or row.get('age')}: {_ratio(row)}", 120)
-    value, low, high = (float(row[name]) for name in ("estimate", "conf_low", "conf_high"))
-    return Dot(value, low, high, theme.colour(outcome), marker, hollow, float(lift), hover)
-
-
-def _ratio(row: dict[str, Any]) -> str:
-    low, high = float(row["ratio_low"]), float(row["ratio_high"])
-    return f"{float(row['hazard_ratio']):.2f} ({low:.2f}–{high:.2f})"
-
-
-def _size(row: dict[str, Any]) -> str:
-    n = float(row["n_deals"])
-    return f"n {wording.count(n)}" if math.isfinite(n) else ""
-
-
-@answers_or_sentence
-def plot_practice(
-    practice: Estimate, *, title: str = "Today's practice, and by how much it misleads here", subtitle: str = ""
-) -> go.Figure | Any:
-    """Draw what each practice says (hollow) beside the share of all deals that is won (filled), with the difference.
-
-    Parameters
-    ----------
-    practice : Estimate
-        Kind probability, keys (practice,), `incidence` among them; `label`, `why`, `difference` with limits, `verdict`.
+    estimate : Estimate
+        Kind coefficient, unit ratio, with `outcome`, `label`, `reference`, `n_event`.
+    outcomes : sequence of str
+        Outcomes that are drawn, told apart by shape; the figure at the right is that of the first one there is.
     title, subtitle : str
         Heading and the line under it.
+    head : str
+        Column whose values are headings above the rows.
+    weekly : str
+        What the column `weekly` is of ("deals a week"); empty: it is not written.
 
     Raises
     ------
     ValueError
-        Where no row has an estimate.
+        Where the Estimate has no row of these outcomes.
     """
-    rows = [row for row in records(practice.frame) if math.isfinite(float(row["estimate"]))]
-    if not rows:
-        raise ValueError("there is nothing to draw: no practice has an estimate")
-    drawn, said = [], []
+    there = [name for name in outcomes if (estimate.frame["outcome"] == name).any()]
+    if not there:
+        raise ValueError(f"there is nothing to draw: no ratio of the outcomes {', '.join(outcomes)}")
+    rows = _levels(estimate, there, head)
+    place = placed(_texts(rows, there, head, weekly), LEFT, RIGHT, least=40 + 8 * (len(there) - 1))
+    everything = [record for row in rows for record in row.values()]
+    edges = _range(everything)
+    layout = {"xaxis": _axis(*edges), "yaxis": place.axis(), "annotations": place.annotations(), "shapes": [ONE]}
+    traces, tight = _traces(rows, there, place, edges)
+    narrow = {**place.narrow(BOTTOM), **{f"data.{i}.y": heights for i, heights in enumerate(tight)}}
+    shapes = {"won": "circle: won", "lost": "square: lost", "no_decision": "diamond: no decision"}
+    if len(there) > 1 and not subtitle:
+        figure = f"the figure at the right: {theme.outcome_name(there[0]).lower()}"
+        subtitle = wording.sentence(f"{'; '.join(shapes.get(name, name) for name in there)}; {figure}").rstrip(".")
+    cut = " Intervals are cut at the edge of the figure." if _cut(everything, *edges) else ""
+    said = listed(f"{text(r, 'label')}, {theme.outcome_name(r['outcome']).lower()}: {ratio(r)}" for r in everything)
+    words = Words(title, subtitle, wording.provenance(estimate.meta) + cut, f"{title}. {said}.")
+    return sheet(traces, layout, words, Space(place.wide_height, LEFT, RIGHT, BOTTOM, widest=780), narrow)
+
+
+def _levels(estimate: Estimate, outcomes: Sequence[str], head: str) -> list[dict[str, dict[str, Any]]]:
+    """Put what belongs to one level into one row, by outcome, in the order of the first outcome."""
+    rows: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for outcome in outcomes:
+        for record in records(estimate.frame[estimate.frame["outcome"] == outcome]):
+            rows.setdefault((text(record, head) if head else "", text(record, "label")), {})[outcome] = record
+    order = {group: place for place, group in enumerate(dict.fromkeys(group for group, _ in rows))}
+    return [row for _, row in sorted(rows.items(), key=lambda item: order[item[0][0]])]
+
+
+def _texts(
+    rows: Sequence[Mapping[str, dict[str, Any]]], outcomes: Sequence[str], head: str, weekly: str
+) -> list[Text]:  # fmt: skip
+    texts, before = [], ""
     for row in rows:
-        right = row["practice"] == "incidence"
-        n = float(row["n_deals"])
-        value, low, high = (float(row[name]) for name in ("estimate", "conf_low", "conf_high"))
-        share = wording.percent_interval(value, low, high, n)
-        dot = Dot(
-            value,
-            low,
-            high,
-            theme.colour("won"),
-            "circle",
-            not right,
-            0.0,
-            wording.safe(f"{row['label']}: {share}", 120),
-        )
-        apart = "" if right else _apart(row)
-        under = f"{row['why']}{': ' + apart if apart else ''}"
-        drawn.append(Row(str(row["label"]), (dot,), share, f"n {wording.count(n)}" if math.isfinite(n) else "", under))
-        said.append(f"{row['label']}: {share}" + (f", {apart}" if apart else ""))
-    caption = f"{wording.provenance(practice.meta)} Filled: the share of all deals; hollow: what practice would say."
-    words = Words(title, subtitle or _subtitle(rows), caption, f"{title}. {listed(said)}.")
-    return dot_rows(drawn, words, Columns(characters=40, left=290, right=120))
+        first = next(iter(row.values()))
+        group = text(first, head) if head else ""
+        lines = wording.wrapped(text(first, "label"), 34, 2)
+        pace = f"{wording.percent(number(first, 'weekly'), 2000)} of {weekly}" if weekly else ""
+        note = "the level that the others are compared with" if first.get("reference") else ""
+        lines += [wording.quiet(line) for line in wording.wrapped(under({}, pace, note), 40, 3) if line]
+        given = row.get(outcomes[0], {})
+        value = f"{ratio(given)}<br>{wording.quiet(size(given, 'n_event', 'events'))}" if given else "–"
+        texts.append(Text(lines, value, group if group != before else ""))
+        before = group
+    return texts
 
 
-def _apart(row: dict[str, Any]) -> str:
-    names = ("difference", "difference_low", "difference_high")
-    value, low, high = (float(row[name]) if row.get(name) is not None else math.nan for name in names)
+def _axis(low: float, high: float) -> dict[str, Any]:
+    wide = math.log10(high / low) > MANY_DECADES
+    ticks = [tick for tick in (FEW_TICKS if wide else TICKS) if low <= tick <= high]
+    return {
+        "type": "log", "range": [math.log10(low * 0.93), math.log10(high * 1.05)], "tickmode": "array",
+        "showgrid": True, "tickvals": ticks, "ticktext": [f"×\u2009{tick:g}" for tick in ticks], "fixedrange": True,
+        "title": {"text": "times the pace of the reference"},
+    }  # fmt: skip
+
+
+def ratio(record: Mapping[str, Any]) -> str:
+    r"""Write a ratio with its interval.
+
+    Examples
+    --------
+    >>> ratio({"estimate": 1.486, "conf_low": 1.16, "conf_high": 1.9}), ratio({"estimate": 1.0, "reference": True})
+    ('×\xa01.5 (1.2–1.9)', '1')
+    """
+    value, low, high = (number(record, name) for name in ("estimate", "conf_low", "conf_high"))
     if not math.isfinite(value):
-        return ""
-    return f"{wording.points_interval(value, low, high)} points, {row['verdict']}"
+        return "–"
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "1" if record.get("reference") else f"×\u00a0{_digits(value)}"
+    return f"×\u00a0{_digits(value)} ({_digits(low)}–{_digits(high)})"
 
 
-def _subtitle(rows: Sequence[dict[str, Any]]) -> str:
-    return f"Share won by day {float(rows[0]['horizon_reached']):.0f}, counted in {len(rows)} ways"
+def _digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 20 else f"{value:.1f}" if value >= 0.95 else f"{value:.2g}"
+
+
+def _ends(found: Sequence[Mapping[str, Any]]) -> list[float]:
+    values = [number(record, name) for record in found for name in ("estimate", "conf_low", "conf_high")]
+    return [value for value in values if math.isfinite(value) and value > 0]
+
+
+def _range(found: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    ends = [*_ends(found), 1.0]
+    return max(WIDEST[0], min(0.4, min(ends) / 1.15)), min(WIDEST[1], max(2.5, max(ends) * 1.15))
+
+
+def _cut(found: Sequence[Mapping[str, Any]], low: float, high: float) -> bool:
+    ends = _ends(found)
+    return bool(ends) and (min(ends) < low or max(ends) > high)
+
+
+def _traces(
+    rows: Sequence[Mapping[str, dict[str, Any]]], outcomes: Sequence[str], place: Rows, edges: tuple[float, float]
+) -> tuple[list[Any], list[list[float]]]:
+    """Per outcome its levels, then its references (hollow), each with their heights on a phone."""
+    traces, tight = [], []
+    for k, outcome in enumerate(outcomes):
+        lift = 10.0 * ((len(outcomes) - 1) / 2 - k)
+        for reference in (False, True):
+            at = [
+                i for i, row in enumerate(rows)
+                if outcome in row and bool(row[outcome].get("reference")) == reference
+                and number(row[outcome], "estimate") > 0
+            ]  # fmt: skip
+            if at:
+                found = [rows[i][outcome] for i in at]
+                traces.append(_trace(found, [place.wide[i] - lift for i in at], (outcome, reference), edges))
+                tight.append([place.tight[i] - lift for i in at])
+    return traces, tight
+
+
+def _trace(
+    found: Sequence[Mapping[str, Any]], heights: list[float], look: tuple[str, bool], edges: tuple[float, float]
+) -> Any:
+    outcome, reference = look
+    tint = theme.QUIET if outcome == "no_decision" else theme.colour(outcome)
+    value = [_inside(number(record, "estimate"), edges) for record in found]
+    low = [_inside(number(record, "conf_low"), edges, v) for record, v in zip(found, value, strict=True)]
+    high = [_inside(number(record, "conf_high"), edges, v) for record, v in zip(found, value, strict=True)]
+    return go.Scatter(
+        x=value, y=heights, mode="markers", cliponaxis=False, hoverinfo="text",
+        hovertext=[f"{wording.safe(text(record, 'label'))}: {ratio(record)}" for record in found],
+        marker={"color": theme.PAPER if reference else tint, "size": 10, "symbol": theme.MARKERS.get(outcome, "circle"),
+                "line": {"color": tint, "width": 2 if reference else 0}},
+        error_x={"type": "data", "symmetric": False, "color": faint(tint, 0.5), "thickness": 4, "width": 0,
+                 "array": [max(0.0, h - v) for h, v in zip(high, value, strict=True)],
+                 "arrayminus": [max(0.0, v - w) for w, v in zip(low, value, strict=True)]},
+        customdata=[[number(record, "conf_low"), number(record, "conf_high")] for record in found],
+    )  # fmt: skip
+
+
+def _inside(value: float, edges: tuple[float, float], otherwise: float = 1.0) -> float:
+    """Keep a value within the figure; a missing limit is the estimate itself."""
+    return min(max(value, edges[0]), edges[1]) if math.isfinite(value) else otherwise

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from analytics.estimators.hazards.rows import Floats, Ints, Late, RiskRows
+from analytics.records.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -43,34 +44,50 @@ def arrange(spells: Spells, *, subdistribution: bool = False) -> RiskRows:
     Returns
     -------
     RiskRows
+
+    Raises
+    ------
+    InputError
+        Late entries leave a gap in which nobody was watched, so that the weights of Geskus (2011) do not exist.
     """
     order = _order(spells.stratum, spells.leave)
     stratum, entry, leave = spells.stratum[order], spells.entry[order], spells.leave[order]
-    cause = spells.cause[order]
-    event = cause == 1
+    cause, n = spells.cause[order], spells.n[order]
+    w = n if spells.w is spells.n else spells.w[order]
+    w2 = w if spells.w2 is spells.w else spells.w2[order]
+    hit = np.flatnonzero(cause == 1)
     strata = int(stratum.max(initial=-1)) + 1
     edges = np.searchsorted(stratum, np.arange(strata + 1))
     first, last = np.zeros(len(order), dtype=np.int64), np.zeros(len(order), dtype=np.int64)
     times: list[npt.NDArray[Any]] = []
     block = [0]
     for a, b in itertools.pairwise(edges.tolist()):
-        time = np.unique(leave[a:b][event[a:b]])
+        time = _distinct(leave[hit[slice(*np.searchsorted(hit, (a, b)))]])
         first[a:b] = block[-1] + _position(time, entry[a:b])
         last[a:b] = block[-1] + _position(time, leave[a:b]) - 1
         times.append(time)
         block.append(block[-1] + len(time))
     time = np.concatenate(times).astype(float) if times else np.zeros(0)
     rows = RiskRows(
-        np.take(spells.x.T, order, axis=1).T, spells.n[order], spells.w[order], spells.w2[order],
-        np.flatnonzero(event), stratum, first, last, time,
+        np.take(spells.x.T, order, axis=1).T, n, w, w2, hit, stratum, first, last, time,
         np.asarray(block, dtype=np.int64), order,
     )  # fmt: skip
     if not subdistribution:
         return rows
     other = np.flatnonzero(cause == 2)
-    weight = censoring_weight(entry, leave, cause, rows.n)
-    late = Late(other, 1.0 / weight.at(leave[other].astype(float)), weight.at(time))
-    return RiskRows(**{**vars(rows), "late": late})
+    weight = censoring_weight(entry, leave, cause, n)
+    own = weight.at(leave[other])
+    if (own <= 0).any():
+        raise InputError(
+            f"every deal watched at some time after day {leave[other][own <= 0].max():g} entered later, so deals that "
+            "ended until then stand for nobody later", column="entry",
+            action="Study the deals still open when the later ones enter, or use the cause-specific hazards",
+        )  # fmt: skip
+    return replace(rows, late=Late(other, 1.0 / own, weight.at(time)))
+
+
+def _distinct(ordered: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))] if len(ordered) else ordered
 
 
 def _order(stratum: Ints, leave: npt.NDArray[Any]) -> Ints:
@@ -81,14 +98,15 @@ def _order(stratum: Ints, leave: npt.NDArray[Any]) -> Ints:
     return np.lexsort((leave, stratum))
 
 
-def _position(time: npt.NDArray[Any], values: npt.NDArray[Any]) -> Ints:
-    """Return how many event times are not later than each value."""
-    if values.dtype.kind in "iu" and time.dtype.kind in "iu" and len(values) and len(time):
-        low, high = int(min(values.min(), time[0])), int(max(values.max(), time[-1]))
-        if high - low < 4 * len(values) + 1000:
-            table = np.searchsorted(time, np.arange(low, high + 1), side="right")
+def _position(time: npt.NDArray[Any], values: npt.NDArray[Any], *, earlier: bool = False) -> Ints:
+    """Return how many of the ordered times are not later than each value (with `earlier`, earlier than it)."""
+    side: Literal["left", "right"] = "left" if earlier else "right"
+    if values.dtype.kind in "iu" and len(values) and len(time):
+        low, high = int(values.min()), int(values.max())
+        if high - low < 4 * len(values) + 1000:  # whole days: one search a day
+            table = np.searchsorted(time, np.arange(low, high + 1), side=side)
             return np.asarray(table[values - low])
-    return np.searchsorted(time, values, side="right")
+    return np.searchsorted(time, values, side=side)
 
 
 @dataclass(frozen=True)
@@ -100,11 +118,11 @@ class CensoringWeight:
     entered: Floats
     watched: Floats
 
-    def at(self, time: Floats) -> Floats:
+    def at(self, time: npt.NDArray[Any]) -> Floats:
         """Return W at times."""
-        before = np.concatenate(([1.0], self.open))[np.searchsorted(self.censored, time, side="left")]
+        before = np.concatenate(([1.0], self.open))[_position(self.censored, time, earlier=True)]
         # a deal at risk at t entered before t: only the entries at or after t could have kept it out
-        return np.asarray(before * np.concatenate((self.watched, [1.0]))[np.searchsorted(self.entered, time)])
+        return np.asarray(before * np.concatenate((self.watched, [1.0]))[_position(self.entered, time, earlier=True)])
 
 
 def censoring_weight(entry: npt.NDArray[Any], leave: npt.NDArray[Any], cause: Ints, w: Floats) -> CensoringWeight:
@@ -130,28 +148,25 @@ def _product_limit(
     time = np.unique(leave[censored]).astype(float)
     if not len(time):
         return time, time
-    # at risk of censoring at c: watched until c or longer, and not ended at c itself
-    n = _weight_from(leave, w, time) - _weight_from(entry, w, time)
-    ended = ~censored
-    same = np.searchsorted(time, leave[ended].astype(float))
-    hit = (same < len(time)) & (time[np.minimum(same, len(time) - 1)] == leave[ended])
-    n = n - np.bincount(same[hit], weights=w[ended][hit], minlength=len(time))
-    d = np.bincount(np.searchsorted(time, leave[censored].astype(float)), weights=w[censored], minlength=len(time))
+    upto, before = _position(time, leave), _position(time, leave, earlier=True)
+    # at risk of censoring at c: entered before c, watched until c or longer, and not ended at c itself
+    n = _sums_after(np.where(censored, upto, before), w, len(time)) - _sums_after(_position(time, entry), w, len(time))
+    d = np.bincount(before[censored], weights=w[censored], minlength=len(time))
     return time, np.asarray(np.cumprod(np.where(n > 0, 1 - d / np.where(n > 0, n, 1.0), 0.0)), dtype=float)
 
 
 def _entries(entry: npt.NDArray[Any], leave: npt.NDArray[Any], w: Floats) -> tuple[Floats, Floats]:
     """Return the times of entries and the product of 1 - entries / watched over this and all later ones."""
     time = np.unique(entry).astype(float)
-    n = _weight_from(leave, w, np.nextafter(time, np.inf)) - _weight_from(entry, w, np.nextafter(time, np.inf))
-    d = np.bincount(np.searchsorted(time, entry.astype(float)), weights=w, minlength=len(time))
+    at = _position(time, entry, earlier=True)
+    n = _sums_after(_position(time, leave, earlier=True), w, len(time)) - _sums_after(at, w, len(time))
+    d = np.bincount(at, weights=w, minlength=len(time))
     factor = np.where(n > 0, 1 - d / np.where(n > 0, n, 1.0), 0.0)
     factor[0] = 1.0  # before the first entry nobody is watched; the scale cancels in every ratio
     return time, np.asarray(np.cumprod(np.maximum(factor, 0.0)[::-1])[::-1], dtype=float)
 
 
-def _weight_from(values: npt.NDArray[Any], w: Floats, time: Floats) -> Floats:
-    """Return the weight of the values that are at or after each time."""
-    order = np.argsort(values, kind="stable")
-    below = np.concatenate(([0.0], np.cumsum(w[order])))
-    return np.asarray(below[-1] - below[np.searchsorted(values[order], time, side="left")])
+def _sums_after(position: Ints, w: Floats, times: int) -> Floats:
+    """Return the weight whose position lies beyond each of the times."""
+    counted = np.bincount(position, weights=w, minlength=times + 1)
+    return np.asarray(np.cumsum(counted[::-1])[::-1][1:], dtype=float)

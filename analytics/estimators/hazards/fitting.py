@@ -41,6 +41,15 @@ class Fit:
     null: Point
 
 
+def fit_rows(rows: RiskRows, ties: Ties, terms: tuple[str, ...], *, robust: bool, unit: Ints | None = None) -> Fit:
+    """Return the coefficients with their covariance, and with `robust` the sandwich over `unit` (over rows without)."""
+    beta, point, null = maximise(rows, ties, terms)
+    model: Floats = np.asarray(np.linalg.inv(point.information), dtype=float)
+    if not robust:
+        return Fit(beta, model, None, None, point, null)
+    return Fit(beta, model, *robust_covariance(rows, point, ties, model, unit), point, null)
+
+
 def maximise(rows: RiskRows, ties: Ties, terms: tuple[str, ...]) -> tuple[Floats, Point, Point]:
     """Return the coefficients, the likelihood there, and the likelihood at 0.
 
@@ -52,7 +61,8 @@ def maximise(rows: RiskRows, ties: Ties, terms: tuple[str, ...]) -> tuple[Floats
     if not len(rows.hit):
         raise InputError("no deal had the outcome, so there is nothing to fit")
     beta = np.zeros(rows.x.shape[1])
-    scale = np.sqrt(np.average((rows.x - np.average(rows.x, axis=0, weights=rows.w)) ** 2, axis=0, weights=rows.w))
+    share = rows.w / rows.w.sum()
+    scale = np.sqrt(np.diag(rows.squares(share)) - (share @ rows.x) ** 2)
     null = point = evaluate(rows, beta, ties)
     for _ in range(ITERATIONS):
         step = _newton_step(point, terms)

@@ -58,15 +58,15 @@ def evaluate(rows: RiskRows, beta: Floats, ties: Ties) -> Point:
     """
     eta = rows.x @ beta
     relative = np.exp(eta)
-    r = relative if rows.w is rows.n else rows.w * relative
+    r = rows.w * relative
     steps, mean_step = _met(rows, r, ties)
     weighted = steps.weight[:, None] * mean_step
     hazard, own = _of_times(rows, steps, steps.weight / steps.risk)
     mean, own_mean = _of_times(rows, steps, weighted / steps.risk[:, None])
     spent = r * _exposure(rows, hazard, own)
-    score = rows.x[rows.hit].T @ rows.w[rows.hit] - rows.x.T @ spent
-    information = (rows.x * spent[:, None]).T @ rows.x - mean_step.T @ weighted
-    loglik = float(rows.w[rows.hit] @ eta[rows.hit] - steps.weight @ np.log(steps.risk))
+    score = rows.event_total - rows.x.T @ spent
+    information = rows.squares(spent) - mean_step.T @ weighted
+    loglik = float(rows.event_total @ beta - steps.weight @ np.log(steps.risk))
     return Point(loglik, score, information, relative, hazard, own, mean, own_mean)
 
 
@@ -139,7 +139,7 @@ def _met(rows: RiskRows, r: Floats, ties: Ties) -> tuple[Steps, Floats]:
     """Return the steps and the mean covariates of the risk set that each of them meets."""
     rx = r[:, None] * rows.x
     s0, s1 = rows.over_risk_sets(r), rows.over_risk_sets(rx)
-    weight = rows.by_event_time(rows.w)
+    weight = rows.events
     if ties == "breslow":
         place = np.arange(len(rows.time))
         return Steps(place, np.zeros(len(place)), weight, s0), s1 / s0[:, None]

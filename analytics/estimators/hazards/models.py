@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.columns import account_column, day_column, outcome_column, stratum_column
+from analytics.estimators.counts import RiskTable
 from analytics.estimators.hazards.arrange import Spells, arrange
 from analytics.estimators.hazards.design import Design, design
-from analytics.estimators.hazards.fitting import Fit, maximise, robust_covariance
+from analytics.estimators.hazards.fitting import Fit, fit_rows
 from analytics.estimators.hazards.likelihood import Ties
 from analytics.estimators.hazards.rows import Floats, Ints, RiskRows
 from analytics.estimators.rates import quantile
@@ -77,7 +78,7 @@ class HazardModel:
 
 
 def cause_specific_cox(
-    deals: pd.DataFrame,
+    deals: pd.DataFrame | RiskTable,
     formula: str,
     *,
     outcome: str,
@@ -91,9 +92,11 @@ def cause_specific_cox(
 
     Parameters
     ----------
-    deals : pandas.DataFrame
+    deals : pandas.DataFrame or RiskTable
         `entry`, `exit` (days after opening, at risk on `(entry, exit]`), `outcome`, the columns of the formula; several
-        rows of one deal, one after the other, hold covariates that change.
+        rows of one deal, one after the other, hold covariates that change. Or deals counted by their covariates,
+        `count_events(deals, by=["segment"])`, which gives the same to rounding and needs no row per deal; weights and
+        accounts are then those of the counts.
     formula : str
         "x1 + C(segment)".
     outcome : str
@@ -135,7 +138,7 @@ def cause_specific_cox(
 
 
 def fine_gray(
-    deals: pd.DataFrame,
+    deals: pd.DataFrame | RiskTable,
     formula: str,
     *,
     outcome: str,
@@ -182,7 +185,7 @@ def fine_gray(
 
 @dataclass(frozen=True)
 class _Asked:
-    deals: pd.DataFrame
+    deals: pd.DataFrame | RiskTable
     formula: str
     outcome: str
     kind: Kind
@@ -191,50 +194,71 @@ class _Asked:
 
 
 def _fitted(asked: _Asked, weights: str | None, cluster: str | None, strata: Sequence[str]) -> HazardModel:
-    made = design(asked.deals, asked.formula)
+    counted = asked.deals if isinstance(asked.deals, RiskTable) else None
+    if counted is not None and (weights or cluster):
+        raise InputError("counted deals have their weights and accounts already", value=weights or cluster,
+                         action="Give weights and cluster to count_events")  # fmt: skip
+    frame = asked.deals if counted is None else counted.cells
+    assert isinstance(frame, pd.DataFrame)
+    cluster = cluster if counted is None else counted.cluster
+    made = design(frame, asked.formula)
     center = made.x.mean(axis=0)
     made = replace(made, x=made.x - center)
-    spells, values = _spells(asked, made, weights, strata)
-    unit = None if cluster is None else _codes(account_column(asked.deals, cluster))
-    subdistribution = asked.kind == "subdistribution"
-    rows = arrange(spells, subdistribution=subdistribution)
-    beta, point, null = maximise(rows, asked.ties, made.terms)
-    model: Floats = np.asarray(np.linalg.inv(point.information), dtype=float)
-    robust = influence = None
-    if subdistribution or weights or cluster:
-        robust, influence = robust_covariance(rows, point, asked.ties, model, unit)
-    fit = Fit(beta, model, robust, influence, point, null)
-    estimate = _coefficients(asked, made, fit, _Sizes(len(spells.x), unit, cluster))
+    stratum, values = _strata(frame, strata)
+    spells = Spells(made.x, *_times(frame, asked.outcome), *_counts(frame, weights, counted), stratum)
+    unit = None if cluster is None else _codes(account_column(frame, cluster))
+    rows = arrange(spells, subdistribution=asked.kind == "subdistribution")
+    weighted = bool(weights) if counted is None else counted.weighted
+    robust = asked.kind == "subdistribution" or weighted or cluster is not None
+    fit = fit_rows(rows, asked.ties, made.terms, robust=robust, unit=unit)
+    estimate = _coefficients(asked, made, fit, _Sizes(int(spells.n.sum()), unit, cluster))
     return HazardModel(
         estimate, asked.outcome, asked.kind, asked.ties, asked.conf_level, made, center, fit, rows, values, unit
     )
 
 
-def _spells(asked: _Asked, made: Design, weights: str | None, strata: Sequence[str]) -> tuple[Spells, pd.DataFrame]:
-    deals = asked.deals
-    for name in ("entry", "exit", "outcome", *strata, *([weights] if weights else [])):
-        if name not in deals.columns:
-            raise InputError(f"the deals have no column {name!r}", action=nearest(name, deals.columns))
-    entry, leave = np.asarray(day_column(deals["entry"])), np.asarray(day_column(deals["exit"]))
+def _times(frame: pd.DataFrame, asked: str) -> tuple[Any, Any, Ints]:
+    """Return entry, exit and how each row ended: 0 open, 1 in the outcome, 2 otherwise."""
+    for name in ("entry", "exit", "outcome"):
+        _require(frame, name)
+    entry, leave = np.asarray(day_column(frame["entry"])), np.asarray(day_column(frame["exit"]))
     if (leave <= entry).any():
         raise InputError(f"{int((leave <= entry).sum())} deals leave before they are watched", column="exit",
                          action="Leave them out by a named rule: exit must exceed entry")  # fmt: skip
-    outcome = np.asarray(outcome_column(deals["outcome"]))
-    cause = np.where(outcome == "open", 0, np.where(outcome == asked.outcome, 1, 2))
-    n = np.ones(len(deals))
-    w = n
-    if weights:
-        w = deals[weights].to_numpy(dtype=float)
-        if not (np.isfinite(w).all() and (w > 0).all()):
-            raise InputError("a weight is missing, infinite, zero or negative", column=weights)
-    if strata:
-        keys = pd.DataFrame({name: np.asarray(stratum_column(deals[name]), dtype=object) for name in strata})
-        values = keys.drop_duplicates().sort_values(list(strata)).reset_index(drop=True)
-        place = pd.MultiIndex.from_frame(values).get_indexer(pd.MultiIndex.from_frame(keys))
-        stratum = np.asarray(place, dtype=np.int64)
-    else:
-        values, stratum = pd.DataFrame(index=[0]), np.zeros(len(deals), dtype=np.int64)
-    return Spells(made.x, entry, leave, cause, n, w, w if w is n else w * w, stratum), values
+    outcome = np.asarray(outcome_column(frame["outcome"]))
+    return entry, leave, np.where(outcome == "open", 0, np.where(outcome == asked, 1, 2))
+
+
+def _counts(frame: pd.DataFrame, weights: str | None, counted: RiskTable | None) -> tuple[Floats, Floats, Floats]:
+    """Return deals, sum of weights and sum of squared weights behind each row."""
+    if counted is not None:
+        n, w, w2 = (frame[name].to_numpy(dtype=float) for name in ("n", "w", "w2"))
+        return n, w if counted.weighted else n, w2
+    n = np.ones(len(frame))
+    if not weights:
+        return n, n, n
+    _require(frame, weights)
+    w = frame[weights].to_numpy(dtype=float)
+    if not (np.isfinite(w).all() and (w > 0).all()):
+        raise InputError("a weight is missing, infinite, zero or negative", column=weights)
+    return n, w, w * w
+
+
+def _strata(frame: pd.DataFrame, strata: Sequence[str]) -> tuple[Ints, pd.DataFrame]:
+    """Return the stratum of each row, and the values of each stratum."""
+    if not strata:
+        return np.zeros(len(frame), dtype=np.int64), pd.DataFrame(index=[0])
+    for name in strata:
+        _require(frame, name)
+    keys = pd.DataFrame({name: np.asarray(stratum_column(frame[name]), dtype=object) for name in strata})
+    values = keys.drop_duplicates().sort_values(list(strata)).reset_index(drop=True)
+    place = pd.MultiIndex.from_frame(values).get_indexer(pd.MultiIndex.from_frame(keys))
+    return np.asarray(place, dtype=np.int64), values
+
+
+def _require(frame: pd.DataFrame, name: str) -> None:
+    if name not in frame.columns:
+        raise InputError(f"the deals have no column {name!r}", action=nearest(name, frame.columns))
 
 
 def _codes(values: Any) -> Ints:

@@ -241,7 +241,7 @@ class _Average:
             for column, factor in enumerate(self.on_hazard[:, j, :]):
                 along = np.zeros(len(rows.time))
                 along[self.grid.part[j]] = factor[self.grid.place[j]]
-                moved = hazard_influence(rows, fit.point, model.ties, along) * rows.w
+                moved = hazard_influence(rows, fit.point, model.ties, along)
                 total[:, column] += _by_unit(moved, model, units)
         if own_target:
             spread = (self.each - self.each.mean(axis=0)) / len(self.each)
@@ -250,10 +250,11 @@ class _Average:
 
 
 def _by_unit(moved: Floats, model: HazardModel, units: int) -> Floats:
+    """Weigh what one deal of each row adds: summed by account, else a cell of deals that stand alone as their root."""
     if model.unit is not None:
-        return few_units_root(units) * summed(model.unit[model.rows.order], moved, units)
+        return few_units_root(units) * summed(model.unit[model.rows.order], moved * model.rows.w, units)
     back = np.empty(units)
-    back[model.rows.order] = moved
+    back[model.rows.order] = moved * np.sqrt(model.rows.w2)
     return back
 
 

@@ -1,0 +1,87 @@
+"""Deals followed up to the settled date, and the share of them that ended in each way by an age."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analytics.estimators.bounds import incidence_bounds
+from analytics.estimators.counts import RiskTable, count_events
+from analytics.estimators.incidence import cumulative_incidence
+from analytics.estimators.result import Estimate, Finding
+from analytics.records.period import restrict_to_period
+
+SMALLEST_CELL = 5
+OUTCOMES = ("won", "lost", "no_decision")
+
+
+def followed(deals: pd.DataFrame, settled_on: dt.date) -> pd.DataFrame:
+    """Give the deals as followed up to the settled date: what closed later counts as open.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"opened_on": [pd.Timestamp("2025-01-01")], "entry": [-1], "exit": [90],
+    ...                       "outcome": ["won"]})
+    >>> followed(deals, dt.date(2025, 1, 31))[["exit", "outcome"]].values.tolist()
+    [[30, 'open']]
+    """
+    return restrict_to_period(deals, end=settled_on)
+
+
+def has_accounts(deals: pd.DataFrame) -> bool:
+    """Say whether any account is known, so that intervals can be clustered by account."""
+    return "account_id" in deals and bool(deals["account_id"].notna().any())
+
+
+def counted(deals: pd.DataFrame, by: Sequence[str] = ()) -> RiskTable:
+    """Count deals into cells: by account where accounts are known, unknown outcomes as an outcome of their own."""
+    return count_events(deals, by=by, cluster="account_id" if has_accounts(deals) else None, unknown="bounds")
+
+
+def reach(risk: RiskTable, horizon_days: int, *, smallest: int = SMALLEST_CELL) -> int:
+    """Give the age up to which deals were followed: the horizon, or the last age at which enough were at risk.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"entry": -1, "exit": [2, 3, 9, 9, 9, 9, 9, 12], "outcome": ["won"] * 7 + ["open"]})
+    >>> reach(count_events(deals), 12), reach(count_events(deals), 30)
+    (12, 9)
+    """
+    leave = risk.cells["exit"].to_numpy(dtype=np.int64)
+    last_open = risk.cells.loc[risk.cells["outcome"] == "open", "exit"].max()
+    if leave.max() >= horizon_days or not (pd.notna(last_open) and last_open >= leave.max()):
+        return horizon_days
+    moves = risk.movements()
+    enough = moves.loc[moves["n_risk"] >= smallest, "time"]
+    return int(enough.max() if len(enough) else leave.max())
+
+
+def share_at(risk: RiskTable, age: int, outcome: str = "no_decision") -> dict[str, Any]:
+    """Read the share with one outcome by an age: estimate, interval (bounds where outcomes are unknown), counts."""
+    curve = incidence_bounds(risk, times=[age]) if "unknown" in risk.outcomes else cumulative_incidence(
+        risk, times=[age]
+    )  # fmt: skip
+    found = curve.at(outcome=outcome)
+    row = {} if not len(found) else {str(name): value for name, value in found.iloc[0].items()}
+    row.pop("outcome", None), row.pop("time", None)
+    return {**row, "n_event": row.get("cum_event", 0), "n_deals": risk.n_deals, "n_accounts": risk.n_accounts}
+
+
+def not_studied(name: str, headline: str, detail: str = "") -> Finding:
+    """Say in one sentence that there is nothing to study, and what would make it possible."""
+    return Finding(name, headline, detail, "not studied")
+
+
+def cannot_tell(name: str, headline: str, detail: str = "") -> Finding:
+    """Say in one sentence that the records are too few or too uneven to tell."""
+    return Finding(name, headline, detail, "cannot tell")
+
+
+def row_of(estimate: Estimate, **keys: object) -> pd.Series[Any] | None:
+    """Give one row of an Estimate, None where it is not there or its numbers are withheld."""
+    found = estimate.at(**keys)
+    return found.iloc[0] if len(found) == 1 and pd.notna(found.iloc[0]["estimate"]) else None
