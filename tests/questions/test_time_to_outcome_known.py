@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from analytics.estimators.result import Estimate
 from analytics.questions import time_to_outcome as question
 from analytics.records.definitions import Definitions
 from analytics.records.lives import in_memory
@@ -46,6 +47,13 @@ def known(which: str) -> tuple[pd.DataFrame, Any]:
     return snapshot_frame(history, as_of=AS_OF, rules=rules, definitions=Definitions()), history
 
 
+@functools.cache
+def curves() -> Estimate:
+    found = question.incidence(known("planted")[0], reps=500, **PACE)
+    assert isinstance(found, Estimate)
+    return found
+
+
 def truth_at(config: SimulationConfig, day: int, **only: Any) -> dict[str, float]:
     truth = latent_truth(config, horizon_days=365, **only)
     return truth[truth["time"] == day].set_index("outcome")["estimate"].to_dict()
@@ -53,7 +61,7 @@ def truth_at(config: SimulationConfig, day: int, **only: Any) -> dict[str, float
 
 @pytest.mark.parametrize("day", [60, 180, 365])
 def test_bands_and_intervals_hold_the_truth(day):
-    found = question.incidence(known("planted")[0], reps=500, **PACE).at(outcome="won", time=day).iloc[0]
+    found = curves().at(outcome="won", time=day).iloc[0]
     truth = truth_at(PLANTED, day)["won"]
     assert found["band_low"] <= truth <= found["band_high"]
     assert found["conf_low"] <= truth <= found["conf_high"]

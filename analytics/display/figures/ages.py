@@ -24,7 +24,8 @@ from analytics.display.figures.sheet import (
     size_of,
 )
 from analytics.display.figures.stacks import spread
-from analytics.estimators.result import Estimate
+from analytics.display.findings import finding_cards
+from analytics.estimators.result import Estimate, Finding
 
 PLOT = 290  # pixels
 GREY = {"size": 11, "color": theme.QUIET}
@@ -135,10 +136,9 @@ def _at_risk(
     return found
 
 
-@answers_or_sentence
 def plot_later_won(
-    later: Estimate,
-    seldom: Estimate | None = None,
+    later: Estimate | Finding,
+    seldom: Estimate | Finding | None = None,
     *,
     title: str = "How many open deals were later won, by their age",
 ) -> go.Figure | Any:
@@ -146,10 +146,11 @@ def plot_later_won(
 
     Parameters
     ----------
-    later : Estimate
-        Kind probability, keys (age,), with `n_risk` and `horizon_reached`.
-    seldom : Estimate, optional
-        Keys (one_in, measure), with `age_days`: each age is marked, with what lies past it.
+    later : Estimate or Finding
+        Kind probability, keys (age,), with `n_risk` and `horizon_reached`; a Finding is shown as its sentence.
+    seldom : Estimate or Finding, optional
+        Keys (one_in, measure), with `age_days`: each age is marked, with what lies past it. A Finding (there is no such
+        age) leaves the curve without marks.
     title : str
         Heading.
 
@@ -158,6 +159,13 @@ def plot_later_won(
     ValueError
         Where no row has an estimate.
     """
+    if isinstance(later, Finding):
+        return finding_cards(later)
+    return _later_won(later, seldom if isinstance(seldom, Estimate) else None, title)
+
+
+@answers_or_sentence
+def _later_won(later: Estimate, seldom: Estimate | None, title: str) -> go.Figure | Any:
     curve = later.frame[later.frame["estimate"].notna()].sort_values("age", kind="stable").reset_index(drop=True)
     if curve.empty:
         raise ValueError("there is nothing to draw: no age has an estimate")
