@@ -24,36 +24,31 @@ def times_to_outcome(
 ) -> Estimate | Finding:
     """By which age have a tenth, a quarter, half of all deals been won, lost, ended in no decision, ended at all?
 
-        Parameters
-        ----------
-        deals, settled_on, horizon_days
-            As for `incidence`.
-        shares : sequence of float
-            Shares of all deals.
+    Parameters
+    ----------
+    deals, settled_on, horizon_days
+        As for `incidence`.
+    shares : sequence of float
+        Shares of all deals.
 
-        Returns
-        -------
-        Estimate or Finding
-    <<<<<<< HEAD
-            Kind mean, unit days, keys (outcome, share); outcome "any of them" is the age by which so many have ended. Empty
-            where the share is not reached by the horizon (`share_reached` is what is); `n_event` had the outcome
-    =======
-            Kind mean, unit days, keys (outcome, share); outcome "any of them": the age by which so many have ended. Empty
-            where the share is not reached by the horizon, with what is reached in `share_reached`; `n_event` ended so
-    >>>>>>> main
-            by that age.
+    Returns
+    -------
+    Estimate or Finding
+        Kind mean, unit days, keys (outcome, share); outcome "any of them": the age by which so many have ended. Empty
+        where the share is not reached by the horizon, with what is reached in `share_reached`; `n_event` ended so
+        by that age.
 
-        Notes
-        -----
-        Of all deals, not of those that ended: half of all deals is never won where fewer than half are.
+    Notes
+    -----
+    Of all deals, not of those that ended: half of all deals is never won where fewer than half are.
 
-        Examples
-        --------
-        >>> deals = pd.DataFrame({"deal_id": range(4), "opened_on": pd.Timestamp("2025-10-01"), "entry": -1,
-        ...                       "exit": [3, 5, 9, 12], "outcome": ["won", "lost", "won", "open"]})
-        >>> found = times_to_outcome(deals, settled_on=dt.date(2026, 1, 31), horizon_days=12, shares=[0.5])
-        >>> found.frame[["outcome", "estimate"]].values.tolist()[-1]
-        ['any of them', 5.0]
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"deal_id": range(4), "opened_on": pd.Timestamp("2025-10-01"), "entry": -1,
+    ...                       "exit": [3, 5, 9, 12], "outcome": ["won", "lost", "won", "open"]})
+    >>> found = times_to_outcome(deals, settled_on=dt.date(2026, 1, 31), horizon_days=12, shares=[0.5])
+    >>> found.frame[["outcome", "estimate"]].values.tolist()[-1]
+    ['any of them', 5.0]
     """
     given = followed("times_to_outcome", deals, settled_on=settled_on, horizon_days=horizon_days)
     if isinstance(given, Finding):
