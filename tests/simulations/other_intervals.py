@@ -115,7 +115,7 @@ class Rates:
         ]
 
 
-def _curve(name: str, seed: int, judge: Any, again: int = 5_000) -> Scenario:
+def _curve(name: str, seed: int, judge: Any, again: int = 500) -> Scenario:
     return Scenario(
         name,
         seed,
@@ -131,8 +131,8 @@ def _rates(name: str, seed: int, rates: Rates) -> Scenario:
 
 SCENARIOS = (
     _curve("one closing in ten unrecorded, 150 deals", 404, Bounds(Company(150))),
-    _curve("looks every four weeks, 150 deals", 405, Looks(Company(150)), again=1_000),
-    _curve("looks every four weeks, 40 accounts", 406, Looks(Company(250, accounts=40)), again=1_000),
+    _curve("looks every four weeks, 150 deals", 405, Looks(Company(150))),
+    _curve("looks every four weeks, 40 accounts", 406, Looks(Company(250, accounts=40))),
     Scenario("delays, 60 closings", 407, delays(60), judge_delays),
     Scenario("delays, 400 closings", 408, delays(400), judge_delays),
     _rates("100 deals, rate 0.3", 409, Rates(100, clustered=False)),

@@ -40,9 +40,9 @@ def readme() -> str:
         "# Simulations", "",
         "Coverage of 95 % intervals and size of 5 % tests over 5,000 simulated companies per scenario; written by",
         "`python tests/simulations/run.py`, checked by `test_tables.py` at once and by `test_simulations.py` (slow),",
-        "which plays every scenario again. Limits: 93.5-96.5 % where 5 events or more are expected, at least 93.5 %",
-        "below that; 4-6 % for tests; two Monte Carlo errors (`±` is one) are allowed. `missing` counts replicates",
-        "without an interval, and the note says why.", "",
+        "which plays a tenth of every scenario again. Limits: 93.5-96.5 % where 5 events or more are expected,",
+        "at least 93.5 % below that; 4-6 % for tests; two Monte Carlo errors (`±` is one) are allowed. `missing`",
+        "counts replicates without an interval, and the note says why.", "",
     ]  # fmt: skip
     for module in modules():
         if not (RESULTS / f"{module}.csv").exists():

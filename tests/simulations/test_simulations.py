@@ -1,4 +1,4 @@
-"""Play every scenario again: its limits hold, and the committed table is what the code does today (slow)."""
+"""Play a tenth of every scenario again: the committed table, whose limits hold, is what the code does today (slow)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def test_played_again(module: str, scenario: Scenario) -> None:
     rows = play(scenario, scenario.again)
     assert rows["target"].tolist() == committed["target"].tolist()
     assert rows["estimator"].tolist() == committed["estimator"].tolist()
-    assert (rows["verdict"] == "holds").all(), rows[rows["verdict"] != "holds"].to_dict("records")
     if scenario.again == scenario.replicates:
+        assert (rows["verdict"] == "holds").all(), rows[rows["verdict"] != "holds"].to_dict("records")
         # a limit may turn over by rounding on another machine: three replicates of 5,000
         allowed = 3 / scenario.replicates + 1e-4
         assert (np.abs(rows["missing"] - committed["missing"]) <= 3).all()
-    else:
+    else:  # a tenth is too few to judge 200 rows by; the limits of the whole are held by test_tables
         allowed = 4 * np.hypot(rows["mc_error"], committed["mc_error"])
     assert (np.abs(rows["value"] - committed["value"]) <= allowed).all()

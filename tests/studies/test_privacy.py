@@ -544,7 +544,7 @@ def test_scope_lines_name_codes(people: Path, monkeypatch: pytest.MonkeyPatch) -
 COUNTED_IN_WORDS = re.compile(
     r"(?<![\d.,–−+±:-])\b[1-4] (?:of\b|(?:\w+ )?(?:deals?|rows?|accounts?|closings?|won|lost|fields?)\b)"
 )
-NO_COUNTS = {"time", "number", "distinct", "df", "n_levels", "schema_version"}
+NO_COUNTS = {"time", "number", "distinct", "df", "n_levels", "schema_version", "age", "level", "order", "threshold"}
 """Columns of whole numbers that count no deals: days, the trap's number, different values, degrees of freedom."""
 
 
@@ -578,7 +578,7 @@ def test_the_shared_demo_shows_no_count_of_few_deals_anywhere(shared_demo: tuple
     for name, text in unzipped(files).items():
         assert COUNTED_IN_WORDS.findall(html.unescape(text)) == [], name
         assert "rows_rejected" not in text or not name.endswith(("run.json", "provenance.json")), name
-    checked = 0
+    checked, few = 0, set()
     for path in sorted(newest.rglob("*.parquet")):
         tables = [pd.read_parquet(path), pd.DataFrame(json.loads(path.with_suffix(".json").read_text())["rows"])]
         if path.with_suffix(".csv").is_file():
@@ -589,8 +589,10 @@ def test_the_shared_demo_shows_no_count_of_few_deals_anywhere(shared_demo: tuple
                 numbers = pd.to_numeric(cells[cells.str.fullmatch(r"[\d.]+")])
                 counts = column.startswith("n_") or (len(numbers) and numbers.max() > 1 and (numbers % 1 == 0).all())
                 if counts:
-                    assert not numbers.between(1, 4).any(), (path.name, column)
                     checked += len(numbers)
+                    if numbers.between(1, 4).any():
+                        few.add((path.stem, column))
+    assert few == set()
     assert checked > 3000
 
 
