@@ -176,13 +176,28 @@ def _asks_for_spread(x: Floats) -> bool:
     return bool((x * (x - 1) / share).sum() - (n * (n - 1)).sum() > 1e-9)
 
 
-def _loglik(log_alpha: Floats, x: Floats) -> float:
-    from scipy.special import gammaln
+def _rising(a: float, counts: Floats, order: int) -> float:
+    """Sum log Gamma(a + x) - log Gamma(a) over counts x, or its first or second derivative in a.
 
+    As a sum over the steps a, a + 1, … of whole counts: where groups hardly differ a is huge, and the difference of two
+    values of log Gamma would be noise.
+    """
+    from scipy.special import gammaln, polygamma, psi  # isort: skip
+
+    whole = np.floor(counts)
+    above = np.bincount(whole.astype(np.int64))[::-1].cumsum()[::-1][1:]  # counts above 0, 1, 2, …
+    steps = a + np.arange(len(above))
+    if order == 0:
+        return float(above @ np.log(steps) + (gammaln(a + counts) - gammaln(a + whole)).sum())
+    if order == 1:
+        return float(above @ (1 / steps) + (psi(a + counts) - psi(a + whole)).sum())
+    return float((polygamma(1, a + counts) - polygamma(1, a + whole)).sum() - above @ (1 / steps**2))
+
+
+def _loglik(log_alpha: Floats, x: Floats) -> float:
     a = np.exp(log_alpha)
-    total, n = a.sum(), x.sum(axis=1)
-    groups = gammaln(total) - gammaln(total + n) + (gammaln(x + a) - gammaln(a)).sum(axis=1)
-    return float(groups.sum())
+    own = sum(_rising(value, column, 0) for value, column in zip(a, x.T, strict=True))
+    return own - _rising(float(a.sum()), x.sum(axis=1), 0)
 
 
 def _constant(x: Floats) -> float:
@@ -193,13 +208,10 @@ def _constant(x: Floats) -> float:
 
 def _derivatives(log_alpha: Floats, x: Floats) -> tuple[Floats, Floats]:
     """Gradient and Hessian in log alpha."""
-    from scipy.special import polygamma, psi as digamma  # isort: skip
-
     a = np.exp(log_alpha)
-    total, n = a.sum(), x.sum(axis=1)
-    gradient = (digamma(x + a) - digamma(a)).sum(axis=0) + (digamma(total) - digamma(total + n)).sum()
-    own = (polygamma(1, x + a) - polygamma(1, a)).sum(axis=0)
-    shared = (polygamma(1, total) - polygamma(1, total + n)).sum()
+    total, n = float(a.sum()), x.sum(axis=1)
+    first, own = (np.array([_rising(v, column, k) for v, column in zip(a, x.T, strict=True)]) for k in (1, 2))
+    gradient, shared = first - _rising(total, n, 1), -_rising(total, n, 2)
     hessian = (np.diag(own) + shared) * np.outer(a, a) + np.diag(a * gradient)
     return np.asarray(a * gradient, dtype=float), np.asarray(hessian, dtype=float)
 
