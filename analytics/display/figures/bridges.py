@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analytics.display import theme, wording
-from analytics.display.figures.rows import Rows, Text, placed
+from analytics.display.figures.rows import Rows, Text, placed, step_text
 from analytics.display.figures.sheet import (
     Space,
     Words,
@@ -207,10 +207,7 @@ def _draw(steps: Sequence[Step], words: Words, *, zero: bool) -> go.Figure:
 
 def _text(step: Step) -> Text:
     lines = wording.wrapped(step.label, CHARACTERS, 5)
-    level = step.start is None
-    value = wording.bold(step.text) if level else step.text
-    value += f"<br>{wording.quiet(step.size)}" if step.size else ""
-    return Text([wording.bold(line) if level else line for line in lines], value, step.head)
+    return step_text(lines, step.text, step.size, level=step.start is None, head=step.head)
 
 
 def _reach(steps: Sequence[Step], *, zero: bool) -> tuple[float, float]:

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from analytics.display import theme, wording
 from analytics.display.figures.dots import Columns, Dot, Row, dot_rows
+from analytics.display.figures.shares import size
 from analytics.display.figures.sheet import Words, answers_or_sentence, listed, records
 from analytics.estimators.result import Estimate
 
@@ -54,7 +55,7 @@ def plot_effects(
         value = "<br>".join(_ratio(row) for row in mine)
         heading = _heading(mine[0]) if key[0] != head else ""
         head = key[0]
-        drawn.append(Row(str(key[1]), tuple(dots), value, under=_size(mine[0]), head=heading))
+        drawn.append(Row(str(key[1]), tuple(dots), value, under=size(mine[0]), head=heading))
         said.append(f"{key[1]} against {mine[0]['reference']}: " + ", ".join(f"{r['model']} {_ratio(r)}" for r in mine))
     caption = f"{wording.provenance(effects.meta)} Associated with, not because of."
     words = Words(title, subtitle, caption, f"{title} {listed(said)}.")
@@ -123,11 +124,6 @@ def _dot(row: dict[str, Any], outcome: str, marker: str, hollow: bool, lift: flo
 def _ratio(row: dict[str, Any]) -> str:
     low, high = float(row["ratio_low"]), float(row["ratio_high"])
     return f"{float(row['hazard_ratio']):.2f} ({low:.2f}–{high:.2f})"
-
-
-def _size(row: dict[str, Any]) -> str:
-    n = float(row["n_deals"])
-    return f"n {wording.count(n)}" if math.isfinite(n) else ""
 
 
 @answers_or_sentence

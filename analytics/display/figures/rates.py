@@ -11,25 +11,13 @@ import plotly.graph_objects as go
 
 from analytics.display import theme, wording
 from analytics.display.figures.dots import Columns, Dot, Row, dot_rows
+from analytics.display.figures.shares import number, text, under
 from analytics.display.figures.sheet import Words, answers_or_sentence, listed, records
 from analytics.estimators.result import Estimate
 
 
-def _text(record: Mapping[str, Any], name: str) -> str:
-    value = record.get(name)
-    return "" if value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NA else str(value)
-
-
-def _number(record: Mapping[str, Any], *names: str) -> float:
-    for name in names:
-        value = record.get(name)
-        if value is not None and pd.notna(value):
-            return float(value)
-    return math.nan
-
-
 def _size(record: Mapping[str, Any], *names: str) -> str:
-    n, accounts = _number(record, *names), _number(record, "n_accounts")
+    n, accounts = number(record, *names), number(record, "n_accounts")
     of = f" · {wording.count(accounts)} accounts" if math.isfinite(accounts) else ""
     return f"n {wording.count(n)}{of}" if math.isfinite(n) else ""
 
@@ -43,13 +31,6 @@ def _figure(record: Mapping[str, Any], n: float) -> str:
 def _dot(record: Mapping[str, Any], label: str, n: float, **look: Any) -> Dot:
     value, low, high = (float(record[name]) for name in ("estimate", "conf_low", "conf_high"))
     return Dot(value, low, high, hover=f"{wording.safe(label)}: {_figure(record, n)}", **look)
-
-
-def _note(record: Mapping[str, Any], *first: str) -> str:
-    """Second line of a row: the denominator in words, then what must be read with the number."""
-    reason = _text(record, "no_interval_reason")
-    parts = [part.rstrip(".") for part in (*first, _text(record, "note"), reason) if part]
-    return ". ".join(part if i == 0 else wording.sentence(part)[:-1] for i, part in enumerate(parts))
 
 
 @answers_or_sentence
@@ -68,15 +49,15 @@ def plot_win_rates(
     """
     rows, said = [], []
     for record in records(rates.frame):
-        n = _number(record, "n_risk")
+        n = number(record, "n_risk")
         hollow = record.get("meaningful") is not None and not bool(record.get("meaningful"))
-        label = _text(record, "label") or str(record["definition"])
-        under = _note(record, _text(record, "denominator"), _bounds(record))
+        label = text(record, "label") or str(record["definition"])
+        second = under(record, text(record, "denominator"), _bounds(record))
         dot = _dot(record, label, n, hollow=hollow)
         value, size = _figure(record, n), _size(record, "n_risk")
         if hollow:
             value, size = "not meaningful", f"{wording.percent(dot.value, n)}, n {wording.count(n)}"
-        rows.append(Row(label, (dot,), value, size, under))
+        rows.append(Row(label, (dot,), value, size, second))
         said.append(f"{label}: {value}, {size}")
     caption = wording.provenance(rates.meta)
     if any(dot.hollow for row in rows for dot in row.dots):
@@ -86,7 +67,7 @@ def plot_win_rates(
 
 
 def _bounds(record: Mapping[str, Any]) -> str:
-    low, high = _number(record, "bound_low"), _number(record, "bound_high")
+    low, high = number(record, "bound_low"), number(record, "bound_high")
     if not (math.isfinite(low) and math.isfinite(high)) or low == high:
         return ""
     return f"{wording.percent(low)} to {wording.percent(high)} by how unknown outcomes are counted"
@@ -127,7 +108,7 @@ def _segment_rows(name: str, group: pd.DataFrame) -> list[tuple[Row, str]]:
             if level in raw.index
             else best.loc[level].to_dict()
         )
-        n = _number(record, "n_deals", "n_risk")
+        n = number(record, "n_deals", "n_risk")
         dots = []
         if level in raw.index:
             dots.append(_dot(raw.loc[level].to_dict(), f"{level}, as counted", n, hollow=True, lift=-6))
@@ -135,10 +116,10 @@ def _segment_rows(name: str, group: pd.DataFrame) -> list[tuple[Row, str]]:
             dots.append(_dot(record, f"{level}, shrunken", n, lift=6))
         value = _figure(record, n)
         overall = (
-            f" · all {wording.percent(_number(record, 'overall'))}" if math.isfinite(_number(record, "overall")) else ""
+            f" · all {wording.percent(number(record, 'overall'))}" if math.isfinite(number(record, "overall")) else ""
         )
         head = f"by {name.replace('_', ' ')}{overall}" if i == 0 else ""
-        row = Row(str(level), tuple(dots), value, _size(record, "n_deals", "n_risk"), _note(record), head=head)
+        row = Row(str(level), tuple(dots), value, _size(record, "n_deals", "n_risk"), under(record), head=head)
         found.append((row, f"{name} {level}: {value}, {_size(record, 'n_deals', 'n_risk')}"))
     return found
 
@@ -161,15 +142,15 @@ def plot_no_decision_range(
     rows, said = [], []
     found = records(estimate.frame)
     for record in found:
-        n = _number(record, "n_deals", "n_risk")
+        n = number(record, "n_deals", "n_risk")
         declared = str(record["rule"]) == "declared"
-        label = wording.sentence(_text(record, "label") or str(record["rule"])).rstrip(".")
-        fired, later = _number(record, "fired"), _number(record, "later_won")
+        label = wording.sentence(text(record, "label") or str(record["rule"])).rstrip(".")
+        fired, later = number(record, "fired"), number(record, "later_won")
         ended = f"{wording.count(fired)} deals ended by it" if not declared and math.isfinite(fired) else ""
         since = f"{wording.count(later)} of them were won later" if ended and math.isfinite(later) else ""
-        under = _note(record, "the floor" if declared else "", ", ".join(part for part in (ended, since) if part))
+        second = under(record, "the floor" if declared else "", ", ".join(part for part in (ended, since) if part))
         dot = _dot(record, label, n, colour=theme.INK if declared else grey, marker="diamond")
-        rows.append(Row(label, (dot,), _figure(record, n), _size(record, "n_deals", "n_risk"), under))
+        rows.append(Row(label, (dot,), _figure(record, n), _size(record, "n_deals", "n_risk"), second))
         said.append(f"{label}: {_figure(record, n)}")
     known = [float(r["estimate"]) for r in found if math.isfinite(float(r["estimate"]))]
     band = _band(min(known), max(known)) if len(known) > 1 else []
@@ -209,17 +190,17 @@ def plot_value_weighted(
     rows, said = [], []
     found = {str(record["outcome"]): record for record in records(estimate.frame)}
     beside = {} if counts is None else {str(record["outcome"]): record for record in records(counts.frame)}
-    notes = {_text(record, "note") for record in found.values()} - {""}
+    notes = {text(record, "note") for record in found.values()} - {""}
     for outcome in theme.in_order(found):
         record = found[outcome]
         if len(notes) == 1 and len(found) > 1:  # what is said of every row is said once, in the caption
             record = {**record, "note": ""}
-        name, n = theme.outcome_name(outcome), _number(record, "n_deals")
+        name, n = theme.outcome_name(outcome), number(record, "n_deals")
         dots, in_deals = _two_dots(record, beside.get(outcome), outcome, n)
         value = _figure(record, n) if not dots[0].hollow else "not meaningful"
-        rows.append(Row(name, dots, value, in_deals, _note(record)))
+        rows.append(Row(name, dots, value, in_deals, under(record)))
         said.append(f"{name}: {value} by amount, {in_deals}")
-    share = _number(records(estimate.frame)[0], "largest_deal_share") if len(estimate.frame) else math.nan
+    share = number(records(estimate.frame)[0], "largest_deal_share") if len(estimate.frame) else math.nan
     if math.isfinite(share) and not subtitle:
         largest = wording.percent(share, 2000)
         subtitle = f"The largest deal is {largest} of the amount. Filled: by amount; hollow: by deals"
@@ -239,10 +220,10 @@ def _two_dots(
     mark = theme.MARKERS.get(outcome, "circle").replace("-open", "")
     meaningful = record.get("meaningful") is None or bool(record["meaningful"])
     amount = _dot(record, f"{name}, by amount", n, lift=6.0, hollow=not meaningful, colour=tint, marker=mark)
-    value = _number(beside or record, "estimate" if beside else "count_estimate")
+    value = number(beside or record, "estimate" if beside else "count_estimate")
     if not math.isfinite(value):
         return (amount,), ""
-    low, high = (_number(beside, "conf_low"), _number(beside, "conf_high")) if beside else (math.nan, math.nan)
+    low, high = (number(beside, "conf_low"), number(beside, "conf_high")) if beside else (math.nan, math.nan)
     share = wording.percent_interval(value, low, high, n)
     hover = f"{name}, every deal counting once: {share}"
     return (amount, Dot(value, low, high, tint, mark, hollow=True, lift=-6.0, hover=hover)), f"in deals {share}"

@@ -23,6 +23,13 @@ class Text:
     head: str = ""
 
 
+def step_text(lines: Sequence[str], value: str, size: str, *, level: bool, head: str = "") -> Text:
+    """Return the words of a step: those of a level are bold, its size stands below its figure."""
+    figure = wording.bold(value) if level else value
+    figure += f"<br>{wording.quiet(size)}" if size else ""
+    return Text([wording.bold(line) if level else line for line in lines], figure, head)
+
+
 @dataclass(frozen=True)
 class Rows:
     """Middle of each row and height of all of them, side by side (`wide`) and label above (`tight`)."""

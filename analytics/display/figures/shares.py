@@ -23,10 +23,13 @@ def text(record: Mapping[str, Any], name: str) -> str:
     return "" if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)) else str(value)
 
 
-def number(record: Mapping[str, Any], name: str) -> float:
-    """Return a number of a record; NaN where it has none."""
-    value = record.get(name)
-    return float(value) if value is not None and pd.notna(value) else math.nan
+def number(record: Mapping[str, Any], *names: str) -> float:
+    """Return the first of these numbers that a record has; NaN where it has none."""
+    for name in names:
+        value = record.get(name)
+        if value is not None and pd.notna(value):
+            return float(value)
+    return math.nan
 
 
 def share(record: Mapping[str, Any], names: Sequence[str] = ("estimate", "conf_low", "conf_high")) -> str:

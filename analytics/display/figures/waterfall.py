@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analytics.display import theme, wording
-from analytics.display.figures.rows import Rows, Text, placed
+from analytics.display.figures.rows import Rows, Text, placed, step_text
 from analytics.display.figures.sheet import Space, Words, answers_or_sentence, listed, records, sheet
 from analytics.display.findings import Cards, finding_cards
 from analytics.estimators.result import Finding, Listing
@@ -158,11 +158,7 @@ def _draw(bars: Sequence[Bar], words: Words, currency: str) -> go.Figure:
 
 
 def _text(bar: Bar) -> Text:
-    lines = wording.wrapped(bar.label, CHARACTERS, 3)
-    level = bar.start is None
-    value = wording.bold(bar.text) if level else bar.text
-    value += f"<br>{wording.quiet(bar.size)}" if bar.size else ""
-    return Text([wording.bold(line) if level else line for line in lines], value)
+    return step_text(wording.wrapped(bar.label, CHARACTERS, 3), bar.text, bar.size, level=bar.start is None)
 
 
 def _traces(bars: Sequence[Bar], place: Rows) -> tuple[list[Any], list[list[float]]]:
