@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+
+from analytics.estimators.result import Estimate, Finding
 
 FEW, MANY = 200, 2000
 """Below FEW deals whole per cents; from MANY on one decimal."""
@@ -204,3 +207,27 @@ def outcome_words(outcome: str) -> str:
     'no decision'
     """
     return outcome.replace("_", " ")
+
+
+def tidy(text: str) -> str:
+    """Write a text with single blanks between its words.
+
+    Examples
+    --------
+    >>> tidy(" 41 deals.  ")
+    '41 deals.'
+    """
+    return " ".join(text.split())
+
+
+def standing_in(name: str, answer: Estimate | Finding | None, headline: str) -> Finding:
+    """Give the card of a question without an Estimate: the Finding in its place, else that it was not studied.
+
+    Examples
+    --------
+    >>> standing_in("mix", None, "What the change is made of was not studied.").verdict
+    'not studied'
+    """
+    if isinstance(answer, Finding):
+        return replace(answer, name=name)
+    return Finding(name, headline, "", "not studied")

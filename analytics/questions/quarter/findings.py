@@ -21,6 +21,8 @@ from analytics.estimators.sentences import (
     points,
     share_of,
     sized,
+    standing_in,
+    tidy,
 )  # fmt: skip
 from analytics.questions.quarter.amounts import RULE_WORDS
 from analytics.questions.quarter.change import RESTATED, THEN
@@ -91,12 +93,6 @@ def findings(quarter: Quarter, answers: Answers) -> tuple[Finding, ...]:
     return tuple(cards if selected is None else [*cards, selected])
 
 
-def _absent(name: str, answer: Answer, headline: str) -> Finding:
-    if isinstance(answer, Finding):
-        return replace(answer, name=name)
-    return Finding(name, headline, "", "not studied")
-
-
 def _change(row: Row, n: float) -> str:
     return change_with_interval(float(row["estimate"]), float(row["conf_low"]), float(row["conf_high"]), n)
 
@@ -104,7 +100,7 @@ def _change(row: Row, n: float) -> str:
 def _ends(quarter: Quarter, answers: Answers) -> Finding:
     name = "where_deals_end_up"
     if not isinstance(answers.at_horizon, Estimate):
-        return _absent(name, answers.at_horizon, f"Where deals of {quarter.name} end up was not studied.")
+        return standing_in(name, answers.at_horizon, f"Where deals of {quarter.name} end up was not studied.")
     rows = {str(row["outcome"]): row for row in answers.at_horizon.frame.to_dict("records")}
     n = float(rows["won"]["n_deals"])
     without = _number(rows["won"].get("n_without_account"))
@@ -112,7 +108,7 @@ def _ends(quarter: Quarter, answers: Answers) -> Finding:
     if bool(rows["won"].get("thin_start", False)):
         size = f"{studied}."
         headline = "Where deals end up cannot be told: the pace at young ages rests on fewer than 5 deals."
-        return Finding(name, headline, _tidy(f"{size} {rows['won']['note']}"), "cannot tell", "period_at_horizon")
+        return Finding(name, headline, tidy(f"{size} {rows['won']['note']}"), "cannot tell", "period_at_horizon")
     horizon = rows["won"]["horizon_reached"]
     named = {key: share_of(row, n) for key, row in rows.items()}
     ends = ("won", "lost", "no_decision")
@@ -121,7 +117,7 @@ def _ends(quarter: Quarter, answers: Answers) -> Finding:
     if not closings:
         headline = f"No deal closed in {quarter.name} within {horizon} days of its opening, so its pace cannot be told."
         detail = f"{studied}; all were open as far as watched."
-        return Finding(name, headline, _tidy(f"{detail} {rows['won']['note']}"), "cannot tell", "period_at_horizon")
+        return Finding(name, headline, tidy(f"{detail} {rows['won']['note']}"), "cannot tell", "period_at_horizon")
     absent = bool(rows["no_decision"].get("not_recorded", False))
     listed = ", ".join(f"{outcome_words(key)} {named[key]}" for key in ends if not (absent and key == "no_decision"))
     if unknown:
@@ -141,7 +137,7 @@ def _ends(quarter: Quarter, answers: Answers) -> Finding:
         f"{rows['no_decision']['note']}"
     )
     keys = (("outcome", "won" if absent else "no_decision"),)
-    return Finding(name, headline, _tidy(detail), "described", "period_at_horizon", keys)
+    return Finding(name, headline, tidy(detail), "described", "period_at_horizon", keys)
 
 
 def _range(found: Answer) -> str:
@@ -169,7 +165,7 @@ ENDINGS: dict[Verdict, str] = {
 def _against(quarter: Quarter, changes: Answer) -> Finding:
     name = "against_last_quarter"
     if not isinstance(changes, Estimate):
-        return _absent(name, changes, f"{quarter.name} was not compared with an earlier quarter.")
+        return standing_in(name, changes, f"{quarter.name} was not compared with an earlier quarter.")
     frame = changes.frame
     first = str(frame["compared_to"].iloc[0])
     view = THEN if len(changes.at(compared_to=first, view=THEN)) else RESTATED
@@ -191,7 +187,7 @@ def _against(quarter: Quarter, changes: Answer) -> Finding:
     needed = smallest if won["std_error"] > 0 else ""
     detail = f"{_change(won, n)}, {sizes}, {view}. {needed} {_others(frame, first, view)}"
     keys = (("compared_to", first), ("view", view), ("outcome", "won"))
-    return Finding(name, headline, _tidy(detail), said, "against", keys)
+    return Finding(name, headline, tidy(detail), said, "against", keys)
 
 
 def _within(row: Row) -> str:
@@ -229,7 +225,7 @@ PART_NAMES = {
 def _made_of(quarter: Quarter, answers: Answers) -> Finding:
     name = "what_the_change_is_made_of"
     if not isinstance(answers.parts, Estimate):
-        return _absent(name, answers.parts, "What the change is made of was not studied.")
+        return standing_in(name, answers.parts, "What the change is made of was not studied.")
     frame = answers.parts.frame
     first, segment = str(frame["compared_to"].iloc[0]), str(frame["segment"].iloc[0])
     whole = frame[(frame["compared_to"] == first) & (frame["segment"] == segment) & (frame["level"] == ALL)]
@@ -253,7 +249,7 @@ def _made_of(quarter: Quarter, answers: Answers) -> Finding:
     detail = f"{figures[0].upper()}{figures[1:]}; together {_change(total, n)}, {sizes}. {tail}"
     largest = max((parts[part] for part in names), key=lambda row: abs(float(row["estimate"])))
     keys = (("compared_to", first), ("segment", segment), ("level", ALL), ("part", str(largest["part"])))
-    return Finding(name, headline, _tidy(detail), _said(total, _margin(answers.changes)), "mix_and_rate", keys)
+    return Finding(name, headline, tidy(detail), _said(total, _margin(answers.changes)), "mix_and_rate", keys)
 
 
 def _said(row: Row, margin: float | None) -> Verdict:
@@ -267,7 +263,7 @@ def _said(row: Row, margin: float | None) -> Verdict:
 def _effort(quarter: Quarter, effort: Answer) -> Finding:
     name = "where_open_effort_lies"
     if not isinstance(effort, Estimate):
-        return _absent(name, effort, f"Where open effort of {quarter.name} lies was not studied.")
+        return standing_in(name, effort, f"Where open effort of {quarter.name} lies was not studied.")
     return effort_card(effort)
 
 
@@ -277,7 +273,7 @@ def _not_told(answers: Answers, cards: Sequence[Finding]) -> Finding:
     absent = [*answers.not_studied, *(a for a in asked if isinstance(a, Finding) and a.verdict == "not studied")]
     if absent:
         rest = " ".join(item.headline for item in absent[1:4])
-        return replace(absent[0], name="not_told", detail=_tidy(f"{absent[0].detail} {rest}"))
+        return replace(absent[0], name="not_told", detail=tidy(f"{absent[0].detail} {rest}"))
     if isinstance(answers.changes, Estimate):
         frame = answers.changes.frame
         open_ = frame[(frame["verdict"] == "cannot tell") & (frame["view"] == THEN)]
@@ -306,7 +302,3 @@ def _not_told(answers: Answers, cards: Sequence[Finding]) -> Finding:
 
 def _number(value: Any) -> float:
     return 0.0 if pd.isna(value) else float(value)
-
-
-def _tidy(text: str) -> str:
-    return " ".join(text.split())

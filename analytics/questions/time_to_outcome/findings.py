@@ -16,6 +16,8 @@ from analytics.estimators.sentences import (
     share_of,
     share_with_interval,
     sized,
+    standing_in,
+    tidy,
 )
 from analytics.questions.time_to_outcome.still_open import ALL, UNKNOWN_STAGE
 from analytics.questions.time_to_outcome.times import ANY
@@ -70,16 +72,10 @@ def findings(answers: Answers) -> tuple[Finding, ...]:
     return (*cards, _not_told(cards))
 
 
-def _absent(name: str, answer: Answer, question: str) -> Finding:
-    if isinstance(answer, Finding):
-        return replace(answer, name=name)
-    return Finding(name, f"{question} {PLACEHOLDER}", "", "not studied")
-
-
 def _ends(answer: Answer) -> Finding:
     name = "where_deals_end_up"
     if not isinstance(answer, Estimate) or not len(answer.frame):
-        return _absent(name, answer, "Where deals end up")
+        return standing_in(name, answer, f"Where deals end up {PLACEHOLDER}")
     meta, last = answer.meta, answer.frame["time"].max()
     rows = {str(row["outcome"]): row for row in answer.at(time=last).to_dict("records")}
     n = float(meta.n_deals)
@@ -91,13 +87,13 @@ def _ends(answer: Answer) -> Finding:
     no = "" if rows.get("no_decision", {}).get("cum_event") else " No deal is on record as ended in no decision."
     detail = f"{others[:1].upper()}{others[1:]}; the others were open. {sized(n, meta.n_accounts)}.{no} {meta.note}"
     keys = (("outcome", "won"), ("time", f"{last:g}"))
-    return Finding(name, headline, _tidy(detail), "described", "incidence", keys)
+    return Finding(name, headline, tidy(detail), "described", "incidence", keys)
 
 
 def _long(answers: Answers) -> Finding:
     name, times = "how_long_deals_take", answers.times
     if not isinstance(times, Estimate) or not len(times.frame):
-        return _absent(name, times, "How long deals take")
+        return standing_in(name, times, f"How long deals take {PLACEHOLDER}")
     n = times.meta.n_deals
     half = times.at(outcome=ANY, share=0.5).to_dict("records")
     if half and pd.notna(half[0]["estimate"]):
@@ -116,7 +112,7 @@ def _long(answers: Answers) -> Finding:
     said = "; ".join(parts)
     detail = f"{said[:1].upper()}{said[1:]}. {sized(n, times.meta.n_accounts)}. {times.meta.note}"
     keys = (("outcome", ANY), ("share", "0.5"))
-    return Finding(name, headline, _tidy(detail), "described", "times_to_outcome", keys)
+    return Finding(name, headline, tidy(detail), "described", "times_to_outcome", keys)
 
 
 def _days(row: Row) -> str:
@@ -129,7 +125,7 @@ def _days(row: Row) -> str:
 def _open(answer: Answer) -> Finding:
     name = "still_open"
     if not isinstance(answer, Estimate) or not len(answer.frame):
-        return _absent(name, answer, "What becomes of deals still open")
+        return standing_in(name, answer, f"What becomes of deals still open {PLACEHOLDER}")
     won = answer.at(outcome="won")
     won = won[won["estimate"].notna() & won["n_deals"].notna()]
     whole = won[won["stage"] == ALL].sort_values("age")
@@ -146,13 +142,13 @@ def _open(answer: Answer) -> Finding:
     stages = f"By the stage in which they were then: {said}. " if said else ""
     detail = f"{stages}It describes such deals as they were worked. {answer.meta.note}"
     keys = (("age", f"{age:g}"), ("stage", ALL), ("outcome", "won"))
-    return Finding(name, headline, _tidy(detail), "described", "still_open", keys)
+    return Finding(name, headline, tidy(detail), "described", "still_open", keys)
 
 
 def _old(answer: Answer) -> Finding:
     name = "old_open_deals"
     if not isinstance(answer, Estimate) or not len(answer.frame):
-        return _absent(name, answer, "Past which age open deals are seldom won")
+        return standing_in(name, answer, f"Past which age open deals are seldom won {PLACEHOLDER}")
     floors = sorted(answer.frame["one_in"].unique())
     floor = 10 if 10 in floors else floors[0]
     rows = {str(row["measure"]): row for row in answer.at(one_in=floor).to_dict("records")}
@@ -175,13 +171,13 @@ def _old(answer: Answer) -> Finding:
         f"because those that were stopped are not in it. {answer.meta.note}"
     )
     keys = (("one_in", str(floor)), ("measure", "won_later"))
-    return Finding(name, headline, _tidy(detail), "described", "seldom_won", keys)
+    return Finding(name, headline, tidy(detail), "described", "seldom_won", keys)
 
 
 def _segments(answer: Answer) -> Finding:
     name = "segments_differ"
     if not isinstance(answer, Estimate) or not len(answer.frame):
-        return _absent(name, answer, "Whether segments differ")
+        return standing_in(name, answer, f"Whether segments differ {PLACEHOLDER}")
     frame = answer.frame[answer.frame["p_adjusted"].notna()]
     if not len(frame):
         return Finding(name, "Whether segments differ cannot be told.", "", "cannot tell", "segment_tests")
@@ -194,7 +190,7 @@ def _segments(answer: Answer) -> Finding:
         names = ", ".join(dict.fromkeys(frame["segment"].astype(str)))
         headline = f"Chance alone could make the levels of {names} end as differently as they do."
         detail = f"{tried}, none shown. {size}. {answer.meta.note}"
-        return Finding(name, headline, _tidy(detail), "cannot tell", "segment_tests", keys)
+        return Finding(name, headline, tidy(detail), "cannot tell", "segment_tests", keys)
     by = {
         str(key): [outcome_words(str(o)) for o in part["outcome"]] for key, part in shown.groupby("segment", sort=False)
     }
@@ -203,13 +199,13 @@ def _segments(answer: Answer) -> Finding:
     rest = [str(key) for key in dict.fromkeys(frame["segment"]) if key not in by]
     silent = f"Not shown for {', '.join(rest)}. " if rest else ""
     detail = f"{tried}, {len(shown)} shown. {silent}The curves say how large the differences are. {size}."
-    return Finding(name, headline, _tidy(f"{detail} {answer.meta.note}"), "shown, size unclear", "segment_tests", keys)
+    return Finding(name, headline, tidy(f"{detail} {answer.meta.note}"), "shown, size unclear", "segment_tests", keys)
 
 
 def _by_age(answer: Answer) -> Finding:
     name = "effects_by_age"
     if not isinstance(answer, Estimate) or not len(answer.frame):
-        return _absent(name, answer, "Whether effects hold at every age")
+        return standing_in(name, answer, f"Whether effects hold at every age {PLACEHOLDER}")
     once = answer.frame.drop_duplicates(["segment", "level", "outcome"])
     tested = once[once["p_adjusted"].notna()]
     size = sized(answer.meta.n_deals, answer.meta.n_accounts)
@@ -221,7 +217,7 @@ def _by_age(answer: Answer) -> Finding:
     if not len(varying):
         headline = f"Of {count(len(tested), 'ratio')} none was shown to change with the age of deals."
         detail = f"That is no proof that they are constant. False discoveries held at 5 %. {size}. {answer.meta.note}"
-        return Finding(name, headline, _tidy(detail), "cannot tell", "ratios_by_age")
+        return Finding(name, headline, tidy(detail), "cannot tell", "ratios_by_age")
     row = varying.sort_values("p_adjusted", kind="stable").iloc[0]
     named = [f"{r['level']} ({outcome_words(str(r['outcome']))})" for r in varying.to_dict("records")]
     headline = f"{len(varying)} of {count(len(tested), 'ratio')} change with the age of deals: {', '.join(named[:4])}."
@@ -231,7 +227,7 @@ def _by_age(answer: Answer) -> Finding:
         f"{row['level']} against {row['reference']}, {outcome_words(str(row['outcome']))}: {said}. {tried}. {size}."
     )
     keys = (("segment", str(row["segment"])), ("level", str(row["level"])), ("outcome", str(row["outcome"])))
-    return Finding(name, headline, _tidy(f"{detail} {answer.meta.note}"), "shown, size unclear", "ratios_by_age", keys)
+    return Finding(name, headline, tidy(f"{detail} {answer.meta.note}"), "shown, size unclear", "ratios_by_age", keys)
 
 
 def _ratio(row: Row) -> str:
@@ -241,7 +237,7 @@ def _ratio(row: Row) -> str:
 def _practice(answer: Answer) -> Finding:
     name = "practice_misleads"
     if not isinstance(answer, Estimate) or not len(answer.frame):
-        return _absent(name, answer, "By how much today's practice misleads")
+        return standing_in(name, answer, f"By how much today's practice misleads {PLACEHOLDER}")
     rows = {str(row["practice"]): row for row in answer.frame.to_dict("records") if pd.notna(row["estimate"])}
     right, closed = rows.get("incidence"), rows.get("closed_only")
     if right is None or closed is None or pd.isna(closed["difference"]):
@@ -260,7 +256,7 @@ def _practice(answer: Answer) -> Finding:
     )
     detail = f"{_apart(closed)[:1].upper()}{_apart(closed)[1:]}. {others}. {sized(n, answer.meta.n_accounts)}."
     keys = (("practice", "closed_only"),)
-    return Finding(name, headline, _tidy(f"{detail} {answer.meta.note}"), closed["verdict"], "practice_shares", keys)
+    return Finding(name, headline, tidy(f"{detail} {answer.meta.note}"), closed["verdict"], "practice_shares", keys)
 
 
 def _apart(row: Row) -> str:
@@ -273,12 +269,8 @@ def _not_told(cards: list[Finding]) -> Finding:
     absent = [card for card in cards if card.verdict == "not studied" and not card.headline.endswith(PLACEHOLDER)]
     if absent:
         rest = " ".join(card.headline for card in absent[1:])
-        return replace(absent[0], name="not_told", detail=_tidy(f"{absent[0].detail} {rest}"))
+        return replace(absent[0], name="not_told", detail=tidy(f"{absent[0].detail} {rest}"))
     untold = [card for card in cards if card.verdict == "cannot tell"]
     if untold:
         return replace(untold[0], name="not_told")
     return Finding("not_told", "Every question of this study could be answered.", "", "described")
-
-
-def _tidy(text: str) -> str:
-    return " ".join(text.split())
