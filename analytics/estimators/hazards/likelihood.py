@@ -100,7 +100,7 @@ def hazard_influence(rows: RiskRows, point: Point, ties: Ties, factor: Floats) -
     It adds to the events of its own end, and to the risk sum of every time at which it is at risk.
     """
     steps, _ = _met(rows, rows.w * point.relative, ties)
-    events = rows.by_event_time(rows.n if ties == "efron" else rows.w)
+    events = rows.by_event_time(rows.n) if ties == "efron" else rows.events
     added = summed_in_order(steps.place, 1.0 / steps.risk, len(rows.time)) * (1.0 if ties == "breslow" else 1 / events)
     taken, own = _of_times(rows, steps, steps.weight / steps.risk**2)
     out = -point.relative * _exposure(rows, factor * taken, factor * own)

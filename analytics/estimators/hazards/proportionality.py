@@ -87,7 +87,7 @@ def _clock_of(rows: RiskRows, clock: Clock) -> Floats:
     if clock == "log":
         return np.log(np.maximum(time, 0.5))
     _, place = np.unique(time, return_inverse=True)
-    events = np.bincount(place, weights=rows.by_event_time(rows.w))
+    events = np.bincount(place, weights=rows.events)
     if clock == "rank":
         return np.asarray((np.cumsum(events) - (events - 1) / 2)[place])
     at_risk = np.bincount(place, weights=rows.over_risk_sets(rows.w))
