@@ -15,7 +15,8 @@ from analytics.estimators.lacking import lacking
 from analytics.estimators.rates import known_accounts
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import count
-from analytics.questions.cohorts.cohort import SMALLEST_CELL, pooled
+from analytics.estimators.watched import SMALLEST_CELL
+from analytics.questions.cohorts.cohort import pooled
 from analytics.questions.cohorts.splitting import OWNER, Split, words_of
 from analytics.records.calendar import Quarter
 from analytics.records.period import restrict_to_period

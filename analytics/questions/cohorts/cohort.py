@@ -17,14 +17,13 @@ from analytics.estimators.lacking import lacking
 from analytics.estimators.rates import account_codes, known_accounts
 from analytics.estimators.result import Finding
 from analytics.estimators.sentences import count, day, sized
+from analytics.estimators.watched import OUTCOMES, SMALLEST_CELL, has_accounts
 from analytics.questions.cohorts.splitting import OWNER, Split, words_of
 from analytics.records.calendar import Quarter
 from analytics.records.period import restrict_to_period
 
 YEARS = 2
-SMALLEST_CELL = 5
 MOST_LEVELS = 8
-OUTCOMES = ("won", "lost", "no_decision")
 ACCOUNT = "account"
 TO_RECORD = "The outcomes of all closings (source.outcome) would make it possible."
 
@@ -132,7 +131,7 @@ def opening_cohort(split: Split, quarter: Quarter, *, settled_on: dt.date, horiz
         return lacking("cohort", "whether deals of different kinds end differently", "segments")
     age = followed_to(deals, horizon_days)
     deals = deals[deals["entry"] < age].reset_index(drop=True)
-    known = "account_id" in deals and bool(deals["account_id"].notna().any())
+    known = has_accounts(deals)
     codes = account_codes(deals["account_id"])[0] if known else np.arange(len(deals))
     late = deals["exit"] > age
     years = (pd.Timestamp(quarter.end) - pd.to_datetime(deals["opened_on"])).dt.days / 365.25

@@ -15,7 +15,8 @@ from analytics.estimators.rates import clustered_proportion
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import in_points, percent, points
 from analytics.estimators.spread import Spread, effective_counts, spread_between
-from analytics.questions.cohorts.cohort import OUTCOMES, SMALLEST_CELL, Cohort, in_place
+from analytics.estimators.watched import OUTCOMES, SMALLEST_CELL
+from analytics.questions.cohorts.cohort import Cohort, in_place
 from analytics.questions.cohorts.splitting import OWNER, words_of
 
 SHOWN_AT = 0.05

@@ -15,8 +15,9 @@ from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.shrinkage import FEWEST_GROUPS, shrink
 from analytics.estimators.spread import effective_counts, effective_deals
+from analytics.estimators.watched import SMALLEST_CELL
 from analytics.questions.cohorts.alike import Alike, made_alike
-from analytics.questions.cohorts.cohort import ACCOUNT, SMALLEST_CELL, Cohort, followed_to, in_place, levels_of
+from analytics.questions.cohorts.cohort import ACCOUNT, Cohort, followed_to, in_place, levels_of
 from analytics.questions.cohorts.splitting import OWNER, words_of
 from analytics.records.errors import InputError
 

@@ -10,6 +10,7 @@ import pandas as pd
 from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import outcome_words
+from analytics.estimators.watched import has_accounts
 from analytics.questions.data_health.fields import proportion_row
 
 
@@ -59,7 +60,7 @@ def activity_coverage(
     pairs = closed[["deal_id", "closed_on"]].reset_index().merge(activities[["deal_id", "occurred_on"]], on="deal_id")
     before = (pd.to_datetime(pairs["closed_on"]) - pd.to_datetime(pairs["occurred_on"])).dt.days
     covered = np.isin(closed.index, pairs.loc[(before >= 0) & (before <= days), "index"])
-    known = "account_id" in closed and bool(closed["account_id"].notna().any())
+    known = has_accounts(closed)
     rows = []
     for outcome in ("won", "lost", "no_decision"):
         inside = (closed["outcome"] == outcome).to_numpy()

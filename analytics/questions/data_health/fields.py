@@ -9,6 +9,7 @@ import pandas as pd
 
 from analytics.estimators.rates import Column, account_codes, clustered_proportion
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
+from analytics.estimators.watched import has_accounts
 from analytics.records.contract import DEALS_COLUMNS
 from analytics.records.private import ID_COLUMNS, is_free_text, is_name_like
 
@@ -49,7 +50,7 @@ def completeness(deals: pd.DataFrame, fields: Sequence[str] | None = None) -> Es
     """
     if not len(deals):
         return Finding("completeness", "There are no deals whose fields could be checked.", "", "not studied")
-    known = "account_id" in deals and bool(deals["account_id"].notna().any())
+    known = has_accounts(deals)
     rows = []
     for field, label in _fields(deals, fields).items():
         filled = _filled(deals, field)

@@ -14,7 +14,8 @@ from analytics.estimators.discrete_time.models import discrete_time_model
 from analytics.estimators.discrete_time.periods import PersonPeriods, person_periods
 from analytics.estimators.lacking import lacking
 from analytics.estimators.result import Estimate, Finding, Meta
-from analytics.questions.no_decision.followed import OUTCOMES, cannot_tell, followed, has_accounts
+from analytics.estimators.watched import OUTCOMES, has_accounts
+from analytics.questions.no_decision.followed import cannot_tell, followed
 from analytics.records.contract import History
 
 AGES = (0, 4, 8, 13, 26, 39, 52)

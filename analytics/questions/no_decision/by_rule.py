@@ -11,15 +11,9 @@ import pandas as pd
 from analytics.estimators.counts import count_events
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.result import Estimate, Finding, Meta
+from analytics.estimators.watched import counted, has_accounts, not_studied
 from analytics.questions.no_decision.firing import Firings
-from analytics.questions.no_decision.followed import (
-    counted,
-    followed,
-    has_accounts,
-    not_studied,
-    reach,
-    share_at,
-)
+from analytics.questions.no_decision.followed import followed, reach, share_at
 from analytics.records.firing_days import ended_by
 
 LABELS = {

@@ -14,7 +14,8 @@ from analytics.estimators.hazards.models import cause_specific_cox
 from analytics.estimators.lacking import lacking
 from analytics.estimators.proportions import adjusted_p_values
 from analytics.estimators.result import Estimate, Finding, Meta
-from analytics.questions.no_decision.followed import OUTCOMES, cannot_tell, followed, has_accounts
+from analytics.estimators.watched import OUTCOMES, has_accounts
+from analytics.questions.no_decision.followed import cannot_tell, followed
 from analytics.records.errors import InputError
 
 FEW_EVENTS = 10

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analytics.estimators.bounds import incidence_bounds
-from analytics.estimators.counts import RiskTable, count_events
+from analytics.estimators.counts import RiskTable
 from analytics.estimators.incidence import cumulative_incidence
-from analytics.estimators.result import Estimate, Finding
+from analytics.estimators.result import Finding
+from analytics.estimators.watched import SMALLEST_CELL
 from analytics.records.period import restrict_to_period
-
-SMALLEST_CELL = 5
-OUTCOMES = ("won", "lost", "no_decision")
 
 
 def followed(deals: pd.DataFrame, settled_on: dt.date) -> pd.DataFrame:
@@ -32,21 +29,12 @@ def followed(deals: pd.DataFrame, settled_on: dt.date) -> pd.DataFrame:
     return restrict_to_period(deals, end=settled_on)
 
 
-def has_accounts(deals: pd.DataFrame) -> bool:
-    """Say whether any account is known, so that intervals can be clustered by account."""
-    return "account_id" in deals and bool(deals["account_id"].notna().any())
-
-
-def counted(deals: pd.DataFrame, by: Sequence[str] = ()) -> RiskTable:
-    """Count deals into cells: by account where accounts are known, unknown outcomes as an outcome of their own."""
-    return count_events(deals, by=by, cluster="account_id" if has_accounts(deals) else None, unknown="bounds")
-
-
 def reach(risk: RiskTable, horizon_days: int, *, smallest: int = SMALLEST_CELL) -> int:
     """Give the age up to which deals were followed: the horizon, or the last age at which enough were at risk.
 
     Examples
     --------
+    >>> from analytics.estimators.counts import count_events
     >>> deals = pd.DataFrame({"entry": -1, "exit": [2, 3, 9, 9, 9, 9, 9, 12], "outcome": ["won"] * 7 + ["open"]})
     >>> reach(count_events(deals), 12), reach(count_events(deals), 30)
     (12, 9)
@@ -71,17 +59,6 @@ def share_at(risk: RiskTable, age: int, outcome: str = "no_decision") -> dict[st
     return {**row, "n_event": row.get("cum_event", 0), "n_deals": risk.n_deals, "n_accounts": risk.n_accounts}
 
 
-def not_studied(name: str, headline: str, detail: str = "") -> Finding:
-    """Say in one sentence that there is nothing to study, and what would make it possible."""
-    return Finding(name, headline, detail, "not studied")
-
-
 def cannot_tell(name: str, headline: str, detail: str = "") -> Finding:
     """Say in one sentence that the records are too few or too uneven to tell."""
     return Finding(name, headline, detail, "cannot tell")
-
-
-def row_of(estimate: Estimate, **keys: object) -> pd.Series[Any] | None:
-    """Give one row of an Estimate, None where it is not there or its numbers are withheld."""
-    found = estimate.at(**keys)
-    return found.iloc[0] if len(found) == 1 and pd.notna(found.iloc[0]["estimate"]) else None

@@ -15,7 +15,8 @@ from analytics.estimators.discrete_time.periods import PersonPeriods, person_per
 from analytics.estimators.discrete_time.prediction import predicted_incidence
 from analytics.estimators.rates import clustered_proportion
 from analytics.estimators.result import Finding
-from analytics.questions.no_decision.followed import OUTCOMES, cannot_tell
+from analytics.estimators.watched import OUTCOMES
+from analytics.questions.no_decision.followed import cannot_tell
 from analytics.records.contract import History
 
 EVERY_DAYS = 28

@@ -11,9 +11,10 @@ from analytics.estimators.counts import count_events
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.lacking import lacking
 from analytics.estimators.result import Estimate, Finding
+from analytics.estimators.watched import has_accounts
 from analytics.questions.no_decision.by_rule import since_firing
 from analytics.questions.no_decision.firing import Firings
-from analytics.questions.no_decision.followed import cannot_tell, has_accounts, reach
+from analytics.questions.no_decision.followed import cannot_tell, reach
 
 QUIET_DAYS = 60
 FOLLOWED_DAYS = 180

@@ -10,7 +10,7 @@ import pandas as pd
 from analytics.estimators.lacking import lacking
 from analytics.estimators.rates import clustered_proportion, known_accounts
 from analytics.estimators.result import Estimate, Finding, Meta
-from analytics.questions.no_decision.followed import has_accounts
+from analytics.estimators.watched import has_accounts
 
 FEWEST = 5
 SILENT = "does not say"

@@ -14,7 +14,8 @@ from analytics.estimators.lacking import lacking
 from analytics.estimators.multistate.history import stage_rows
 from analytics.estimators.rates import clustered_proportion
 from analytics.estimators.result import Estimate, Finding
-from analytics.questions.no_decision.followed import OUTCOMES, cannot_tell, followed
+from analytics.estimators.watched import OUTCOMES
+from analytics.questions.no_decision.followed import cannot_tell, followed
 from analytics.records.contract import History
 
 STAY_DAYS = 180

@@ -13,7 +13,8 @@ from analytics.estimators.counts import RiskTable, count_events
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.lacking import lacking
 from analytics.estimators.result import Estimate, Finding, Meta
-from analytics.questions.no_decision.followed import followed, has_accounts, reach
+from analytics.estimators.watched import has_accounts
+from analytics.questions.no_decision.followed import followed, reach
 
 ELSE = "closed, outcome unknown"
 

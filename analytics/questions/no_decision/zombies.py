@@ -12,7 +12,7 @@ import pandas as pd
 from analytics.estimators.rates import clustered_proportion
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
 from analytics.estimators.sentences import MANY, share_with_interval
-from analytics.questions.no_decision.followed import not_studied
+from analytics.estimators.watched import not_studied
 from analytics.questions.no_decision.landmarks import Landmarks, chances, standing
 from analytics.records.contract import History
 from analytics.records.rules import OutcomeRules

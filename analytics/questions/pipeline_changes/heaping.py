@@ -9,8 +9,9 @@ import pandas as pd
 from analytics.estimators.lacking import lacking
 from analytics.estimators.rates import clustered_proportion, known_accounts
 from analytics.estimators.result import Estimate, Finding, Meta
+from analytics.estimators.watched import has_accounts
 from analytics.questions.pipeline_changes.pipeline import Pipeline
-from analytics.questions.pipeline_changes.statements import dates_stated, has_accounts
+from analytics.questions.pipeline_changes.statements import dates_stated
 from analytics.records.calendar import FiscalCalendar
 
 DAYS = {

@@ -15,8 +15,9 @@ from analytics.estimators.incidence import cumulative_incidence, survival
 from analytics.estimators.lacking import lacking
 from analytics.estimators.rates import known_accounts
 from analytics.estimators.result import Estimate, Finding
+from analytics.estimators.watched import has_accounts
 from analytics.questions.pipeline_changes.pipeline import Pipeline
-from analytics.questions.pipeline_changes.statements import dates_stated, has_accounts
+from analytics.questions.pipeline_changes.statements import dates_stated
 from analytics.records.positions import open_spans
 
 Split = Literal["pushes", "ahead"]

@@ -8,8 +8,9 @@ import pandas as pd
 from analytics.estimators.lacking import lacking
 from analytics.estimators.rates import clustered_proportion, known_accounts
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
+from analytics.estimators.watched import has_accounts
 from analytics.questions.pipeline_changes.pipeline import Pipeline, left_on
-from analytics.questions.pipeline_changes.statements import dates_stated, has_accounts
+from analytics.questions.pipeline_changes.statements import dates_stated
 
 MOST = 5
 KINDS = {

@@ -53,8 +53,3 @@ def dates_stated(pipeline: Pipeline) -> pd.DataFrame:
         expected=said["expected_close_on"], moved_days=moved, pushes=pushes.astype("int64"), was=was
     )
     return found.reset_index(drop=True)
-
-
-def has_accounts(frame: pd.DataFrame) -> bool:
-    """Say whether any account is known, so that intervals can be clustered by account."""
-    return bool(frame["account_id"].notna().any())
