@@ -114,6 +114,15 @@ def begin(bundle: Path, moment: dt.datetime) -> Path:
     return folder
 
 
+def left_behind(bundle: Path) -> tuple[Path, ...]:
+    """The folders of runs that were killed: still partial, or whole and not published; asked while holding the lock."""
+    known = published(bundle)
+    listed = {str(run) for run in _listed(bundle).get("runs", ())} | ({known.current} if known else set())
+    folders = sorted(path for path in (bundle / "runs").glob("*") if path.is_dir())
+    partial = [path for path in folders if path.name.endswith(".partial")]
+    return (*partial, *(path for path in folders if "." not in path.name and path.name not in listed))
+
+
 def end(folder: Path, ending: str = "") -> Path:
     """Give the folder of a run its last name: `<id>` when whole, else `<id>.failed` or `<id>.only`."""
     target = folder.with_name(run_id(folder) + (f".{ending}" if ending else ""))
