@@ -15,20 +15,27 @@ from typing import Any
 from analytics.estimators.result import SCHEMA_VERSION
 from analytics.records.errors import InputError, nearest
 from analytics.studies.exits import DONE, FAILED, INPUT, STATUS, STOPPED
-from analytics.studies.index import facts, index_of
+from analytics.studies.front import write_front
+from analytics.studies.index import facts, leading
 from analytics.studies.inputs import INPUT_VARIABLE
 from analytics.studies.job import Job, Outcome
 from analytics.studies.lock import locked
 from analytics.studies.notebook_cell import Notebook, check_parameters, find_notebooks
 from analytics.studies.opening import open_params
 from analytics.studies.params import CompanyParams, QuarterParams, load_company, load_quarter
-from analytics.studies.places import CACHE_VARIABLE, OUT_VARIABLE, PARAMS_VARIABLE, cache_folder, notebooks_folder
+from analytics.studies.places import (
+    CACHE_VARIABLE,
+    OUT_VARIABLE,
+    PARAMS_VARIABLE,
+    RESULTS,
+    cache_folder,
+    notebooks_folder,
+)
 from analytics.studies.progress import Progress
 from analytics.studies.provenance import company_facts, notebook_facts, study_facts, versions
 from analytics.studies.redaction import hidden, hidden_in, known_secrets
 from analytics.studies.store import as_csv, write_json, write_text
 from analytics.studies.study import Study
-from analytics.studies.workbook import write_workbook
 from analytics.studies.workers import Workers, workers
 
 SIDE_BY_SIDE = 2
@@ -167,14 +174,14 @@ def _at_work(run: _Run, bundle: Path) -> Result:
     for notebook in run.notebooks:
         if notebook.name in done:
             write_json(run.folder / f"{notebook.name}.provenance.json", notebook_facts(run.facts, notebook, run.folder))
-            write_workbook(run.folder / "estimates" / notebook.name, run.folder / f"{notebook.name}.xlsx")
+    write_front(study, run.folder, run.notebooks, outcomes, run.secrets)
     failed = [outcome for outcome in outcomes if outcome.exit_code != DONE]
     run.record(failed[0].exit_code if failed else DONE, outcomes, message=failed[0].message if failed else "")
     if failed:
         return Result(failed[0].exit_code, run.folder, None, tuple(outcomes))
     if run.options.only:
         return Result(DONE, run.folder, run.folder / f"{run.notebooks[0].name}.html", tuple(outcomes))
-    write_text(bundle / "index.html", hidden(index_of(study, run.folder, run.notebooks), run.secrets))
+    write_text(bundle / "index.html", hidden(leading(study, run.id), run.secrets))
     return Result(DONE, run.folder, bundle / "index.html", tuple(outcomes))
 
 
@@ -200,7 +207,7 @@ def _executed(run: _Run, study: Study, pool: Workers, progress: Progress) -> lis
             notebook.name, str(notebook.path.absolute()), str(run.folder), run.quarter.as_parameters(),
             run.options.seconds, title=f"{notebook.title}: {study.title}, {study.quarter.name}", **said,
         )  # fmt: skip
-        jobs.append((job, {**shared, OUT_VARIABLE: str(run.folder / "estimates" / notebook.name)}))
+        jobs.append((job, {**shared, OUT_VARIABLE: str(run.folder / RESULTS / notebook.name)}))
     return pool.execute(
         jobs, seconds=run.options.seconds, cell_done=progress.cell_done, job_done=progress.notebook_done
     )
