@@ -266,7 +266,7 @@ def _study(notebook: Notebook, outcome: Outcome | None, kept: _Kept, lines: pd.D
     if len(lacking) and len(lacking) == len(mine):
         status = "not studied"
     elif len(lacking):
-        status = f"done, but for {len(lacking)} of {len(mine)} questions"
+        status = "done in part"
     found = results.findings_of(kept.run, notebook.name)
     return StudyLink(
         notebook.title, f"{notebook.name}.html", status, needs,
