@@ -16,8 +16,7 @@ from analytics.studies.bundle import run_id
 from analytics.studies.exits import DONE, FAILED, INPUT, KERNEL_DIED, TIMEOUT, code_of_words
 from analytics.studies.job import Job, Outcome
 from analytics.studies.kernel import RunKernel
-from analytics.studies.pages import page
-from analytics.studies.places import RESULTS
+from analytics.studies.pages import page, saved_numbers
 from analytics.studies.redaction import hidden
 from analytics.studies.resume import take_over
 from analytics.studies.store import write_text
@@ -60,9 +59,8 @@ def execute(job: Job, cell_done: Callable[[], None]) -> Outcome:
 
 
 def _write_page(folder: Path, job: Job) -> None:
-    tables = sorted((folder / RESULTS / job.name).glob("*.csv"))
-    files = {table.stem: table.relative_to(folder).as_posix() for table in tables}
-    text = page(_read(folder / f"{job.name}.ipynb"), title=job.title, facts=job.facts, files=files)
+    notebook = _read(folder / f"{job.name}.ipynb")
+    text = page(notebook, title=job.title, facts=job.facts, saved=saved_numbers(notebook, folder, job.name))
     write_text(folder / f"{job.name}.html", text)
 
 

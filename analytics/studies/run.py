@@ -14,7 +14,8 @@ from typing import Any
 from analytics.records.errors import InputError, nearest
 from analytics.studies import bundle as bundles
 from analytics.studies.exits import DONE, INPUT, STOPPED, code_of
-from analytics.studies.index import facts, index_of
+from analytics.studies.front import write_front
+from analytics.studies.index import facts, leading
 from analytics.studies.inputs import INPUT_VARIABLE
 from analytics.studies.job import Job, Outcome
 from analytics.studies.lock import locked
@@ -36,7 +37,6 @@ from analytics.studies.redaction import hidden, known_secrets
 from analytics.studies.resume import fingerprint, finished_before
 from analytics.studies.store import as_csv, write_json, write_text
 from analytics.studies.study import Study
-from analytics.studies.workbook import write_workbook
 from analytics.studies.workers import Workers, workers
 
 SIDE_BY_SIDE = 2
@@ -171,24 +171,17 @@ def _ended(run: Run, study: Study, outcomes: list[Outcome], bundle: Path) -> Res
     for notebook in run.notebooks:
         if notebook.name in done:
             write_json(run.folder / f"{notebook.name}.provenance.json", notebook_facts(shared, notebook, run.folder))
-            write_workbook(run.folder / RESULTS / notebook.name, run.folder / f"{notebook.name}.xlsx")
+    write_front(study, run.folder, run.notebooks, outcomes, run.secrets)
     failed = [outcome for outcome in outcomes if outcome.exit_code != DONE]
     if failed:
         run.end(failed[0].exit_code, failed[0].message)
         return Result(failed[0].exit_code, run.folder, None, tuple(outcomes))
-    _front(run, study)
     with _undisturbed():
         run.end(DONE)
         if run.only:
             return Result(DONE, run.folder, run.folder / f"{run.notebooks[0].name}.html", tuple(outcomes))
-        leads = bundles.leading_page(run.id, f"{study.title}, {study.quarter.name}")
-        bundles.publish(bundle, run.id, hidden(leads, run.secrets), same_as=_repeated(outcomes))
+        bundles.publish(bundle, run.id, hidden(leading(study, run.id), run.secrets), same_as=_repeated(outcomes))
         return Result(DONE, run.folder, bundle / "index.html", tuple(outcomes))
-
-
-def _front(run: Run, study: Study) -> None:
-    """Write the front page of the run, which leads to its studies."""
-    write_text(run.folder / "index.html", hidden(index_of(study, run.folder, run.notebooks), run.secrets))
 
 
 def _repeated(outcomes: list[Outcome]) -> str | None:
