@@ -54,8 +54,7 @@ def as_excel(frames: Mapping[str, pd.DataFrame]) -> bytes:
     used: set[str] = set()
     for name, frame in (frames or {"empty": pd.DataFrame()}).items():
         sheet = book.create_sheet(_sheet_name(name, used))
-
-        # One cell for all texts of a sheet, each written before the next: a style for every text takes most of the time.
+        # One cell for all texts of a sheet, each written before the next: a style for every text takes most of it.
         text = WriteOnlyCell(sheet)
         text.quotePrefix = True
 
