@@ -171,11 +171,13 @@ def _ended(run: Run, study: Study, outcomes: list[Outcome], bundle: Path) -> Res
     for notebook in run.notebooks:
         if notebook.name in done:
             write_json(run.folder / f"{notebook.name}.provenance.json", notebook_facts(shared, notebook, run.folder))
-    write_front(study, run.folder, run.notebooks, outcomes, run.secrets)
     failed = [outcome for outcome in outcomes if outcome.exit_code != DONE]
     if failed:
+        with contextlib.suppress(OSError):  # what failed first is what is said
+            write_front(study, run.folder, run.notebooks, outcomes, run.secrets)
         run.end(failed[0].exit_code, failed[0].message)
         return Result(failed[0].exit_code, run.folder, None, tuple(outcomes))
+    write_front(study, run.folder, run.notebooks, outcomes, run.secrets)
     with _undisturbed():
         run.end(DONE)
         if run.only:
