@@ -106,6 +106,7 @@ def notebook_page(
     facts: Sequence[tuple[str, str]] = (),
     home: str = "",
     files: Mapping[str, str] | None = None,
+    linked: Callable[[str], str] | None = None,
 ) -> str:
     """Return an executed notebook as one offline HTML page: prose, figures, tables and findings, without its code.
 
@@ -123,12 +124,14 @@ def notebook_page(
         Relative address of the index page, for the link back.
     files : mapping of str to str, optional
         The name of a saved result and the relative address of its CSV file, offered beside what shows the result.
+    linked : callable, optional
+        Puts links into the tables of a block (`cell_links.linked`).
     """
     blocks = [block for i, cell in enumerate(notebook.get("cells", ())) for block in _cell(cell, i, markdown)]
-    blocks = [block + _downloads(block, files or {}) for block in blocks]
+    blocks = [(linked(block) if linked else block) + _downloads(block, files or {}) for block in blocks]
     drawn = any("wl-plot" in block for block in blocks)
     shown = {"title": title, "subtitle": subtitle, "facts": facts, "home": home, "blocks": blocks}
-    return _page("notebook.html.j2", with_plotly=drawn, **shown)
+    return render_page("notebook.html.j2", with_plotly=drawn, **shown)
 
 
 def _cell(cell: Mapping[str, Any], number: int, markdown: Callable[[str], str]) -> list[str]:
@@ -200,11 +203,11 @@ def index_page(
         Parameters and provenance, shown at the foot.
     """
     cards = finding_cards(findings).html() if findings else ""
-    shown = {"title": title, "subtitle": subtitle, "studies": studies, "facts": facts, "cards": cards}
-    return _page("index.html.j2", with_plotly=False, **shown)
+    return render_page("index.html.j2", title=title, subtitle=subtitle, studies=studies, facts=facts, cards=cards)
 
 
-def _page(template: str, *, with_plotly: bool, **shown: Any) -> str:
+def render_page(template: str, *, with_plotly: bool = False, **shown: Any) -> str:
+    """Fill in the template of a whole page: its style, and plotly.js where it has figures."""
     return _render(
         template,
         style=page_style(),

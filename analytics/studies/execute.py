@@ -12,6 +12,7 @@ import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
+from analytics.studies.deal_lists import cell_links
 from analytics.studies.exits import DONE, FAILED, INPUT, KERNEL_DIED, TIMEOUT
 from analytics.studies.job import Job, Outcome
 from analytics.studies.kernel import RunKernel
@@ -47,7 +48,8 @@ def execute(job: Job, cell_done: Callable[[], None]) -> Outcome:
             notebook = _read(folder / f"{job.name}.ipynb")
             tables = sorted((folder / "estimates" / job.name).glob("*.csv"))
             files = {table.stem: table.relative_to(folder).as_posix() for table in tables}
-            text = page(notebook, title=job.title, facts=job.facts, files=files)
+            links = {} if job.safe else cell_links(folder, job.name, job.crm_url_template)
+            text = page(notebook, title=job.title, facts=job.facts, files=files, links=links)
             write_text(folder / f"{job.name}.html", text)
     finally:
         if partial.exists():

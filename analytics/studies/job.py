@@ -10,7 +10,7 @@ from typing import Any
 @dataclass(frozen=True)
 class Job:
     """One notebook to execute: where it is, where it goes, what is injected, what must never be written,
-    and whether it is shared safely, so that an error may not name a value."""
+    whether it is shared safely, so that an error may not name a value, and where its deals are in the CRM."""
 
     name: str
     notebook: str
@@ -21,6 +21,7 @@ class Job:
     facts: Sequence[tuple[str, str]] = ()
     secrets: Sequence[str] = ()
     safe: bool = False
+    crm_url_template: str | None = None
 
 
 @dataclass(frozen=True)

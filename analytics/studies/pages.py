@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from analytics.display.cell_links import LinkedColumn, linked
 from analytics.display.page import notebook_page
 
 HOME = "../../index.html"
@@ -17,6 +19,7 @@ def page(
     title: str,
     facts: Sequence[tuple[str, str]] = (),
     files: Mapping[str, str] | None = None,
+    links: Mapping[str, Sequence[LinkedColumn]] | None = None,
 ) -> str:
     """Return an executed notebook as one offline HTML page, its figures drawn and its code left out.
 
@@ -30,6 +33,8 @@ def page(
         Parameters and definitions, shown at the foot.
     files : mapping of str to str, optional
         The name of a saved result and the relative address of its CSV file.
+    links : mapping of str to sequence of LinkedColumn, optional
+        Cells that open the list of their deals (`deal_lists.cell_links`).
 
     Examples
     --------
@@ -48,4 +53,7 @@ def page(
             if lines and lines[0].startswith("# "):
                 cells[place] = {**cell, "source": "\n".join(lines[1:]).strip()}
             break
-    return notebook_page({"cells": cells}, title=title, markdown=markdown2html, facts=facts, home=HOME, files=files)
+    return notebook_page(
+        {"cells": cells}, title=title, markdown=markdown2html, facts=facts, home=HOME, files=files,
+        linked=partial(linked, columns=links) if links else None,
+    )  # fmt: skip

@@ -26,6 +26,23 @@ QUARTER_KEYS = ("company", "quarter", "as_of", "compare_to", "segments")
 """The parameters of every notebook, in the order of its parameters cell."""
 
 
+def check_crm_url(template: str) -> None:
+    """Refuse a link to the CRM that is no https address of a deal: it is clicked on by people who trust the report.
+
+    Examples
+    --------
+    >>> check_crm_url("https://crm.example.com/deals/{deal_id}")
+    >>> try:
+    ...     check_crm_url("javascript:alert({deal_id})")
+    ... except ValueError as problem:
+    ...     print(problem)
+    'javascript:alert({deal_id})' must be like https://crm.example.com/deals/{deal_id}
+    """
+    like = re.fullmatch(r"https://[A-Za-z0-9.-]+(:\d+)?/[^\s{}<>\"'`\\]*\{deal_id\}[^\s{}<>\"'`\\]*", template)
+    if not like or not template.isprintable():
+        raise ValueError(f"{template!r} must be like https://crm.example.com/deals/{{deal_id}}")
+
+
 class PracticalDifferences(BaseModel):
     """The smallest differences that would matter, set before results are seen (shares, not percentages)."""
 
@@ -86,7 +103,7 @@ class CompanyParams(BaseModel):
     thresholds : Thresholds
         Sizes below which nothing is shown.
     crm_url_template : str, optional
-        Link to a deal in the CRM, with `{deal_id}` in it.
+        Link to a deal in the CRM: https, with `{deal_id}` in it. Lists of deals lead there, in private reports only.
     share : {"private", "safe"}
         `safe` makes a report for others: ids as stable codes, no lists of deals, no cells with fewer than
         `thresholds.smallest_cell` deals. See `analytics.studies.sharing`.
@@ -140,6 +157,13 @@ class CompanyParams(BaseModel):
     def _known_zone(cls, value: str | None) -> str | None:
         if value is not None and value not in zoneinfo.available_timezones():
             raise ValueError(f"{value!r} is not a time zone; {nearest(value, zoneinfo.available_timezones())}")
+        return value
+
+    @field_validator("crm_url_template")
+    @classmethod
+    def _link_to_the_crm(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_crm_url(value)
         return value
 
     @property

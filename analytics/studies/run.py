@@ -14,6 +14,7 @@ from typing import Any
 
 from analytics.estimators.result import SCHEMA_VERSION
 from analytics.records.errors import InputError, nearest
+from analytics.studies.deal_lists import PAGE, deal_lists
 from analytics.studies.exits import DONE, FAILED, INPUT, STATUS, STOPPED
 from analytics.studies.index import facts, index_of
 from analytics.studies.inputs import INPUT_VARIABLE
@@ -168,6 +169,9 @@ def _at_work(run: _Run, bundle: Path) -> Result:
         if notebook.name in done:
             write_json(run.folder / f"{notebook.name}.provenance.json", notebook_facts(run.facts, notebook, run.folder))
             write_workbook(run.folder / "estimates" / notebook.name, run.folder / f"{notebook.name}.xlsx")
+    lists = deal_lists(study, run.folder)
+    if lists is not None:
+        write_text(run.folder / PAGE, hidden(lists, run.secrets))
     failed = [outcome for outcome in outcomes if outcome.exit_code != DONE]
     run.record(failed[0].exit_code if failed else DONE, outcomes, message=failed[0].message if failed else "")
     if failed:
@@ -194,6 +198,7 @@ def _executed(run: _Run, study: Study, pool: Workers, progress: Progress) -> lis
         INPUT_VARIABLE: study.input_hash,
     }
     said: dict[str, Any] = {"facts": facts(study), "secrets": run.secrets, "safe": run.safe}
+    said["crm_url_template"] = run.company.crm_url_template
     jobs: list[tuple[Job, Mapping[str, str]]] = []
     for notebook in run.notebooks:
         job = Job(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import html
 import os
@@ -241,8 +242,8 @@ class Study:
 
     def _stamped(self, name: str, result: SavedT) -> SavedT:
         if isinstance(result, Listing):
-            named: Any = Listing(result.frame, result.title, result.private, saved_as=name)
-            return cast(SavedT, named)
+            listing: Any = result
+            return cast(SavedT, dataclasses.replace(listing, saved_as=name))
         if not isinstance(result, Estimate):
             return result
         as_of = result.meta.as_of or self.as_of
