@@ -15,6 +15,7 @@ from analytics.display.cells import cell, heading
 from analytics.estimators.result import Estimate, Listing
 from analytics.studies import store
 from analytics.studies.pages import HOME
+from analytics.studies.places import RESULTS
 from analytics.studies.study import Study
 
 Counted: TypeAlias = Estimate | Listing
@@ -49,7 +50,7 @@ def cell_links(folder: Path, notebook: str, template: str | None) -> dict[str, l
     template : str or None
         `crm_url_template` of the company.
     """
-    results = folder / "estimates" / notebook
+    results = folder / RESULTS / notebook
     columns: dict[str, list[LinkedColumn]] = {}
     listed: dict[str, str] = {}
     for name in store.names(results):
@@ -113,7 +114,7 @@ def deal_lists(study: Study, folder: Path) -> str | None:
     places: dict[str, int] = {}
     sets: dict[tuple[int, ...], int] = {}
     lists: dict[str, tuple[str, str, int]] = {}
-    for key, of, what, deals in _lists(folder / "estimates"):
+    for key, of, what, deals in _lists(folder / RESULTS):
         numbers = tuple(sorted(places.setdefault(deal, len(places)) for deal in deals))
         lists[key] = (of, what, sets.setdefault(numbers, len(sets)))
     if not lists:
