@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from analytics.records.errors import InputError
-from analytics.studies.exits import DONE, FAILED, INPUT, STOPPED, LockedError
-from analytics.studies.redaction import hidden, known_secrets, printable
+from analytics.studies.cli_handoff import export
+from analytics.studies.exits import DONE, INPUT
+from analytics.studies.plainly import for_terminal, plainly
 
 HELP = """Why deals are won, lost, or end in no decision: a quarter's study of a CRM export.
 
@@ -113,11 +111,11 @@ def run(
     """Run a quarter's notebooks; see RUN_HELP."""
     from analytics.studies.run import Options, run_study
 
-    with _plainly(debug):
+    with plainly(debug):
         result = run_study(params, Options(reports=reports, only=only, notebooks=notebooks, seconds=seconds))
         for outcome in result.outcomes:
             if debug and outcome.traceback:
-                click.echo(_safe(outcome.traceback), err=True)
+                click.echo(for_terminal(outcome.traceback), err=True)
         if result.exit_code != DONE:
             click.echo("The report was not replaced. What was done is in " + str(result.folder), err=True)
         else:
@@ -134,7 +132,7 @@ def check(params: Path, as_json: bool, debug: bool) -> None:
     from analytics.studies.check import check as check_records
     from analytics.studies.check_words import words_of
 
-    with _plainly(debug):
+    with plainly(debug):
         report = check_records(params)
         if as_json:
             click.echo(json.dumps(report.facts, ensure_ascii=False, allow_nan=False, indent=2))
@@ -154,7 +152,7 @@ def init(kind: str, company: str, quarter: str | None, folder: Path, debug: bool
     """Write a params file; see INIT_HELP."""
     from analytics.studies.init import company_template, quarter_file, write_new
 
-    with _plainly(debug):
+    with plainly(debug):
         path = folder / f"{company}.yaml"
         if kind != "quarter":
             write_new(path, company_template(kind, company))
@@ -177,7 +175,7 @@ def demo(folder: Path, deals: int, seed: int, debug: bool) -> None:
     """
     from analytics.records.sources.simulated.demo import write_demo
 
-    with _plainly(debug):
+    with plainly(debug):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError("is there already and is not an empty folder", file=str(folder), action="Name another one")
         write_demo(folder, deals=deals, seed=seed)
@@ -185,33 +183,8 @@ def demo(folder: Path, deals: int, seed: int, debug: bool) -> None:
         click.echo("To study it, copy params/demo.yaml, and let source.folder name this folder.")
 
 
-@contextmanager
-def _plainly(debug: bool) -> Iterator[None]:
-    """Turn what goes wrong into one sentence and an exit code; with `debug`, the traceback as well."""
-    try:
-        yield
-    except (InputError, LockedError) as problem:
-        _fail(str(problem), problem.exit_code, debug)
-    except KeyboardInterrupt:
-        _fail("Stopped. The last good report is as it was.", STOPPED, debug)
-    except OSError as problem:
-        # A missing right or a full disk is the user's to mend; it needs the file's name, not our call stack.
-        _fail(f"{problem.filename or 'the system'}: {problem.strerror or problem}", FAILED, debug)
-    except Exception as problem:
-        _fail(f"It failed with {type(problem).__name__}: {problem}\nAgain with --debug shows where.", FAILED, debug)
-
-
-def _fail(sentence: str, code: int, debug: bool) -> None:
-    if debug:
-        click.echo(_safe(traceback.format_exc()), err=True)
-    click.echo(_safe(("Input: " if code == INPUT else "") + sentence), err=True)
-    sys.exit(code)
-
-
-def _safe(text: str) -> str:
-    """A text for the terminal: no password, and nothing that commands it."""
-    return printable(hidden(text, known_secrets({})))
-
+for _command in (export,):
+    main.add_command(_command)
 
 if __name__ == "__main__":
     main()

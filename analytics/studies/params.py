@@ -276,6 +276,25 @@ def load_quarter(path: Path | str) -> QuarterParams:
     return params
 
 
+def company_of(quarter: QuarterParams) -> CompanyParams:
+    """Read the company's params from beside a quarter's.
+
+    Raises
+    ------
+    InputError
+        Where there is no such file; names the nearest.
+    """
+    assert quarter.path is not None
+    path = quarter.path.parent / f"{quarter.company}.yaml"
+    if not path.is_file():
+        known = [other.stem for other in path.parent.glob("*.yaml") if "-" not in other.stem]
+        raise InputError(
+            f"the company {quarter.company!r} has no params file {path.name} beside it", file=quarter.path.name,
+            action=nearest(quarter.company, known),
+        )  # fmt: skip
+    return load_company(path)
+
+
 def quarter_params(content: Mapping[str, Any], *, file: str | None = None) -> QuarterParams:
     """Check the five parameters of a study, wherever they came from (a file or a notebook's cell)."""
     return checked(QuarterParams, content, file=file)

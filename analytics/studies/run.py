@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from analytics.estimators.result import SCHEMA_VERSION
-from analytics.records.errors import InputError, nearest
+from analytics.records.errors import InputError
 from analytics.studies import bundle as bundles
 from analytics.studies.deal_lists import PAGE, deal_lists
 from analytics.studies.exits import DONE, FAILED, INPUT, STATUS, STOPPED
@@ -23,7 +23,7 @@ from analytics.studies.job import Job, Outcome
 from analytics.studies.lock import locked
 from analytics.studies.notebook_cell import Notebook, check_parameters, find_notebooks
 from analytics.studies.opening import open_params
-from analytics.studies.params import CompanyParams, QuarterParams, load_company, load_quarter
+from analytics.studies.params import CompanyParams, QuarterParams, company_of, load_quarter
 from analytics.studies.places import (
     CACHE_VARIABLE,
     OUT_VARIABLE,
@@ -31,6 +31,7 @@ from analytics.studies.places import (
     RESULTS,
     cache_folder,
     notebooks_folder,
+    reports_folder,
 )
 from analytics.studies.progress import Progress
 from analytics.studies.provenance import company_facts, notebook_facts, study_facts, versions
@@ -145,11 +146,11 @@ def run_study(params: Path | str, options: Options = Options()) -> Result:
         When stopped (Ctrl-C or a TERM signal); kernels are gone, the last good report is as it was.
     """
     quarter = load_quarter(params)
-    company = _company_of(quarter)
+    company = company_of(quarter)
     notebooks = find_notebooks(options.notebooks or notebooks_folder(company.folder), only=options.only)
     check_parameters(notebooks, quarter.as_parameters(), file=str(quarter.path.name if quarter.path else params))
     name = company.calendar.quarter(quarter.quarter).name
-    bundle = (options.reports or company.folder.parent / "reports").absolute() / company.company / name
+    bundle = reports_folder(company.folder, options.reports) / company.company / name
     with _stoppable(), locked(bundle):
         run = _Run(quarter, company, notebooks, _begun(bundle), known_secrets(company.raw), options)
         run.record(None)
@@ -234,18 +235,6 @@ def _executed(run: _Run, study: Study, pool: Workers, progress: Progress) -> lis
     return pool.execute(
         jobs, seconds=run.options.seconds, cell_done=progress.cell_done, job_done=progress.notebook_done
     )
-
-
-def _company_of(quarter: QuarterParams) -> CompanyParams:
-    assert quarter.path is not None
-    path = quarter.path.parent / f"{quarter.company}.yaml"
-    if not path.is_file():
-        known = [other.stem for other in path.parent.glob("*.yaml") if "-" not in other.stem]
-        raise InputError(
-            f"the company {quarter.company!r} has no params file {path.name} beside it", file=quarter.path.name,
-            action=nearest(quarter.company, known),
-        )  # fmt: skip
-    return load_company(path)
 
 
 def _begun(bundle: Path) -> Path:
