@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from analytics.records.errors import InputError
-from analytics.studies.cli_handoff import export
+from analytics.studies.cli_handoff import export, export_deals, slides
 from analytics.studies.exits import DONE, INPUT
 from analytics.studies.plainly import for_terminal, plainly
 
@@ -183,7 +183,7 @@ def demo(folder: Path, deals: int, seed: int, debug: bool) -> None:
         click.echo("To study it, copy params/demo.yaml, and let source.folder name this folder.")
 
 
-for _command in (export,):
+for _command in (export, export_deals, slides):
     main.add_command(_command)
 
 if __name__ == "__main__":

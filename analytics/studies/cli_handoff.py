@@ -59,3 +59,51 @@ def export(
         folder = out or Path(f"{run.company.company}-{run.name}-figures")
         files = export_figures(figures, folder, formats or ("png",))
         click.echo(f"Written: {len(files)} picture{'s' if len(files) != 1 else ''} in {folder}")
+
+
+SLIDES_HELP = """Write the quarter's findings as a PPTX deck of at most eight slides.
+
+PARAMS is the quarter's file. Nothing is computed: titles are the published
+findings with their n and interval, tables are native and can be edited,
+figures are pictures with a description. Takes the extras `slides` and
+`export`, and a Chromium on this machine.
+"""
+
+
+@click.command(help=SLIDES_HELP, short_help="The quarter's findings as an editable PPTX deck.")
+@_PARAMS
+@click.option("--out", type=click.Path(path_type=Path), help="The file (default: <company>-<quarter>.pptx here).")
+@_REPORTS
+@_DEBUG
+def slides(params: Path, out: Path | None, reports: Path | None, debug: bool) -> None:
+    """Write the deck; see SLIDES_HELP."""
+    from analytics.studies.published_run import current_run
+    from analytics.studies.slides import write_slides
+
+    with plainly(debug):
+        run = current_run(params, reports)
+        target = out or Path(f"{run.company.company}-{run.name}.pptx")
+        click.echo(f"Written: {target}, {write_slides(run, target)} slides")
+
+
+EXPORT_DEALS_HELP = """Write which deals bear which flag, as CSV, for loading back into the CRM.
+
+PARAMS is the quarter's file. One row per deal and flag: deal_id, flag, rule,
+flagged_on, as_of. Flags are no_decision (closed, with the reason that the
+rules call no decision), no_decision_inferred (a rule of the params fired) and
+looks_dead (open, and bears the mark at the as-of date). Not for a company
+whose params say share: safe.
+"""
+
+
+@click.command(name="export-deals", help=EXPORT_DEALS_HELP, short_help="Flags of deals as CSV, for the CRM.")
+@_PARAMS
+@click.option("--out", type=click.Path(path_type=Path), help="The file (default: <company>-<quarter>-deals.csv here).")
+@_DEBUG
+def export_deals(params: Path, out: Path | None, debug: bool) -> None:
+    """Write the flags; see EXPORT_DEALS_HELP."""
+    from analytics.studies.export_deals import write_flags
+
+    with plainly(debug):
+        target, rows = write_flags(params, out)
+        click.echo(f"Written: {target}, {rows:,} row{'s' if rows != 1 else ''}")
