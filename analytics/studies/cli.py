@@ -43,7 +43,10 @@ RUN_HELP = """Run a quarter's notebooks and print where the report is.
 
 PARAMS is the quarter's file, params/<company>-<quarter>.yaml; the company's
 own file is read from beside it. The report is written to
-reports/<company>/<quarter>/, next to the params folder.
+reports/<company>/<quarter>/, next to the params folder. With --team the same
+notebooks run over one team's deals (data health is left out), and its report
+is in teams/<team>/ there; `teams: pages` in the company's params makes one for
+each team after the company's own.
 
 \b
 Exit codes:
@@ -104,23 +107,25 @@ def main() -> None:
     metavar="SECONDS",
     help="How long one notebook may take.",
 )
+@click.option("--team", "teams", multiple=True, metavar="NAME", help="A report of this team's deals; or: all.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def run(
-    params: Path, reports: Path | None, only: tuple[str, ...], notebooks: Path | None, seconds: int, debug: bool
-) -> None:
+    params: Path, reports: Path | None, only: tuple[str, ...], notebooks: Path | None, seconds: int,
+    teams: tuple[str, ...], debug: bool,
+) -> None:  # fmt: skip
     """Run a quarter's notebooks; see RUN_HELP."""
-    from analytics.studies.run import Options, run_study
+    from analytics.studies.run import Options
+    from analytics.studies.run_teams import run_all
 
     with plainly(debug):
-        result = run_study(params, Options(reports=reports, only=only, notebooks=notebooks, seconds=seconds))
-        for outcome in result.outcomes:
-            if debug and outcome.traceback:
-                click.echo(for_terminal(outcome.traceback), err=True)
-        if result.exit_code != DONE:
-            click.echo("The report was not replaced. What was done is in " + str(result.folder), err=True)
-        else:
+        for result in run_all(params, Options(reports=reports, only=only, notebooks=notebooks, seconds=seconds), teams):
+            for outcome in result.outcomes:
+                if debug and outcome.traceback:
+                    click.echo(for_terminal(outcome.traceback), err=True)
+            if result.exit_code != DONE:
+                click.echo("The report was not replaced. What was done is in " + str(result.folder), err=True)
+                sys.exit(result.exit_code)
             click.echo(f"Report: {result.page}")
-        sys.exit(result.exit_code)
 
 
 @main.command(help=CHECK_HELP, short_help="Say what is in an export, and what it can answer.")

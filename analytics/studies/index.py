@@ -12,6 +12,7 @@ from analytics.studies import store
 from analytics.studies.notebook_cell import Notebook
 from analytics.studies.places import RESULTS
 from analytics.studies.study import Study
+from analytics.studies.team_pages import team_words
 
 CARDS = "findings"
 """The name under which a notebook saves the findings that belong on the front page."""
@@ -51,6 +52,9 @@ def _record(study: Study) -> StudyLink:
     if study.sharing.safe:
         said = "Parameters, hashes, versions. A report for sharing: ids are codes, rows with few deals are not shown."
         return StudyLink("How this was made", "run.json", status="", question=said, downloads=(run,))
+    if study.params.team is not None:
+        said = "Parameters, hashes, versions. Rejected rows and data health are in the company's own report."
+        return StudyLink("How this was made", "run.json", status="", question=said, downloads=(run,))
     return StudyLink(
         "What was left out, and how this was made", "rejects.csv",
         status=f"{len(study.rejects):,} rejected rows",
@@ -62,7 +66,8 @@ def _record(study: Study) -> StudyLink:
 def subtitle(study: Study) -> str:
     """Say the quarter's days, the as-of date and how many deals of how many rows were studied."""
     days = f"{_day(study.quarter.start)} to {_day(study.quarter.end)}, as of {_day(study.as_of)}"
-    return f"{days}. {study.studied}."
+    team = "" if study.params.team is None else f" Team {team_words(study.params)}."
+    return f"{days}. {study.studied}.{team}"
 
 
 def facts(study: Study) -> list[tuple[str, str]]:
@@ -76,7 +81,9 @@ def facts(study: Study) -> list[tuple[str, str]]:
         ) if days is not None
     ]  # fmt: skip
     margins = "; ".join(f"{name.replace('_', ' ')} {100 * margin:g} points" for name, margin in study.margins.items())
+    of_team = [] if study.params.team is None else [("Team", team_words(study.params))]
     return [
+        *of_team,
         ("Quarter", f"{study.quarter.name}: {_day(study.quarter.start)} to {_day(study.quarter.end)}"),
         ("As of", f"the end of {_day(study.as_of)}"),
         ("Settled up to", _day(study.settled_on)),

@@ -111,6 +111,8 @@ class CompanyParams(BaseModel):
         Private things that are shown all the same: columns of names; free text and original values of rejected rows.
     ids : tuple of str
         Attributes that identify somebody or something, beside deal, account and owner: codes under `share: safe`.
+    teams : {"none", "pages"}
+        `pages` makes a report for each team after the company's own; see `analytics.studies.team_pages`.
 
     Examples
     --------
@@ -142,8 +144,11 @@ class CompanyParams(BaseModel):
     share: Literal["private", "safe"] = "private"
     show: tuple[Literal["names", "text"], ...] = ()
     ids: tuple[str, ...] = ()
+    teams: Literal["none", "pages"] = "none"
     _path: Path | None = PrivateAttr(default=None)
     _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _team: str | None = PrivateAttr(default=None)
+    _whole: CompanyParams | None = PrivateAttr(default=None)
 
     @field_validator("company")
     @classmethod
@@ -179,6 +184,16 @@ class CompanyParams(BaseModel):
     def folder(self) -> Path:
         """The folder of the params file: the paths in it resolve against this."""
         return self._path.parent if self._path is not None else Path()
+
+    @property
+    def team(self) -> str | None:
+        """The team whose deals alone are studied; None for the whole company."""
+        return self._team
+
+    @property
+    def whole(self) -> CompanyParams:
+        """The whole company's params, also from those of a team."""
+        return self if self._whole is None else self._whole
 
     @property
     def raw(self) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from analytics.studies.provenance import company_facts, notebook_facts, study_fa
 from analytics.studies.redaction import hidden, hidden_in, known_secrets
 from analytics.studies.store import as_csv, write_json, write_text
 from analytics.studies.study import Study
+from analytics.studies.team_pages import FOLDER, TEAM_VARIABLE, WHOLE_EXPORT, folder_name, of_team
 from analytics.studies.workbook import write_workbook
 from analytics.studies.workers import Workers, workers
 
@@ -49,12 +50,16 @@ _STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 @dataclass(frozen=True)
 class Options:
-    """How a run is wanted: where reports go, which notebooks, which notebook folder, seconds per notebook."""
+    """How a run is wanted: where reports go, which notebooks, which notebook folder, seconds per notebook, whose deals.
+
+    With a `team` the report is that team's: the same notebooks over its deals, in a bundle of its own.
+    """
 
     reports: Path | None = None
     only: tuple[str, ...] = ()
     notebooks: Path | None = None
     seconds: int = 1800
+    team: str | None = None
 
 
 @dataclass(frozen=True)
@@ -146,11 +151,14 @@ def run_study(params: Path | str, options: Options = Options()) -> Result:
         When stopped (Ctrl-C or a TERM signal); kernels are gone, the last good report is as it was.
     """
     quarter = load_quarter(params)
-    company = company_of(quarter)
+    company = company_of(quarter) if options.team is None else of_team(company_of(quarter), options.team)
     notebooks = find_notebooks(options.notebooks or notebooks_folder(company.folder), only=options.only)
+    if options.team is not None:
+        notebooks = tuple(notebook for notebook in notebooks if notebook.name not in WHOLE_EXPORT)
     check_parameters(notebooks, quarter.as_parameters(), file=str(quarter.path.name if quarter.path else params))
     name = company.calendar.quarter(quarter.quarter).name
     bundle = reports_folder(company.folder, options.reports) / company.company / name
+    bundle = bundle if options.team is None else bundle / FOLDER / folder_name(options.team)
     with _stoppable(), locked(bundle):
         run = _Run(quarter, company, notebooks, _begun(bundle), known_secrets(company.raw), options)
         run.record(None)
@@ -212,7 +220,7 @@ def _prepared(run: _Run) -> Study:
     """Open the study and fill the snapshot cache, so that no notebook needs the engine."""
     study = open_params(run.company, run.quarter)
     study.fill_cache()
-    if not run.safe:
+    if not run.safe and run.options.team is None:
         write_text(run.folder / "rejects.csv", hidden(as_csv(study.rejects), run.secrets))
     return study
 
@@ -222,6 +230,7 @@ def _executed(run: _Run, study: Study, pool: Workers, progress: Progress) -> lis
         PARAMS_VARIABLE: str(run.company.folder),
         CACHE_VARIABLE: str(cache_folder(run.company.folder)),
         INPUT_VARIABLE: study.input_hash,
+        **({} if run.options.team is None else {TEAM_VARIABLE: run.options.team}),
     }
     said: dict[str, Any] = {"facts": facts(study), "secrets": run.secrets, "safe": run.safe}
     said["crm_url_template"] = run.company.crm_url_template

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analytics.display import tables, wording
+from analytics.display import tables
 from analytics.display.slides import MOST_ROWS, MOST_SLIDES, Slide, write_deck
 from analytics.display.tables import Table
 from analytics.estimators.result import Estimate, Finding, Listing
@@ -127,7 +127,7 @@ def _numbers(run: PublishedRun, card: Card) -> tuple[Table | None, str]:
     rows = replace(result, frame=about(result, card.finding), deals=None)
     counts = [column for column in COUNTS if column in rows.frame and rows.frame[column].notna().any()][:2]
     table = tables.estimate_table(rows, title=name.replace("_", " ").capitalize(), columns=counts)
-    return (table if isinstance(table, Table) else None), wording.provenance(result.meta)
+    return (table if isinstance(table, Table) else None), table.footnote if isinstance(table, Table) else ""
 
 
 def about(estimate: Estimate, finding: Finding) -> pd.DataFrame:
