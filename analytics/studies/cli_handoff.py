@@ -12,6 +12,7 @@ _PARAMS = click.argument("params", type=click.Path(path_type=Path))
 _REPORTS = click.option(
     "--reports", type=click.Path(path_type=Path), help="Where reports are (default: beside the params folder)."
 )
+_TEAM = click.option("--team", metavar="NAME", help="The report of this team in place of the company's.")
 _DEBUG = click.option("--debug", is_flag=True, help="Show tracebacks.")
 
 EXPORT_HELP = """Write figures of a published report as pictures, or print the report.
@@ -36,19 +37,20 @@ print takes both too. Nothing is sent anywhere.
 @click.option("--print", "to_print", is_flag=True, help="Print the whole report into one PDF instead.")
 @click.option("--list", "only_list", is_flag=True, help="List the names of the figures.")
 @_REPORTS
+@_TEAM
 @_DEBUG
 def export(
     params: Path, names: tuple[str, ...], formats: tuple[str, ...], out: Path | None, to_print: bool,
-    only_list: bool, reports: Path | None, debug: bool,
+    only_list: bool, reports: Path | None, team: str | None, debug: bool,
 ) -> None:  # fmt: skip
     """Write pictures of figures; see EXPORT_HELP."""
     from analytics.studies.export import chosen_figures, export_figures, print_report, saved_figures
     from analytics.studies.published_run import current_run
 
     with plainly(debug):
-        run = current_run(params, reports)
+        run = current_run(params, reports, team=team)
         if to_print:
-            target = print_report(run, out or Path(f"{run.company.company}-{run.name}.pdf"))
+            target = print_report(run, out or Path(f"{run.file_name}.pdf"))
             click.echo(f"Written: {target}")
             return
         figures = chosen_figures(saved_figures(run), names)
@@ -56,7 +58,7 @@ def export(
             for figure in figures:
                 click.echo(f"{figure.name}  {figure.title}")
             return
-        folder = out or Path(f"{run.company.company}-{run.name}-figures")
+        folder = out or Path(f"{run.file_name}-figures")
         files = export_figures(figures, folder, formats or ("png",))
         click.echo(f"Written: {len(files)} picture{'s' if len(files) != 1 else ''} in {folder}")
 
@@ -74,15 +76,16 @@ figures are pictures with a description. Takes the extras `slides` and
 @_PARAMS
 @click.option("--out", type=click.Path(path_type=Path), help="The file (default: <company>-<quarter>.pptx here).")
 @_REPORTS
+@_TEAM
 @_DEBUG
-def slides(params: Path, out: Path | None, reports: Path | None, debug: bool) -> None:
+def slides(params: Path, out: Path | None, reports: Path | None, team: str | None, debug: bool) -> None:
     """Write the deck; see SLIDES_HELP."""
     from analytics.studies.published_run import current_run
     from analytics.studies.slides import write_slides
 
     with plainly(debug):
-        run = current_run(params, reports)
-        target = out or Path(f"{run.company.company}-{run.name}.pptx")
+        run = current_run(params, reports, team=team)
+        target = out or Path(f"{run.file_name}.pptx")
         click.echo(f"Written: {target}, {write_slides(run, target)} slides")
 
 

@@ -9,6 +9,7 @@ from analytics.records.errors import InputError
 from analytics.studies.bundle import published
 from analytics.studies.params import CompanyParams, QuarterParams, company_of, load_quarter
 from analytics.studies.places import RESULTS, reports_folder
+from analytics.studies.team_pages import FOLDER, folder_name, of_team
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,18 @@ class PublishedRun:
         return self.folder / RESULTS / notebook
 
     @property
+    def file_name(self) -> str:
+        """What files made of it are called: company, quarter and, where it is a team's, its team."""
+        team = "" if self.company.team is None else f"-{folder_name(self.company.team)}"
+        return f"{self.company.company}-{self.name}{team}"
+
+    @property
     def notebooks(self) -> tuple[str, ...]:
         """Names of the notebooks that are in it, in reading order."""
         return tuple(sorted(path.stem for path in self.folder.glob("[0-9][0-9]_*.ipynb") if path.stem.count(".") == 0))
 
 
-def current_run(params: Path | str, reports: Path | None = None) -> PublishedRun:
+def current_run(params: Path | str, reports: Path | None = None, *, team: str | None = None) -> PublishedRun:
     """Find the run that a quarter's report shows now.
 
     Parameters
@@ -52,6 +59,8 @@ def current_run(params: Path | str, reports: Path | None = None) -> PublishedRun
         `params/<company>-<quarter>.yaml`.
     reports : pathlib.Path, optional
         Where reports are; by default beside the params folder.
+    team : str, optional
+        The report of this team's deals in place of the company's.
 
     Raises
     ------
@@ -62,6 +71,9 @@ def current_run(params: Path | str, reports: Path | None = None) -> PublishedRun
     company = company_of(quarter)
     name = company.calendar.quarter(quarter.quarter).name
     bundle = reports_folder(company.folder, reports) / company.company / name
+    if team is not None:
+        company = of_team(company, team)
+        bundle = bundle / FOLDER / folder_name(team)
     found = published(bundle)
     if found is None:
         raise InputError(
