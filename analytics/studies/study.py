@@ -55,7 +55,8 @@ class Study:
         self.sharing = sharing_of(params, self._records)
         self._snapshots = SharedSnapshots(params, *records, self.sharing)
         # How late closings are recorded is a matter of the company's records: a team is settled when the company is.
-        self._whole = SharedSnapshots(params.whole, *records, self.sharing)
+        whole = params.team is None
+        self._whole = self._snapshots if whole else SharedSnapshots(params.whole, *records, self.sharing)
         self._saved: dict[str, object] = {}
 
     def __repr__(self) -> str:
@@ -148,7 +149,11 @@ class Study:
 
     def ledger_as_known(self, quarter: Quarter) -> pd.DataFrame:
         """All episodes under declared rules as known as long after `quarter` as `as_of` is after this one."""
-        return self._snapshots.deals(self.as_of_for(quarter), self.rules.declared_only(), "all")
+        deals = self._whole.deals(self.as_of_for(quarter), self.rules.declared_only(), "all")
+        if self.params.team is None:
+            return deals
+        # Whose a deal is, is read as of today: then it may have been recorded under an owner of another team.
+        return deals[deals["deal_id"].isin(self.known_deals["deal_id"])].reset_index(drop=True)
 
     def as_of_for(self, quarter: Quarter) -> dt.date:
         """The day that is as long after the end of `quarter` as `as_of` is after the end of this one."""
