@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analytics.display.page import render_page, script_json
+from analytics.display.page import page, script_json
 
 _TABLE = re.compile(r'<div class="wl-table"(?: data-results="([a-z0-9_]*)")?')
 _HEAD = re.compile(r"<th\b[^>]*>(.*?)</th>", re.DOTALL)
@@ -30,7 +30,7 @@ class LinkedColumn:
     by_text: bool = False
 
 
-def linked(block: str, columns: Mapping[str, Sequence[LinkedColumn]]) -> str:
+def linked(block: str, columns: Mapping[str, Sequence[LinkedColumn]], *, result: str = "") -> str:
     """Return a block of a page with links in those cells of its table that count deals, or name one.
 
     Parameters
@@ -39,6 +39,8 @@ def linked(block: str, columns: Mapping[str, Sequence[LinkedColumn]]) -> str:
         HTML of one output.
     columns : mapping of str to sequence of LinkedColumn
         By name of the saved result that the table shows; under "" those of every table.
+    result : str, optional
+        That name, where the table itself does not say it.
 
     Notes
     -----
@@ -54,7 +56,8 @@ def linked(block: str, columns: Mapping[str, Sequence[LinkedColumn]]) -> str:
     '<a href="deals.html#a" aria-label="12 deals">12</a>'
     """
     found = _TABLE.search(block)
-    wanted = [*columns.get(found[1] or "", ()), *(columns.get("", ()) if found[1] else ())] if found else []
+    named = result or (found[1] or "" if found else "")
+    wanted = [*columns.get(named, ()), *(columns.get("", ()) if named else ())] if found or result else []
     body = _BODY.search(block) if wanted else None
     if body is None:
         return block
@@ -121,4 +124,4 @@ def deals_page(
     """
     rows = [list(row) for row in deals]
     data = script_json({"heads": list(heads), "deals": rows, "sets": list(sets), "lists": lists, "link": link})
-    return render_page("deals.html.j2", title=title, subtitle=subtitle, facts=(), home=home, data=data)
+    return page("deals.html.j2", drawn=False, title=title, subtitle=subtitle, facts=(), home=home, data=data)

@@ -113,13 +113,19 @@ def _score_and_variance(risk: RiskTable, outcome: str, group: Ints, stratum: Int
     rows = arrange(spells, subdistribution=True)
     point = evaluate(rows, np.zeros(x.shape[1]), "breslow")
     residuals = score_residuals(rows, point, event_means(rows, point, "breslow"))
+    residuals = _without_noise(residuals, 1.0)
     added = residuals * rows.w[:, None]
     if risk.cluster is None:
         return added.sum(axis=0), (residuals * rows.w2[:, None]).T @ residuals
     unit: Any = pd.factorize(cells[risk.cluster])[0]
     count = int(unit.max()) + 1
-    by_unit = summed(unit[rows.order], added, count)
+    by_unit = _without_noise(summed(unit[rows.order], added, count), float(rows.w.max(initial=0.0)))
     return added.sum(axis=0), by_unit.T @ by_unit * (count / max(count - 1, 1))
+
+
+def _without_noise(residuals: Floats, weight: float) -> Floats:
+    """Take residuals that are rounding for 0: indicators are 0 and 1, so residuals are of the order of 1."""
+    return np.where(np.abs(residuals) > 1e-12 * weight, residuals, 0.0)
 
 
 def _codes(cells: pd.DataFrame, columns: Sequence[str]) -> Ints:

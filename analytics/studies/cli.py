@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -42,11 +44,14 @@ stays as it was. `winloss run --help` lists the exit codes.
 RUN_HELP = """Run a quarter's notebooks and print where the report is.
 
 PARAMS is the quarter's file, params/<company>-<quarter>.yaml; the company's
-own file is read from beside it. The report is written to
-reports/<company>/<quarter>/, next to the params folder. With --team the same
-notebooks run over one team's deals (data health is left out), and its report
-is in teams/<team>/ there; `teams: pages` in the company's params makes one for
-each team after the company's own.
+own file is read from beside it. Or PARAMS is the company's file, with
+--quarter 2025Q4, or --quarter latest for the newest quarter that ended at
+least `settling_days` ago: as of its last day plus these days. The report is
+written to reports/<company>/<quarter>/, next to the params folder. Notebooks
+that an earlier run finished, and whose input, params and code are the same,
+are taken from there. With --team the same notebooks run over one team's deals
+(without data health), into teams/<team>/ beside the company's own report;
+`teams: pages` in the company's params makes one for each team after it.
 
 \b
 Exit codes:
@@ -56,6 +61,8 @@ Exit codes:
     3  another run is at work on the same company and quarter
     4  a kernel died
     5  a study took too long
+    6  a folder cannot be written, or a file cannot be read: its rights
+    7  the disk is full
   130  stopped
 """
 
@@ -93,11 +100,19 @@ def main() -> None:
 
 @main.command(help=RUN_HELP)
 @click.argument("params", type=click.Path(path_type=Path))
+@click.option("--quarter", metavar="NAME", help="Which quarter, where PARAMS is a company's file; or latest.")
+@click.option(
+    "--today",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="With --quarter: as if it were this day (default: the clock's).",
+)
 @click.option(
     "--reports", type=click.Path(path_type=Path), help="Where reports go (default: beside the params folder)."
 )
 @click.option("--only", multiple=True, metavar="NAME", help="Run just this notebook (quarter); may be repeated.")
 @click.option("--notebooks", type=click.Path(path_type=Path), help="Where the notebooks are.")
+@click.option("--fresh", is_flag=True, help="Run all notebooks again, the unchanged ones too.")
 @click.option(
     "--timeout",
     "seconds",
@@ -110,15 +125,16 @@ def main() -> None:
 @click.option("--team", "teams", multiple=True, metavar="NAME", help="A report of this team's deals; or: all.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def run(
-    params: Path, reports: Path | None, only: tuple[str, ...], notebooks: Path | None, seconds: int,
-    teams: tuple[str, ...], debug: bool,
-) -> None:  # fmt: skip
+    params: Path, quarter: str | None, today: dt.datetime | None, teams: tuple[str, ...], debug: bool, **options: Any
+) -> None:
     """Run a quarter's notebooks; see RUN_HELP."""
     from analytics.studies.run import Options
     from analytics.studies.run_teams import run_all
+    from analytics.studies.schedule import quarter_asked
 
     with plainly(debug):
-        for result in run_all(params, Options(reports=reports, only=only, notebooks=notebooks, seconds=seconds), teams):
+        asked = params if quarter is None else quarter_asked(params, quarter, (today or dt.datetime.now()).date())
+        for result in run_all(asked, Options(**options), teams):
             for outcome in result.outcomes:
                 if debug and outcome.traceback:
                     click.echo(for_terminal(outcome.traceback), err=True)

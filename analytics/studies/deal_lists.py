@@ -14,7 +14,7 @@ from analytics.display.cell_links import LinkedColumn, deals_page
 from analytics.display.cells import cell, heading
 from analytics.estimators.result import Estimate, Listing
 from analytics.studies import store
-from analytics.studies.pages import HOME
+from analytics.studies.index import FRONT
 from analytics.studies.places import RESULTS
 from analytics.studies.study import Study
 
@@ -125,7 +125,7 @@ def deal_lists(study: Study, folder: Path) -> str | None:
         title=f"The deals behind the numbers: {study.title}, {study.quarter.name}",
         subtitle=f"As known at the end of {study.as_of:%-d %B %Y}. This page names deals: it is the company's own.",
         heads=[heading(name) for name in columns], deals=rows, sets=list(sets), lists=lists,
-        link=study.params.crm_url_template or "", home=HOME,
+        link=study.params.crm_url_template or "", home=FRONT,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any
 @dataclass(frozen=True)
 class Job:
     """One notebook to execute: where it is, where it goes, what is injected, what must never be written,
-    whether it is shared safely, so that an error may not name a value, and where its deals are in the CRM."""
+    and whether it is shared safely, so that an error may not name a value."""
 
     name: str
     notebook: str
@@ -22,6 +22,8 @@ class Job:
     secrets: Sequence[str] = ()
     safe: bool = False
     crm_url_template: str | None = None
+    finished_in: str = ""
+    """The folder of an earlier run that finished this notebook: it is taken from there and not executed."""
 
 
 @dataclass(frozen=True)
@@ -33,3 +35,5 @@ class Outcome:
     message: str = ""
     traceback: str = ""
     seconds: float = 0.0
+    taken_from: str = ""
+    """The earlier run that finished this notebook."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import click
 
 from analytics.records.errors import InputError
-from analytics.studies.exits import FAILED, INPUT, STOPPED, LockedError
+from analytics.studies.exits import INPUT, STOPPED, LockedError, UnwritableError, code_of
 from analytics.studies.redaction import hidden, known_secrets, printable
 
 
@@ -19,15 +19,16 @@ def plainly(debug: bool) -> Iterator[None]:
     """Turn what goes wrong into one sentence and an exit code; with `debug`, the traceback as well."""
     try:
         yield
-    except (InputError, LockedError) as problem:
+    except (InputError, LockedError, UnwritableError) as problem:
         _fail(str(problem), problem.exit_code, debug)
     except KeyboardInterrupt:
         _fail("Stopped. The last good report is as it was.", STOPPED, debug)
     except OSError as problem:
         # A missing right or a full disk is the user's to mend; it needs the file's name, not our call stack.
-        _fail(f"{problem.filename or 'the system'}: {problem.strerror or problem}", FAILED, debug)
+        _fail(f"{problem.filename or 'the system'}: {problem.strerror or problem}", code_of(problem), debug)
     except Exception as problem:
-        _fail(f"It failed with {type(problem).__name__}: {problem}\nAgain with --debug shows where.", FAILED, debug)
+        sentence = f"It failed with {type(problem).__name__}: {problem}\nAgain with --debug shows where."
+        _fail(sentence, code_of(problem), debug)
 
 
 def _fail(sentence: str, code: int, debug: bool) -> None:

@@ -15,10 +15,10 @@ from analytics.display.slides import MOST_ROWS, MOST_SLIDES, Slide, write_deck
 from analytics.display.tables import Table
 from analytics.estimators.result import Estimate, Finding, Listing
 from analytics.records.errors import InputError
-from analytics.studies import store
+from analytics.studies import results, store
 from analytics.studies.export import SavedFigure, export_figures, needs, saved_figures
-from analytics.studies.index import CARDS, fixed_findings
 from analytics.studies.published_run import PublishedRun
+from analytics.studies.results import CARDS
 
 SHOWN_BY = {"period_at_horizon": "period_incidence"}
 """Results that are shown by the figure of another one: the shares at the horizon by the curves that lead there."""
@@ -78,14 +78,19 @@ def write_slides(run: PublishedRun, target: Path) -> int:
 
 def _cards(run: PublishedRun) -> Iterator[Card]:
     """Give the quarter's own findings first, in their fixed order, then others as far as there is room."""
-    own = [Card("01_quarter", finding) for finding in fixed_findings(run.results("01_quarter"))]
+    own = [Card("01_quarter", finding) for finding in _fixed(run, "01_quarter")]
     others = [
         Card(notebook, finding)
         for notebook, name in FURTHER
-        for finding in fixed_findings(run.results(notebook))
+        for finding in _fixed(run, notebook)
         if finding.name == name
     ]
     yield from [*own, *others][: MOST_SLIDES - 1]
+
+
+def _fixed(run: PublishedRun, notebook: str) -> tuple[Finding, ...]:
+    found = results.read(run.folder, notebook, CARDS)
+    return found if isinstance(found, tuple) else ()
 
 
 def _first(run: PublishedRun) -> Slide:

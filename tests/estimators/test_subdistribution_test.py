@@ -116,3 +116,19 @@ def test_edges() -> None:
         subdistribution_score_test(count_events(frame, by="group"), outcome="win")
     with pytest.raises(InputError, match="compares groups"):
         subdistribution_score_test(count_events(frame.assign(group="a"), by="group"), outcome="won")
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.1, 0.3, 7.3])
+@pytest.mark.parametrize("accounts", [None, "account"])
+def test_groups_that_are_never_at_risk_together_have_no_test_at_any_scale_of_weights(
+    scale: float, accounts: str | None
+) -> None:
+    """The residuals are 0 but for rounding, which once made a statistic of 0.77 on 1 degree of freedom."""
+    deals = pd.DataFrame({
+        "entry": [-1, 9, 9, 3, 4, -1], "exit": [5, 18, 19, 17, 15, 0], "account": [1, 0, 0, 5, 4, 3],
+        "outcome": ["open", "lost", "won", "open", "open", "won"], "segment": list("baabab"),
+        "weight": scale * np.array([7.0, 1, 6, 8, 3, 4]),
+    })  # fmt: skip
+    risk = count_events(deals, by="segment", weights="weight", cluster=accounts)
+    row = subdistribution_score_test(risk, outcome="won").frame.iloc[0]
+    assert (row["df"], row["no_interval_reason"]) == (0, "no deal that could be compared was won")
