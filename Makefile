@@ -24,7 +24,7 @@ $(VENV)/.run: pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/.run
 	@echo "Installing what the tests need ..."
-	@$(PIP) -e '.[test,postgres]'
+	@$(PIP) -e '.[test,postgres,export,slides]'
 	@touch $@
 
 $(VENV)/.lab: $(VENV)/.run

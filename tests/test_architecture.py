@@ -24,6 +24,9 @@ FENCES: dict[str, tuple[str, ...]] = {
     "lifelines": ("estimators/",),
     "plotly": ("display/",),
     "great_tables": ("display/",),
+    "kaleido": ("display/pictures.py",),
+    "pptx": ("display/slides.py",),
+    "pypdf": ("studies/export.py",),
     "papermill": ("studies/",),
     "nbconvert": ("studies/",),
 }

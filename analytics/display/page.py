@@ -100,6 +100,7 @@ def notebook_page(
     home: str = "",
     saved: Mapping[str, Numbers] | None = None,
     plotly: str = "",
+    linked: Callable[[str], str] | None = None,
 ) -> str:
     """Return an executed notebook as an offline HTML page: prose, figures, tables and findings, without its code.
 
@@ -120,9 +121,12 @@ def notebook_page(
         place that shows it can be linked to as `#result-<name>`.
     plotly : str, optional
         Relative address of the packed plotly.js; without it the page carries its own.
+    linked : callable, optional
+        Puts links into the tables of a block (`cell_links.linked`).
     """
     blocks = [block for i, cell in enumerate(notebook.get("cells", ())) for block in _cell(cell, i, markdown)]
     drawn = any("wl-plot" in block for block in blocks)
+    blocks = blocks if linked is None else [linked(block) for block in blocks]
     blocks = _with_numbers(blocks, saved or {})
     shown = {"title": title, "subtitle": subtitle, "facts": facts, "home": home, "blocks": blocks}
     return page("notebook.html.j2", drawn=drawn, plotly=plotly, **shown)

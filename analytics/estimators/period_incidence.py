@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.bounds import incidence_bounds
+from analytics.estimators.cell_deals import ids_of, with_deals
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.decomposition import level_of
 from analytics.estimators.incidence import cumulative_incidence, survival
@@ -133,10 +134,22 @@ def period_at_horizon(
     rows = found.frame.assign(not_recorded=(found.frame["outcome"] == "no_decision") & bool(why))
     notes = rows["note"].where(~rows["not_recorded"], (rows["note"] + " " + why).str.strip())
     rows = rows.assign(note=notes)
-    if by or not has_accounts(watched):
+    if by:
         return Estimate(rows, found.meta)
+    if not has_accounts(watched):
+        return _with_its_deals(Estimate(rows, found.meta), watched)
     known, without = known_accounts(watched["account_id"]), int(watched["account_id"].isna().sum())
-    return Estimate(rows.assign(n_accounts=known, n_without_account=without), replace(found.meta, n_accounts=known))
+    rows, meta = rows.assign(n_accounts=known, n_without_account=without), replace(found.meta, n_accounts=known)
+    return _with_its_deals(Estimate(rows, meta), watched)
+
+
+def _with_its_deals(found: Estimate, watched: pd.DataFrame) -> Estimate:
+    """Name the deals that were at risk, and those that had ended so by the age that is read."""
+    ended = [
+        ids_of(watched[(watched["exit"] <= row["horizon_reached"]) & (watched["outcome"] == row["outcome"])])
+        for row in found.frame.to_dict("records")
+    ]
+    return with_deals(found, n_event=ended, n_deals=[ids_of(watched)] * len(found.frame))
 
 
 def at_horizon(watched: pd.DataFrame, horizon_days: int, by: Sequence[str] = ()) -> Estimate:

@@ -70,10 +70,16 @@ class Estimate:
         Where the frame breaks an invariant of its kind: duplicate or missing keys, an interval that does not hold its
         estimate, a probability outside [0, 1], a curve that is not monotone, incidences that sum to more than 1,
         a missing interval without a reason.
+
+    Notes
+    -----
+    `deals` names the deals behind counts of the frame (row, column, deal_id; see `cell_deals.with_deals`), where they
+    are known and the report is the company's own.
     """
 
     frame: pd.DataFrame
     meta: Meta
+    deals: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         """Check the invariants of the kind."""
@@ -88,7 +94,7 @@ class Estimate:
 
     def stamped(self, **facts: Any) -> Estimate:
         """Return the same frame with further facts (`as_of`, `rules_hash`, `input_hash`, …) in its meta."""
-        return Estimate(self.frame, dataclasses.replace(self.meta, **facts))
+        return Estimate(self.frame, dataclasses.replace(self.meta, **facts), self.deals)
 
     def at(self, **keys: object) -> pd.DataFrame:
         """Return the rows whose key columns have these values, as a frame."""
@@ -102,7 +108,8 @@ class Estimate:
 class Listing:
     """A frame of facts that are not estimates (attrition, completeness, a list of deals).
 
-    `private` is True where its rows are deals, so that a shared report leaves it out; a study saved it as `saved_as`.
+    `private` is True where its rows are deals, so that a shared report leaves it out; a study saved it as `saved_as`;
+    `deals` as for an Estimate.
     """
 
     frame: pd.DataFrame
@@ -110,6 +117,7 @@ class Listing:
     private: bool = False
     saved_as: str = ""
     schema_version: int = SCHEMA_VERSION
+    deals: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)

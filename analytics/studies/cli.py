@@ -5,17 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from analytics.records.errors import InputError
-from analytics.studies.exits import DONE, INPUT, STOPPED, LockedError, UnwritableError, code_of
-from analytics.studies.redaction import hidden, known_secrets, printable
+from analytics.studies.cli_handoff import export, export_deals, slides
+from analytics.studies.exits import DONE, INPUT
+from analytics.studies.plainly import for_terminal, plainly
 
 HELP = """Why deals are won, lost, or end in no decision: a quarter's study of a CRM export.
 
@@ -51,7 +49,9 @@ own file is read from beside it. Or PARAMS is the company's file, with
 least `settling_days` ago: as of its last day plus these days. The report is
 written to reports/<company>/<quarter>/, next to the params folder. Notebooks
 that an earlier run finished, and whose input, params and code are the same,
-are taken from there.
+are taken from there. With --team the same notebooks run over one team's deals
+(without data health), into teams/<team>/ beside the company's own report;
+`teams: pages` in the company's params makes one for each team after it.
 
 \b
 Exit codes:
@@ -122,25 +122,26 @@ def main() -> None:
     metavar="SECONDS",
     help="How long one notebook may take.",
 )
+@click.option("--team", "teams", multiple=True, metavar="NAME", help="A report of this team's deals; or: all.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def run(
-    params: Path, quarter: str | None, today: dt.datetime | None, only: tuple[str, ...], debug: bool, **options: Any
+    params: Path, quarter: str | None, today: dt.datetime | None, teams: tuple[str, ...], debug: bool, **options: Any
 ) -> None:
     """Run a quarter's notebooks; see RUN_HELP."""
-    from analytics.studies.run import Options, run_study
+    from analytics.studies.run import Options
+    from analytics.studies.run_teams import run_all
     from analytics.studies.schedule import quarter_asked
 
-    with _plainly(debug):
+    with plainly(debug):
         asked = params if quarter is None else quarter_asked(params, quarter, (today or dt.datetime.now()).date())
-        result = run_study(asked, Options(only=only, **options))
-        for outcome in result.outcomes:
-            if debug and outcome.traceback:
-                click.echo(_safe(outcome.traceback), err=True)
-        if result.exit_code != DONE:
-            click.echo("The report was not replaced. What was done is in " + str(result.folder), err=True)
-        else:
+        for result in run_all(asked, Options(**options), teams):
+            for outcome in result.outcomes:
+                if debug and outcome.traceback:
+                    click.echo(for_terminal(outcome.traceback), err=True)
+            if result.exit_code != DONE:
+                click.echo("The report was not replaced. What was done is in " + str(result.folder), err=True)
+                sys.exit(result.exit_code)
             click.echo(f"Report: {result.page}")
-        sys.exit(result.exit_code)
 
 
 @main.command(help=CHECK_HELP, short_help="Say what is in an export, and what it can answer.")
@@ -152,7 +153,7 @@ def check(params: Path, as_json: bool, debug: bool) -> None:
     from analytics.studies.check import check as check_records
     from analytics.studies.check_words import words_of
 
-    with _plainly(debug):
+    with plainly(debug):
         report = check_records(params)
         if as_json:
             click.echo(json.dumps(report.facts, ensure_ascii=False, allow_nan=False, indent=2))
@@ -172,7 +173,7 @@ def init(kind: str, company: str, quarter: str | None, folder: Path, debug: bool
     """Write a params file; see INIT_HELP."""
     from analytics.studies.init import company_template, quarter_file, write_new
 
-    with _plainly(debug):
+    with plainly(debug):
         path = folder / f"{company}.yaml"
         if kind != "quarter":
             write_new(path, company_template(kind, company))
@@ -195,7 +196,7 @@ def demo(folder: Path, deals: int, seed: int, debug: bool) -> None:
     """
     from analytics.records.sources.simulated.demo import write_demo
 
-    with _plainly(debug):
+    with plainly(debug):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError("is there already and is not an empty folder", file=str(folder), action="Name another one")
         write_demo(folder, deals=deals, seed=seed)
@@ -203,34 +204,8 @@ def demo(folder: Path, deals: int, seed: int, debug: bool) -> None:
         click.echo("To study it, copy params/demo.yaml, and let source.folder name this folder.")
 
 
-@contextmanager
-def _plainly(debug: bool) -> Iterator[None]:
-    """Turn what goes wrong into one sentence and an exit code; with `debug`, the traceback as well."""
-    try:
-        yield
-    except (InputError, LockedError, UnwritableError) as problem:
-        _fail(str(problem), problem.exit_code, debug)
-    except KeyboardInterrupt:
-        _fail("Stopped. The last good report is as it was.", STOPPED, debug)
-    except OSError as problem:
-        # A missing right or a full disk is the user's to mend; it needs the file's name, not our call stack.
-        _fail(f"{problem.filename or 'the system'}: {problem.strerror or problem}", code_of(problem), debug)
-    except Exception as problem:
-        sentence = f"It failed with {type(problem).__name__}: {problem}\nAgain with --debug shows where."
-        _fail(sentence, code_of(problem), debug)
-
-
-def _fail(sentence: str, code: int, debug: bool) -> None:
-    if debug:
-        click.echo(_safe(traceback.format_exc()), err=True)
-    click.echo(_safe(("Input: " if code == INPUT else "") + sentence), err=True)
-    sys.exit(code)
-
-
-def _safe(text: str) -> str:
-    """A text for the terminal: no password, and nothing that commands it."""
-    return printable(hidden(text, known_secrets({})))
-
+for _command in (export, export_deals, slides):
+    main.add_command(_command)
 
 if __name__ == "__main__":
     main()

@@ -13,6 +13,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from analytics.studies.bundle import run_id
+from analytics.studies.deal_lists import cell_links
 from analytics.studies.exits import DONE, FAILED, INPUT, KERNEL_DIED, TIMEOUT, code_of_words
 from analytics.studies.job import Job, Outcome
 from analytics.studies.kernel import RunKernel
@@ -60,7 +61,9 @@ def execute(job: Job, cell_done: Callable[[], None]) -> Outcome:
 
 def _write_page(folder: Path, job: Job) -> None:
     notebook = _read(folder / f"{job.name}.ipynb")
-    text = page(notebook, title=job.title, facts=job.facts, saved=saved_numbers(notebook, folder, job.name))
+    shown = saved_numbers(notebook, folder, job.name)
+    links = {} if job.safe else cell_links(folder, job.name, job.crm_url_template)
+    text = page(notebook, title=job.title, facts=job.facts, saved=shown, links=links)
     write_text(folder / f"{job.name}.html", text)
 
 

@@ -18,6 +18,8 @@ from analytics.display.front import Drawn, Front, Line, Said, StudyLink, front_p
 from analytics.display.packing import packed_plotly, plotly_name
 from analytics.estimators.result import Estimate, Finding, Listing
 from analytics.studies import index, results
+from analytics.studies.deal_lists import PAGE as DEALS
+from analytics.studies.deal_lists import deal_lists
 from analytics.studies.exits import DONE, STATUS
 from analytics.studies.job import Outcome
 from analytics.studies.notebook_cell import Notebook
@@ -60,6 +62,9 @@ def write_front(
     facts = {"company": study.params.company, "quarter": study.quarter.name, "as_of": study.as_of}
     results.write_json(run, done, run / NUMBERS, **facts)
     write_workbook(run, done, run / WORKBOOK)
+    lists = deal_lists(study, run)
+    if lists is not None:
+        write_text(run / DEALS, hidden(lists, secrets))
     front = front_of(study, run, notebooks, outcomes)
     pages = {index.FRONT: front_page(front, plotly=f"../../{script.name}"), MAILED: front_page(front, alone=True)}
     for name, text in pages.items():
@@ -280,6 +285,8 @@ def _downloads(run: Path, study: Study) -> tuple[tuple[str, str], ...]:
     if (run / WORKBOOK).is_file():
         found.append(("all tables (Excel)", WORKBOOK))
     found.append(("all numbers (JSON)", NUMBERS))
-    if not study.sharing.safe:
+    if (run / DEALS).is_file():
+        found.append(("the deals behind the numbers", DEALS))
+    if not study.sharing.safe and study.params.team is None:
         found.append((f"{len(study.rejects):,} rejected rows (CSV)", "rejects.csv"))
     return (*found, ("how the run was made (JSON)", "run.json"))

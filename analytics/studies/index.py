@@ -5,6 +5,7 @@ from __future__ import annotations
 from analytics.display.front import leading_page
 from analytics.studies.results import day
 from analytics.studies.study import Study
+from analytics.studies.team_pages import team_words
 
 FRONT = "index.html"
 """The front page within a run's folder."""
@@ -47,7 +48,8 @@ def title(study: Study) -> str:
 def subtitle(study: Study) -> str:
     """Say the quarter's days, the as-of date and how many deals of how many rows were studied."""
     days = f"{day(study.quarter.start)} to {day(study.quarter.end)}, as known on {day(study.as_of)}"
-    return f"{days}. {study.studied}{_scope(study)}."
+    team = "" if study.params.team is None else f" Team {team_words(study.params)}."
+    return f"{days}. {study.studied}{_scope(study)}.{team}"
 
 
 def _scope(study: Study) -> str:
@@ -75,7 +77,9 @@ def facts(study: Study) -> list[tuple[str, str]]:
         ) if days is not None
     ]  # fmt: skip
     margins = "; ".join(f"{name.replace('_', ' ')} {100 * margin:g} points" for name, margin in study.margins.items())
+    of_team = [] if study.params.team is None else [("Team", team_words(study.params))]
     return [
+        *of_team,
         ("Quarter", f"{study.quarter.name}: {day(study.quarter.start)} to {day(study.quarter.end)}"),
         ("As of", f"the end of {day(study.as_of)}"),
         ("Settled up to", day(study.settled_on)),

@@ -21,6 +21,7 @@ class Job:
     facts: Sequence[tuple[str, str]] = ()
     secrets: Sequence[str] = ()
     safe: bool = False
+    crm_url_template: str | None = None
     finished_in: str = ""
     """The folder of an earlier run that finished this notebook: it is taken from there and not executed."""
 

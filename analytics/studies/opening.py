@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Sequence
 
 from analytics.records.leakage import refuse_leaky
@@ -11,6 +12,7 @@ from analytics.studies.histories import company_history
 from analytics.studies.params import CompanyParams, QuarterParams, load_company, quarter_params
 from analytics.studies.places import params_folder
 from analytics.studies.study import Study
+from analytics.studies.team_pages import TEAM_VARIABLE, of_team
 
 
 def open_study(
@@ -57,7 +59,8 @@ def open_study(
     """
     given = {"company": company, "quarter": quarter, "as_of": as_of, "compare_to": compare_to, "segments": segments}
     asked = quarter_params({key: list(value) if isinstance(value, tuple) else value for key, value in given.items()})
-    return open_params(load_company(params_folder(asked.company) / f"{asked.company}.yaml"), asked)
+    params, team = load_company(params_folder(asked.company) / f"{asked.company}.yaml"), os.environ.get(TEAM_VARIABLE)
+    return open_params(of_team(params, team) if team else params, asked)
 
 
 def open_params(params: CompanyParams, asked: QuarterParams) -> Study:

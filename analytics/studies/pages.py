@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from analytics.display.cell_links import LinkedColumn, linked
 from analytics.display.packing import plotly_name
 from analytics.display.page import PLOTLY, Numbers, notebook_page
 from analytics.studies.index import FRONT
@@ -19,6 +21,7 @@ def page(
     title: str,
     facts: Sequence[tuple[str, str]] = (),
     saved: Mapping[str, Numbers] | None = None,
+    links: Mapping[str, Sequence[LinkedColumn]] | None = None,
 ) -> str:
     """Return an executed notebook as an offline HTML page, its figures drawn and its code left out.
 
@@ -34,6 +37,8 @@ def page(
         Parameters and definitions, shown at the foot.
     saved : mapping of str to Numbers, optional
         By the name of a saved result: its CSV file and its table.
+    links : mapping of str to sequence of LinkedColumn, optional
+        Cells that open the list of their deals (`deal_lists.cell_links`).
 
     Examples
     --------
@@ -52,7 +57,12 @@ def page(
             if lines and lines[0].startswith("# "):
                 cells[place] = {**cell, "source": "\n".join(lines[1:]).strip()}
             break
+    saved = {
+        name: Numbers(numbers.href, linked(numbers.table, links or {}, result=name))
+        for name, numbers in (saved or {}).items()
+    }
     shown: dict[str, Any] = {"home": FRONT, "saved": saved, "plotly": f"../../{plotly_name()}"}
+    shown["linked"] = partial(linked, columns=links) if links else None
     return notebook_page({"cells": cells}, title=title, markdown=markdown2html, facts=facts, **shown)
 
 

@@ -26,6 +26,23 @@ QUARTER_KEYS = ("company", "quarter", "as_of", "compare_to", "segments")
 """The parameters of every notebook, in the order of its parameters cell."""
 
 
+def check_crm_url(template: str) -> None:
+    """Refuse a link to the CRM that is no https address of a deal: it is clicked on by people who trust the report.
+
+    Examples
+    --------
+    >>> check_crm_url("https://crm.example.com/deals/{deal_id}")
+    >>> try:
+    ...     check_crm_url("javascript:alert({deal_id})")
+    ... except ValueError as problem:
+    ...     print(problem)
+    'javascript:alert({deal_id})' must be like https://crm.example.com/deals/{deal_id}
+    """
+    like = re.fullmatch(r"https://[A-Za-z0-9.-]+(:\d+)?/[^\s{}<>\"'`\\]*\{deal_id\}[^\s{}<>\"'`\\]*", template)
+    if not like or not template.isprintable():
+        raise ValueError(f"{template!r} must be like https://crm.example.com/deals/{{deal_id}}")
+
+
 class PracticalDifferences(BaseModel):
     """The smallest differences that would matter, set before results are seen (shares, not percentages)."""
 
@@ -88,7 +105,7 @@ class CompanyParams(BaseModel):
     thresholds : Thresholds
         Sizes below which nothing is shown.
     crm_url_template : str, optional
-        Link to a deal in the CRM, with `{deal_id}` in it.
+        Link to a deal in the CRM: https, with `{deal_id}` in it. Lists of deals lead there, in private reports only.
     share : {"private", "safe"}
         `safe` makes a report for others: ids as stable codes, no lists of deals, no cells with fewer than
         `thresholds.smallest_cell` deals. See `analytics.studies.sharing`.
@@ -96,6 +113,8 @@ class CompanyParams(BaseModel):
         Private things that are shown all the same: columns of names; free text and original values of rejected rows.
     ids : tuple of str
         Attributes that identify somebody or something, beside deal, account and owner: codes under `share: safe`.
+    teams : {"none", "pages"}
+        `pages` makes a report for each team after the company's own; see `analytics.studies.team_pages`.
 
     Examples
     --------
@@ -128,8 +147,11 @@ class CompanyParams(BaseModel):
     share: Literal["private", "safe"] = "private"
     show: tuple[Literal["names", "text"], ...] = ()
     ids: tuple[str, ...] = ()
+    teams: Literal["none", "pages"] = "none"
     _path: Path | None = PrivateAttr(default=None)
     _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _team: str | None = PrivateAttr(default=None)
+    _whole: CompanyParams | None = PrivateAttr(default=None)
 
     @field_validator("company")
     @classmethod
@@ -145,6 +167,13 @@ class CompanyParams(BaseModel):
             raise ValueError(f"{value!r} is not a time zone; {nearest(value, zoneinfo.available_timezones())}")
         return value
 
+    @field_validator("crm_url_template")
+    @classmethod
+    def _link_to_the_crm(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_crm_url(value)
+        return value
+
     @property
     def definitions(self) -> Definitions:
         """Who is studied and how, as one hashed value."""
@@ -158,6 +187,16 @@ class CompanyParams(BaseModel):
     def folder(self) -> Path:
         """The folder of the params file: the paths in it resolve against this."""
         return self._path.parent if self._path is not None else Path()
+
+    @property
+    def team(self) -> str | None:
+        """The team whose deals alone are studied; None for the whole company."""
+        return self._team
+
+    @property
+    def whole(self) -> CompanyParams:
+        """The whole company's params, also from those of a team."""
+        return self if self._whole is None else self._whole
 
     @property
     def raw(self) -> dict[str, Any]:
@@ -253,6 +292,25 @@ def load_quarter(path: Path | str) -> QuarterParams:
     params = quarter_params(content, file=path.name)
     params._path = path
     return params
+
+
+def company_of(quarter: QuarterParams) -> CompanyParams:
+    """Read the company's params from beside a quarter's.
+
+    Raises
+    ------
+    InputError
+        Where there is no such file; names the nearest.
+    """
+    assert quarter.path is not None
+    path = quarter.path.parent / f"{quarter.company}.yaml"
+    if not path.is_file():
+        known = [other.stem for other in path.parent.glob("*.yaml") if "-" not in other.stem]
+        raise InputError(
+            f"the company {quarter.company!r} has no params file {path.name} beside it", file=quarter.path.name,
+            action=nearest(quarter.company, known),
+        )  # fmt: skip
+    return load_company(path)
 
 
 def quarter_params(content: Mapping[str, Any], *, file: str | None = None) -> QuarterParams:

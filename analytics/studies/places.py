@@ -55,3 +55,8 @@ def notebooks_folder(params: Path) -> Path:
     if any(beside.glob("[0-9][0-9]_*.ipynb")):
         return beside
     return project_root() / "notebooks"
+
+
+def reports_folder(params: Path, chosen: Path | None = None) -> Path:
+    """Where reports go: as chosen, else `reports` beside the params folder."""
+    return (chosen or params.parent / "reports").absolute()

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from analytics.records.errors import InputError, nearest
+from analytics.records.errors import InputError
 from analytics.studies import bundle as bundles
 from analytics.studies.exits import DONE, INPUT, STOPPED, code_of
 from analytics.studies.front import write_front
@@ -21,7 +21,7 @@ from analytics.studies.job import Job, Outcome
 from analytics.studies.lock import locked
 from analytics.studies.notebook_cell import check_parameters, find_notebooks
 from analytics.studies.opening import open_params
-from analytics.studies.params import CompanyParams, QuarterParams, load_company, load_quarter
+from analytics.studies.params import QuarterParams, company_of, load_quarter
 from analytics.studies.places import (
     CACHE_VARIABLE,
     OUT_VARIABLE,
@@ -29,6 +29,7 @@ from analytics.studies.places import (
     RESULTS,
     cache_folder,
     notebooks_folder,
+    reports_folder,
 )
 from analytics.studies.progress import Progress
 from analytics.studies.provenance import notebook_facts, study_facts
@@ -37,6 +38,7 @@ from analytics.studies.redaction import hidden, known_secrets
 from analytics.studies.resume import fingerprint, finished_before
 from analytics.studies.store import as_csv, write_json, write_text
 from analytics.studies.study import Study
+from analytics.studies.team_pages import FOLDER, TEAM_VARIABLE, WHOLE_EXPORT, folder_name, of_team
 from analytics.studies.workers import Workers, workers
 
 SIDE_BY_SIDE = 2
@@ -47,14 +49,15 @@ _STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 @dataclass(frozen=True)
 class Options:
-    """How a run is wanted: where reports go, which notebooks, which notebook folder, seconds per notebook, and whether
-    notebooks that an earlier run finished run again."""
+    """How a run is wanted: where reports go, which notebooks, which notebook folder, seconds per notebook, whether
+    notebooks that an earlier run finished run again, and whose deals: with a `team` the report is that team's."""
 
     reports: Path | None = None
     only: tuple[str, ...] = ()
     notebooks: Path | None = None
     seconds: int = 1800
     fresh: bool = False
+    team: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,14 @@ def run_study(params: Path | str | QuarterParams, options: Options = Options()) 
         When stopped (Ctrl-C or a TERM signal); kernels are gone, the last good report is as it was.
     """
     quarter = params if isinstance(params, QuarterParams) else load_quarter(params)
-    company = _company_of(quarter)
+    company = company_of(quarter) if options.team is None else of_team(company_of(quarter), options.team)
     notebooks = find_notebooks(options.notebooks or notebooks_folder(company.folder), only=options.only)
+    if options.team is not None:
+        notebooks = tuple(notebook for notebook in notebooks if notebook.name not in WHOLE_EXPORT)
     check_parameters(notebooks, quarter.as_parameters(), file=quarter.path.name if quarter.path else "")
     name = company.calendar.quarter(quarter.quarter).name
-    bundle = (options.reports or company.folder.parent / "reports").absolute() / company.company / name
+    bundle = reports_folder(company.folder, options.reports) / company.company / name
+    bundle = bundle if options.team is None else bundle / FOLDER / folder_name(options.team)
     with _stoppable(), locked(bundle) as lock:
         killed = [say_last_word(folder) for folder in bundles.left_behind(bundle)]
         folder = _begun(bundle)
@@ -126,7 +132,7 @@ def _prepared(run: Run, progress: Progress) -> Study:
     """Open the study and fill the snapshot cache, so that no notebook needs the engine."""
     study = open_params(run.company, run.quarter)
     study.fill_cache()
-    if not run.safe:
+    if not run.safe and run.company.team is None:
         write_text(run.folder / "rejects.csv", hidden(as_csv(study.rejects), run.secrets))
     if len(study.rejects):
         where = "a report for sharing leaves them out" if run.safe else "rejects.csv beside the report says why"
@@ -142,8 +148,10 @@ def _executed(run: Run, study: Study, options: Options, pool: Workers, progress:
         PARAMS_VARIABLE: str(run.company.folder),
         CACHE_VARIABLE: str(cache_folder(run.company.folder)),
         INPUT_VARIABLE: study.input_hash,
+        **({} if options.team is None else {TEAM_VARIABLE: options.team}),
     }
     said: dict[str, Any] = {"facts": facts(study), "secrets": run.secrets, "safe": run.safe}
+    said["crm_url_template"] = run.company.crm_url_template
     jobs: list[tuple[Job, Mapping[str, str]]] = []
     for notebook in run.notebooks:
         job = Job(
@@ -190,18 +198,6 @@ def _repeated(outcomes: list[Outcome]) -> str | None:
     """Name the run from which every notebook was taken: this one repeats it, and it need not be kept twice."""
     sources = {outcome.taken_from for outcome in outcomes}
     return sources.pop() or None if len(sources) == 1 else None
-
-
-def _company_of(quarter: QuarterParams) -> CompanyParams:
-    assert quarter.path is not None
-    path = quarter.path.parent / f"{quarter.company}.yaml"
-    if not path.is_file():
-        known = [other.stem for other in path.parent.glob("*.yaml") if "-" not in other.stem]
-        raise InputError(
-            f"the company {quarter.company!r} has no params file {path.name} beside it", file=quarter.path.name,
-            action=nearest(quarter.company, known),
-        )  # fmt: skip
-    return load_company(path)
 
 
 def _begun(bundle: Path) -> Path:

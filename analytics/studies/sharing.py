@@ -171,6 +171,7 @@ class Sharing:
                 name, said, "Its rows are deals; the company's own report (share: private) has it.", "described"
             )
         if isinstance(result, Estimate | Listing):
+            result = dataclasses.replace(result, deals=None)
             tested = {str(v) for rows in self._hidden.values() if "segment" in rows for v in rows["segment"]}
             shown: Result = protected(result, name, self._smallest, tested=tested, seen=self._seen)
             self._hidden[name] = hidden_rows(shown)

@@ -22,6 +22,9 @@ from analytics.estimators.result import SCHEMA_VERSION, WITHHELD, Estimate, Find
 
 Saved: TypeAlias = Estimate | Listing | Finding | tuple[Finding, ...]
 
+DEALS = ".deals.parquet"
+"""Ending of the side file with the deals behind a result's counts; only in the company's own reports."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _FORMULA = re.compile(r"[\s\ufeff\u200b-\u200f\u2060\x00-\x1f]*[=+\-@＝＋－＠]|[\t\r\n]")
 """A spreadsheet takes a cell that begins like this for a formula, and runs it; some drop blanks before they look."""
@@ -67,6 +70,8 @@ def write(folder: Path, name: str, result: Saved) -> tuple[Path, ...]:
     write_frame(parquet, frame)
     rows = [{str(key): plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
     write_json(side, {"name": name, **facts, "rows": rows})
+    if isinstance(result, Estimate | Listing) and result.deals is not None and len(result.deals):
+        write_frame(folder / f"{name}{DEALS}", result.deals)
     if facts["type"] in ("findings", "finding"):
         return parquet, side
     write_text(table, as_csv(frame))
@@ -88,6 +93,12 @@ def read(folder: Path, name: str) -> Saved:
             f"{name} was written in schema version {facts['schema_version']}; this reads up to {SCHEMA_VERSION}"
         )
     return reader(facts, pd.read_parquet(folder / f"{name}.parquet"))
+
+
+def read_deals(folder: Path, name: str) -> pd.DataFrame | None:
+    """Read the deals behind the counts of a result (row, column, deal_id); None where none were saved."""
+    path = folder / f"{name}{DEALS}"
+    return pd.read_parquet(path) if path.is_file() else None
 
 
 def names(folder: Path) -> tuple[str, ...]:

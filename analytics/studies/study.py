@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import html
 import os
@@ -22,6 +23,7 @@ from analytics.studies.cache import CachedHistory
 from analytics.studies.params import CompanyParams
 from analytics.studies.places import OUT_VARIABLE
 from analytics.studies.sharing import SharedSnapshots, sharing_of
+from analytics.studies.team_pages import of_its_deals
 
 SavedT = TypeVar("SavedT", Estimate, Listing, Finding, tuple[Finding, ...])
 
@@ -52,6 +54,9 @@ class Study:
         self.input_hash, self._records = records
         self.sharing = sharing_of(params, self._records)
         self._snapshots = SharedSnapshots(params, *records, self.sharing)
+        # How late closings are recorded is a matter of the company's records: a team is settled when the company is.
+        whole = params.team is None
+        self._whole = self._snapshots if whole else SharedSnapshots(params.whole, *records, self.sharing)
         self._saved: dict[str, object] = {}
 
     def __repr__(self) -> str:
@@ -65,7 +70,8 @@ class Study:
     def studied(self) -> str:
         """How many deals are studied, of how many rows; a shared report does not say how many rows are missing."""
         read = sum(file.rows_read for file in self.files)
-        return f"{len(self.deals):,} deals studied" + ("" if self.sharing.safe else f", from {read:,} rows read")
+        silent = self.sharing.safe or self.params.team is not None
+        return f"{len(self.deals):,} deals studied" + ("" if silent else f", from {read:,} rows read")
 
     @property
     def title(self) -> str:
@@ -143,7 +149,11 @@ class Study:
 
     def ledger_as_known(self, quarter: Quarter) -> pd.DataFrame:
         """All episodes under declared rules as known as long after `quarter` as `as_of` is after this one."""
-        return self._snapshots.deals(self.as_of_for(quarter), self.rules.declared_only(), "all")
+        deals = self._whole.deals(self.as_of_for(quarter), self.rules.declared_only(), "all")
+        if self.params.team is None:
+            return deals
+        # Whose a deal is, is read as of today: then it may have been recorded under an owner of another team.
+        return deals[deals["deal_id"].isin(self.known_deals["deal_id"])].reset_index(drop=True)
 
     def as_of_for(self, quarter: Quarter) -> dt.date:
         """The day that is as long after the end of `quarter` as `as_of` is after the end of this one."""
@@ -161,7 +171,7 @@ class Study:
     @cached_property
     def delays(self) -> pd.DataFrame:
         """How late closings were recorded, one row per closing; empty where the source keeps no history."""
-        return self._snapshots.delays(self.as_of)
+        return self._whole.delays(self.as_of)
 
     @cached_property
     def trap_counts(self) -> pd.DataFrame:
@@ -186,8 +196,9 @@ class Study:
 
     @cached_property
     def history(self) -> History:
-        """What was recorded, and when, as pandas frames."""
-        return self.sharing.history(self._records.as_frames())
+        """What was recorded, and when, as pandas frames; of a team's deals alone where the study is a team's."""
+        history = self.sharing.history(self._records.as_frames())
+        return history if self.params.team is None else of_its_deals(history, self.known_deals["deal_id"].tolist())
 
     @property
     def files(self) -> tuple[SourceFile, ...]:
@@ -197,7 +208,8 @@ class Study:
     @cached_property
     def rejects(self) -> pd.DataFrame:
         """Every rejected row with its file, line, reason and values; names and texts only where params ask for them."""
-        return self.sharing.rejects(self._records.rejects())
+        rejects = self.sharing.rejects(self._records.rejects())
+        return rejects if self.params.team is None else rejects.iloc[:0]
 
     def save(self, name: str, result: SavedT) -> SavedT:
         """Register a result under a name, write it where `WINLOSS_OUT` says, and return it stamped.
@@ -241,8 +253,8 @@ class Study:
 
     def _stamped(self, name: str, result: SavedT) -> SavedT:
         if isinstance(result, Listing):
-            named: Any = Listing(result.frame, result.title, result.private, saved_as=name)
-            return cast(SavedT, named)
+            listing: Any = result
+            return cast(SavedT, dataclasses.replace(listing, saved_as=name))
         if not isinstance(result, Estimate):
             return result
         as_of = result.meta.as_of or self.as_of

@@ -14,6 +14,8 @@ from analytics.studies.exits import STATUS
 
 ROOT = Path(__file__).resolve().parents[2]
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def test_help_says_how_to_begin_and_how_to_use_ones_own_export() -> None:
     text = CliRunner().invoke(main, ["--help"]).output

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, with_deals
 from analytics.estimators.decomposition import NOT_RECORDED, OTHERWISE
 from analytics.estimators.hazards.models import HazardModel, cause_specific_cox
 from analytics.estimators.hazards.prediction import standardised_incidence
@@ -82,7 +83,18 @@ def rates(cohort: Cohort | Finding, *, outcome: str = "won") -> Estimate | Findi
         interval="log-log; Beta for shrunken shares", variance="by account where known", note=" ".join(notes),
         cluster="account_id" if cohort.clustered else None,
     )  # fmt: skip
-    return Estimate(frame.assign(segment=frame["segment"].astype(object)), meta)
+    estimate = Estimate(frame.assign(segment=frame["segment"].astype(object)), meta)
+    return with_deals(estimate, **_members(cohort, frame, outcome))
+
+
+def _members(cohort: Cohort, frame: pd.DataFrame, outcome: str) -> dict[str, list[list[object]]]:
+    """Name the deals of each row's level, and those of them that ended so."""
+    every = {name: cohort.deals.groupby(levels_of(cohort, name)).groups for name in cohort.by}
+    mine = [cohort.deals.loc[every[name][level]] for name, level in zip(frame["segment"], frame["level"], strict=True)]
+    return {
+        "n_deals": [ids_of(deals) for deals in mine],
+        "n_event": [ids_of(deals[deals["outcome"] == outcome]) for deals in mine],
+    }
 
 
 def _curve(cohort: Cohort, outcome: str, by: tuple[str, ...]) -> pd.DataFrame:

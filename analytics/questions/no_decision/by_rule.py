@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, members_apart, with_deals
 from analytics.estimators.counts import count_events
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.result import Estimate, Finding, Meta
@@ -81,10 +82,11 @@ def no_decision_range(
             under = followed(ended_by(deals, fired, rule), settled_on)
             if len(under):
                 row = _row(under, rule, threshold, horizon_days)
-                row |= _later(deals, fired, settled_on)
+                row = _and_later(row, deals, fired, settled_on)
                 rows.append({**row, "stated": firings.stated.get(rule) == threshold})
     plateau = _plateau(deals, watched, settled_on)
-    frame = pd.DataFrame([*rows, *([] if plateau is None else [plateau])])
+    plain, members = members_apart([*rows, *([] if plateau is None else [plateau])])
+    frame = pd.DataFrame(plain)
     frame["group"] = frame["rule"].map(GROUPS)
     accounts = frame["n_accounts"].iloc[0]
     meta = Meta(
@@ -92,7 +94,7 @@ def no_decision_range(
         keys=("rule", "threshold"), n_deals=len(watched), n_accounts=None if pd.isna(accounts) else int(accounts),
         interval="log-log", variance="by account where known", cluster="account_id" if has_accounts(deals) else None,
     )  # fmt: skip
-    return Estimate(frame, meta)
+    return with_deals(Estimate(frame, meta), **members)
 
 
 def _row(watched: pd.DataFrame, rule: str, threshold: int, horizon_days: int) -> dict[str, Any]:
@@ -103,7 +105,8 @@ def _row(watched: pd.DataFrame, rule: str, threshold: int, horizon_days: int) ->
         note = f"It fires only after the {age} days at which shares are read."
     label = LABELS.get(rule, "{0}").format(threshold).replace("pushed 1 times", "pushed once")
     row = {"rule": rule, "threshold": threshold, "label": label, **share_at(risk, age), "horizon_reached": age}
-    return {**row, "note": note}
+    ended = watched[(watched["exit"] <= age) & (watched["outcome"] == "no_decision")]
+    return {**row, "note": note, "members": {"n_event": ids_of(ended), "n_deals": ids_of(watched)}}
 
 
 def undeclared(deals: pd.DataFrame) -> str:
@@ -121,16 +124,18 @@ def undeclared(deals: pd.DataFrame) -> str:
     return "By the reasons no deal ended in no decision."
 
 
-def _later(deals: pd.DataFrame, fired: pd.DataFrame, settled_on: dt.date) -> dict[str, Any]:
-    """Count the deals that a rule ended, and estimate which share of them was won all the same."""
+def _and_later(row: dict[str, Any], deals: pd.DataFrame, fired: pd.DataFrame, settled_on: dt.date) -> dict[str, Any]:
+    """Add to a rule's row the deals that it ended, and an estimate of which share of them was won all the same."""
     ended = since_firing(deals, fired, settled_on)
-    row: dict[str, Any] = {"fired": len(ended), "later_won": int((ended["outcome"] == "won").sum())}
+    won = ended[ended["outcome"] == "won"]
+    members = {**row["members"], "fired": ids_of(ended), "later_won": ids_of(won)}
+    row = {**row, "fired": len(ended), "later_won": len(won), "members": members}
     if not len(ended):
         return row
     found = count_events(ended, cluster="account_id" if has_accounts(ended) else None, unknown="lost")
     days = reach(found, LATER_DAYS)
-    won = cumulative_incidence(found, times=[days]).at(outcome="won").iloc[0]
-    return row | {"won_share": won["estimate"], "won_low": won["conf_low"], "won_high": won["conf_high"],
+    share = cumulative_incidence(found, times=[days]).at(outcome="won").iloc[0]
+    return row | {"won_share": share["estimate"], "won_low": share["conf_low"], "won_high": share["conf_high"],
                   "won_days": days}  # fmt: skip
 
 
@@ -170,4 +175,4 @@ def _plateau(deals: pd.DataFrame, watched: pd.DataFrame, settled_on: dt.date) ->
     alive = (deals["exit"] > age) & (day <= pd.Timestamp(settled_on))
     fired = pd.DataFrame({"deal_id": deals["deal_id"], "fired_on": day})[alive]
     row = _row(followed(ended_by(deals, fired, "plateau"), settled_on), "plateau", age, age + 1)
-    return {**row, **_later(deals, fired, settled_on), "stated": False}
+    return {**_and_later(row, deals, fired, settled_on), "stated": False}

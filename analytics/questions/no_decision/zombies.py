@@ -105,15 +105,15 @@ def zombies(
     if looked == Marks(stated=False):
         return not_studied("zombies", "No rule says when an open deal looks dead.", "Set one under rules.")
     now = standing(deals, history, as_of=as_of)
-    borne = _borne(now, looked, as_of)
-    any_ = pd.DataFrame(borne, index=now.index).any(axis=1)
+    flags = borne(now, looked, as_of)
+    any_ = pd.DataFrame(flags, index=now.index).any(axis=1)
     if not any_.any():
         return not_studied("zombies", "No open deal bears a mark of a dead one.", f"{len(now):,} deals are open.")
     listed = now[any_]
     why = pd.Series("", index=listed.index)
-    for rule, flags in borne.items():
+    for rule, bearing in flags.items():
         both = why.where(why == "", why + ", ") + looked.words(rule)
-        why = why.where(~flags[any_], both)
+        why = why.where(~bearing[any_], both)
     listed = listed.assign(why=why)
     if isinstance(found, Landmarks):
         listed = listed.join(chances(found, listed))
@@ -154,7 +154,7 @@ def zombie_chances(
     if looked == Marks(stated=False):
         return not_studied("zombie_chances", "No rule says when an open deal looks dead.", "Set one under rules.")
     now, past = standing(deals, history, as_of=as_of), found.moments
-    today, then = _borne(now, looked, as_of), looked.of(past)
+    today, then = borne(now, looked, as_of), looked.of(past)
     for flags in (today, then):
         any_ = pd.DataFrame(flags).any(axis=1)
         flags |= {"any": any_, "none": ~any_} if len(flags) > 1 else {"none": ~any_}
@@ -193,8 +193,9 @@ def largest(listing: Listing | Finding, rows: int = 12) -> Listing | Finding:
     return Listing(frame[[name for name in BRIEFLY if name in frame]], title, private=listing.private)
 
 
-def _borne(now: pd.DataFrame, looked: Marks, as_of: dt.date) -> dict[str, pd.Series[bool]]:
-    borne = looked.of(now)
-    if "pushed" in borne:
-        borne["pushed"] &= pd.to_datetime(now["expected_close_on"]) < pd.Timestamp(as_of)
-    return borne
+def borne(now: pd.DataFrame, looked: Marks, as_of: dt.date) -> dict[str, pd.Series[bool]]:
+    """Say which open deals bear each mark; "pushed" asks for past due as well."""
+    flags = looked.of(now)
+    if "pushed" in flags:
+        flags["pushed"] &= pd.to_datetime(now["expected_close_on"]) < pd.Timestamp(as_of)
+    return flags

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import with_deals
 from analytics.estimators.lacking import lacking
 from analytics.estimators.result import Finding, Listing
 from analytics.questions.pipeline_changes.pipeline import Pipeline, left_on
@@ -49,17 +50,19 @@ def category_flows(pipeline: Pipeline) -> Listing | Finding:
     for currency in pipeline.currencies:
         rate = pipeline.rates(currency)(spans["now_currency"], spans["ended_on"], spans["opened_on"])
         here = counts & (rate != 0).to_numpy()
-        rows = pd.DataFrame({"from": came, "to": went, "cents": cents(spans["now_amount"], rate)})[here]
-        sums = rows.groupby(["from", "to"], sort=False)["cents"].agg(["size", "sum"]).reset_index()
+        rows = pd.DataFrame({"from": came, "to": went, "cents": cents(spans["now_amount"], rate)})
+        rows = rows.assign(deal=spans["deal_id"].to_numpy())[here]
+        groups = rows.groupby(["from", "to"], sort=False)
+        sums = groups.agg(deals=("cents", "size"), amount=("cents", "sum"), members=("deal", list)).reset_index()
         frames.append(sums.assign(currency=currency or None))
-    frame = pd.concat(frames, ignore_index=True).rename(columns={"size": "deals", "sum": "amount"})
+    frame = pd.concat(frames, ignore_index=True)
     frame["amount"] = frame["amount"] / 100 if pipeline.has_amounts else np.nan
     frame["from_label"], frame["to_label"] = frame["from"].map(_label), frame["to"].map(_label)
     places = {name: number for number, name in enumerate(_order())}
     order = frame[["from", "to"]].apply(lambda column: column.map(places)).assign(currency=frame["currency"])
-    frame = frame.loc[order.sort_values(["currency", "from", "to"], kind="stable").index, COLUMNS]
+    frame = frame.loc[order.sort_values(["currency", "from", "to"], kind="stable").index].reset_index(drop=True)
     title = f"Forecast categories of the pipeline of {pipeline.quarter.name}, from its start to its end"
-    return Listing(frame.reset_index(drop=True), title)
+    return with_deals(Listing(frame[COLUMNS], title), deals=frame["members"].tolist())
 
 
 def _ends(pipeline: Pipeline) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analytics.estimators.cell_deals import with_deals
 from analytics.estimators.lacking import lacking
 from analytics.estimators.result import Finding, Listing
 from analytics.estimators.sentences import day
@@ -50,7 +51,9 @@ def then_and_now(frozen: Pipeline, restated: Pipeline, *, border: Border | None 
     which = "all open deals" if border == "whole" else "expected to close in it"
     known = f"as known on each day, and as known on {day(restated.as_of)}"
     title = f"Pipeline of {frozen.quarter.name} ({which}) {known}: exact counts"
-    return Listing(pd.concat(frames, ignore_index=True)[COLUMNS], title)
+    frame = pd.concat(frames, ignore_index=True)
+    members = {name: frame[f"{name}_ids"].tolist() for name in ("deals", "then_deals", "now_deals")}
+    return with_deals(Listing(frame[COLUMNS], title), **members)
 
 
 def _compared(frozen: Pipeline, restated: Pipeline, border: Border, currency: str) -> pd.DataFrame:
@@ -64,8 +67,10 @@ def _compared(frozen: Pipeline, restated: Pipeline, border: Border, currency: st
             continue
         differ = mine["then"].isna() | mine["now"].isna() | (mine["then"] != mine["now"])
         money = [sum(mine[side].dropna().astype("int64").tolist()) for side in ("then", "now")]
-        known = frozen.has_amounts
+        known, ids = frozen.has_amounts, mine.index.get_level_values("deal_id")
         rows.append({
+            "deals_ids": ids[differ].tolist(), "then_deals_ids": ids[mine["then"].notna()].tolist(),
+            "now_deals_ids": ids[mine["now"].notna()].tolist(),
             "line": line, "label": label, "group": GROUPS[group], "deals": int(differ.sum()),
             "then_deals": int(mine["then"].notna().sum()), "now_deals": int(mine["now"].notna().sum()),
             "then_amount": money[0] / 100 if known else float("nan"),

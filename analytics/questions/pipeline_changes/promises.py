@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, with_deals
 from analytics.estimators.counts import count_events
 from analytics.estimators.incidence import cumulative_incidence, survival
 from analytics.estimators.lacking import lacking
@@ -121,4 +122,14 @@ def _shares(watched: pd.DataFrame, days_after: Sequence[int], conf_level: float)
         closed.meta, kind="probability", keys=("said", "outcome", "days_after"), estimand=estimand,
         time_unit="days after the date stated", n_deals=int(watched["deal_id"].nunique()),
     )  # fmt: skip
-    return Estimate(frame.drop(columns=["place", "cum_event"]).reset_index(drop=True), meta)
+    found = Estimate(frame.drop(columns=["place", "cum_event"]).reset_index(drop=True), meta)
+    members = [_by_then(watched, row) for row in found.frame.to_dict("records")]
+    return with_deals(found, n_event=[by_then for by_then, _ in members], n_deals=[every for _, every in members])
+
+
+def _by_then(watched: pd.DataFrame, row: dict[Hashable, Any]) -> tuple[list[object], list[object]]:
+    """Name the deals that one row counts: those with its outcome by then, and all that have such a date."""
+    mine = watched[watched["said"] == row["said"]]
+    ended = (mine["exit"] <= row["days_after"]) & (mine["outcome"] != "open")
+    hit = ~ended if row["outcome"] == "open" else ended & (mine["outcome"] == row["outcome"])
+    return ids_of(mine[hit]), ids_of(mine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, members_apart, with_deals
 from analytics.estimators.lacking import lacking
 from analytics.estimators.rates import clustered_proportion, known_accounts
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
@@ -58,11 +59,11 @@ def pushes_per_deal(pipeline: Pipeline) -> Listing | Finding:
     rows = []
     for group, found in (("since the opening", pushed), ("in the quarter", in_window)):
         times = found.groupby("deal_id").size().reindex(deals, fill_value=0).clip(upper=MOST)
-        counts = np.bincount(times.to_numpy(dtype=np.int64), minlength=MOST + 1)
-        for pushes, number in enumerate(counts):
-            rows.append((group, _times(pushes), int(number)))
-    frame = pd.DataFrame(rows, columns=["group", "label", "deals"])
-    return Listing(frame, f"How often deals open in {pipeline.quarter.name} were pushed to a later date")
+        for pushes in range(MOST + 1):
+            rows.append((group, _times(pushes), times.index[times == pushes].tolist()))
+    frame = pd.DataFrame([(group, label, len(ids)) for group, label, ids in rows], columns=["group", "label", "deals"])
+    listing = Listing(frame, f"How often deals open in {pipeline.quarter.name} were pushed to a later date")
+    return with_deals(listing, deals=[ids for _, _, ids in rows])
 
 
 def _times(pushes: int) -> str:
@@ -96,14 +97,16 @@ def push_distances(pipeline: Pipeline) -> Listing | Finding:
     was, is_ = pipeline.inside(pushed["was"]), pipeline.inside(pushed["expected"])
     late = (pushed["on"] > pd.Timestamp(pipeline.quarter.end) - pd.Timedelta(days=pipeline.late_days)).to_numpy()
     kind = np.where(was & is_, "within", np.where(was, np.where(late, "slipped", "pushed_out"), "beyond"))
-    rows = []
+    rows, members = [], []
     for name, label in KINDS.items():
         mine = pushed if name == "all" else pushed[kind == name]
         if len(mine):
             low, middle, high = np.quantile(mine["moved_days"], [0.25, 0.5, 0.75])
-            rows.append((name, label, mine["deal_id"].nunique(), len(mine), low, middle, high))
+            members.append(mine["deal_id"].unique().tolist())
+            rows.append((name, label, len(members[-1]), len(mine), low, middle, high))
     columns = ["kind", "label", "deals", "pushes", "lower_quartile_days", "median_days", "upper_quartile_days"]
-    return Listing(pd.DataFrame(rows, columns=columns), f"How far dates were pushed in {pipeline.quarter.name}")
+    frame = pd.DataFrame(rows, columns=columns)
+    return with_deals(Listing(frame, f"How far dates were pushed in {pipeline.quarter.name}"), deals=members)
 
 
 def what_became(pipeline: Pipeline, *, conf_level: float = 0.95) -> Estimate | Finding:
@@ -142,9 +145,12 @@ def what_became(pipeline: Pipeline, *, conf_level: float = 0.95) -> Estimate | F
         hits = (became == outcome).to_numpy(dtype=float)
         if outcome in FIXED or hits.any():
             found = clustered_proportion(hits, cluster=cluster, conf_level=conf_level)
-            rows.append({"outcome": outcome, "label": label, **found._asdict(), "n_event": int(hits.sum())})
+            members = {"n_event": ids_of(mine[hits == 1]), "n_risk": ids_of(mine), "n_deals": ids_of(mine)}
+            row = {"outcome": outcome, "label": label, **found._asdict(), "n_event": int(hits.sum())}
+            rows.append({**row, "members": members})
     accounts = known_accounts(mine["account_id"]) if cluster is not None else None
-    frame = pd.DataFrame(rows).assign(n_risk=len(mine), n_deals=len(mine), n_accounts=accounts)
+    plain, lists = members_apart(rows)
+    frame = pd.DataFrame(plain).assign(n_risk=len(mine), n_deals=len(mine), n_accounts=accounts)
     cut = "" if pipeline.end >= pipeline.quarter.end else f"The quarter is not over: as of {pipeline.end}."
     meta = Meta(
         kind="probability", keys=("outcome",), n_deals=len(mine), n_accounts=accounts, conf_level=conf_level,
@@ -152,7 +158,7 @@ def what_became(pipeline: Pipeline, *, conf_level: float = 0.95) -> Estimate | F
         f"with each fate by its end; pushed out in the last {pipeline.late_days} days is slipped",
         interval="Wilson", cluster="account_id" if cluster is not None else None, note=cut,
     )  # fmt: skip
-    return Estimate(frame, meta)
+    return with_deals(Estimate(frame, meta), **lists)
 
 
 def _became(pipeline: Pipeline, mine: pd.DataFrame) -> pd.Series:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, with_deals
 from analytics.estimators.lacking import lacking
 from analytics.estimators.result import Finding, Listing
 from analytics.estimators.sentences import day
@@ -98,7 +99,7 @@ def waterfall(pipeline: Pipeline, *, border: Border = "quarter", name: str = "wa
         return _nobody(pipeline, name)
     frames = [_lines(pipeline, border, currency) for currency in pipeline.currencies]
     frame = pd.concat(frames, ignore_index=True)
-    return Listing(frame[COLUMNS], _title(pipeline, border))
+    return _with_its_deals(Listing(frame[COLUMNS], _title(pipeline, border)), frame)
 
 
 def team_waterfalls(pipeline: Pipeline, *, border: Border = "whole") -> Listing | Finding:
@@ -133,8 +134,13 @@ def team_waterfalls(pipeline: Pipeline, *, border: Border = "whole") -> Listing 
         for team in names
         for currency in pipeline.currencies
     ]
-    frame = pd.concat(frames, ignore_index=True)[["team", *COLUMNS]]
-    return Listing(frame, f"{_title(pipeline, border)} By team of the owner on the day.")
+    frame = pd.concat(frames, ignore_index=True)
+    title = f"{_title(pipeline, border)} By team of the owner on the day."
+    return _with_its_deals(Listing(frame[["team", *COLUMNS]], title), frame)
+
+
+def _with_its_deals(listing: Listing, frame: pd.DataFrame) -> Listing:
+    return with_deals(listing, deals=frame["moved"].tolist(), without_amount_deals=frame["without_amount"].tolist())
 
 
 def _nobody(pipeline: Pipeline, name: str) -> Finding:
@@ -172,7 +178,8 @@ def _born_closed(pipeline: Pipeline, border: Border, currency: str) -> list[dict
         "line": "born_closed", "label": BORN_CLOSED, "group": GROUPS["beside"], "deals": len(mine),
         "amount": whole / 100 if pipeline.has_amounts else float("nan"), "currency": currency or None,
         "to_the_cent": in_cents(whole) if pipeline.has_amounts else "",
-        "without_amount_deals": int(mine["amount"].isna().sum()),
+        "without_amount_deals": int(mine["amount"].isna().sum()), "moved": ids_of(mine),
+        "without_amount": ids_of(mine[mine["amount"].isna()]),
     }]  # fmt: skip
 
 
@@ -190,12 +197,13 @@ def _row(pipeline: Pipeline, line: str, rows: pd.DataFrame, currency: str) -> di
         rows["place"], "then_amount" if line in ("start", "created", "reopened") else "now_amount"
     ]
     whole = sum(rows["cents"].tolist())
-    moved = int(rows["deals"].abs().sum()) if group != "worth" else int(rows["deal_id"].nunique())
+    moved = ids_of(rows[rows["deals"] != 0]) if group != "worth" else rows["deal_id"].unique().tolist()
+    without = rows.loc[values.isna().to_numpy(), "deal_id"].unique().tolist()
     return {
-        "line": line, "label": label, "group": GROUPS[group], "deals": moved,
+        "line": line, "label": label, "group": GROUPS[group], "deals": len(moved),
         "amount": whole / 100 if pipeline.has_amounts else float("nan"), "currency": currency or None,
         "to_the_cent": in_cents(whole) if pipeline.has_amounts else "",
-        "without_amount_deals": int(rows.loc[values.isna().to_numpy(), "deal_id"].nunique()),
+        "without_amount_deals": len(without), "moved": moved, "without_amount": without,
     }  # fmt: skip
 
 

@@ -10,22 +10,15 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.bootstrap import RESAMPLING, Resampling
+from analytics.estimators.cell_deals import ids_of, members_apart, with_deals
 from analytics.estimators.contrasts import benjamini_hochberg, smallest_reliable_change, unrecorded_outcomes, verdict
 from analytics.estimators.decomposition import ALL, Pace, incidence_change, level_of
 from analytics.estimators.decomposition import mix_and_rate as decomposed
 from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Finding, Meta
-from analytics.estimators.watched import (
-    OUTCOMES,
-    SMALLEST_CELL,
-    at_risk_in,
-    has_accounts,
-    last_day,
-    last_day_of,
-    late_start,
-    not_studied,
-    reach,
-)  # fmt: skip
+from analytics.estimators.watched import OUTCOMES, SMALLEST_CELL, at_risk_in, has_accounts
+
+from analytics.estimators.watched import last_day, last_day_of, late_start, not_studied, reach  # isort: skip
 from analytics.records.calendar import Quarter
 from analytics.records.errors import InputError, nearest
 
@@ -139,17 +132,19 @@ def against(
                 Pace(then), Pace(now), horizon_days=age, conf_level=resampling.conf_level, causes=OUTCOMES
             )
             sizes = {"n_deals_now": len(now), "n_deals_then": len(then), "n_accounts": _accounts(now, then)}
+            members = {"n_deals_now": ids_of(now), "n_deals_then": ids_of(then)}
             rows += [
-                {"compared_to": other.name, "view": view, **row, "horizon_reached": age, **sizes}
+                {"compared_to": other.name, "view": view, **row, "horizon_reached": age, **sizes, "members": members}
                 for row in table.to_dict("records")
             ]
     if not rows:
         words = "cannot be compared with an earlier quarter" if as_known else "has no earlier quarter to compare with"
         return not_studied("against", f"{quarter.name} {words}.", " ".join(notes))
-    frame = _judged(pd.DataFrame(rows), margins)
+    plain, lists = members_apart(rows)
+    frame = _judged(pd.DataFrame(plain), margins)
     keys = ("compared_to", "view", "outcome")
     meta = _meta("difference of period incidence at the horizon, now − then", keys, now, resampling, " ".join(notes))
-    return Estimate(frame, replace(meta, interval="MOVER from log-log", variance=JOINT))
+    return with_deals(Estimate(frame, replace(meta, interval="MOVER from log-log", variance=JOINT)), **lists)
 
 
 def _common_age(now: pd.DataFrame, then: pd.DataFrame, horizon_days: int) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, with_deals
 from analytics.estimators.lacking import lacking
 from analytics.estimators.rates import known_accounts
 from analytics.estimators.result import Finding, Listing
@@ -68,8 +69,13 @@ def what_closed(ledger_deals: pd.DataFrame, quarter: Quarter) -> Listing | Findi
     lines.append(("born closed", closed[closed["born_closed"].astype(bool)], "of these", "entered already closed"))
     lines += [(name, deals, "also", name) for name, deals in _also(ledger_deals, quarter).items()]
     known = sorted(ledger_deals["currency"].dropna().unique())
-    rows = [row for line in lines for row in _rows(line, known)]
-    return Listing(pd.DataFrame(rows, columns=COLUMNS), f"What closed in {quarter.name}")
+    parts = [(line, part, currency) for line in lines for part, currency in _by_currency(line[1], known)]
+    frame = pd.DataFrame([_row(*part) for part in parts], columns=COLUMNS)
+    return with_deals(
+        Listing(frame, f"What closed in {quarter.name}"),
+        deals=[ids_of(part) for _, part, _ in parts],
+        zero_amount_deals=[ids_of(part[_worth_nothing(part)]) for _, part, _ in parts],
+    )
 
 
 def _also(deals: pd.DataFrame, quarter: Quarter) -> dict[str, pd.DataFrame]:
@@ -87,24 +93,26 @@ def _also(deals: pd.DataFrame, quarter: Quarter) -> dict[str, pd.DataFrame]:
     }
 
 
-def _rows(line: tuple[str, pd.DataFrame, str, str], currencies: list[str]) -> list[dict[str, object]]:
-    """One row, or with several currencies one per currency that occurs (deals without a currency on their own)."""
-    deals = line[1]
+def _by_currency(deals: pd.DataFrame, currencies: list[str]) -> list[tuple[pd.DataFrame, str | None]]:
+    """One part, or with several currencies one per currency that occurs (deals without a currency on their own)."""
     if len(currencies) <= 1:
-        return [_row(line, deals, currencies[0] if currencies else None)]
-    parts = [(currency, deals[deals["currency"] == currency]) for currency in currencies]
-    rows = [_row(line, mine, currency) for currency, mine in parts if len(mine)]
+        return [(deals, currencies[0] if currencies else None)]
+    split = [(deals[deals["currency"] == currency], currency) for currency in currencies]
+    parts: list[tuple[pd.DataFrame, str | None]] = [(mine, currency) for mine, currency in split if len(mine)]
     without = deals[deals["currency"].isna()]
-    return rows + ([_row(line, without, None)] if len(without) or not rows else [])
+    return parts + ([(without, None)] if len(without) or not parts else [])
 
 
 def _row(line: tuple[str, pd.DataFrame, str, str], deals: pd.DataFrame, currency: str | None) -> dict[str, object]:
-    amounts = deals["amount"].to_numpy(dtype=float)
     return {
         "outcome": line[0], "deals": len(deals), "accounts": known_accounts(deals["account_id"]),
-        "amount": float(np.nansum(amounts)), "currency": currency,
-        "zero_amount_deals": int((np.isnan(amounts) | (amounts == 0)).sum()), "label": line[3], "group": line[2],
+        "amount": float(np.nansum(deals["amount"].to_numpy(dtype=float))), "currency": currency,
+        "zero_amount_deals": int(_worth_nothing(deals).sum()), "label": line[3], "group": line[2],
     }  # fmt: skip
+
+
+def _worth_nothing(deals: pd.DataFrame) -> pd.Series:
+    return deals["amount"].isna() | (deals["amount"] == 0)
 
 
 def money_strip(ledger_deals: pd.DataFrame, quarter: Quarter, *, plan: float | None = None) -> Listing | Finding:

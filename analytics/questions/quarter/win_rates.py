@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.bounds import incidence_bounds
+from analytics.estimators.cell_deals import ids_of, members_apart, with_deals
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.period_incidence import period_at_horizon
 from analytics.estimators.rates import Interval, clustered_proportion, clustered_ratio, known_accounts
@@ -85,6 +86,7 @@ def win_rates(
     if not rows:
         headline = f"There is no win rate for {quarter.name}: no deal to count."
         return not_studied("win_rates", headline, " ".join(missing))
+    rows, lists = members_apart(rows)
     frame = pd.DataFrame(rows)
     if frame["bound_low"].isna().all():
         frame = frame.drop(columns=["bound_low", "bound_high"])
@@ -95,7 +97,7 @@ def win_rates(
         variance="between accounts; whole-account bootstrap for amounts", time_unit="days after opening",
         cluster="account_id" if has_accounts(deals) else None, note=" ".join(missing),
     )  # fmt: skip
-    return Estimate(frame, meta)
+    return with_deals(Estimate(frame, meta), **lists)
 
 
 def _row(definition: Definition, books: Books) -> dict[str, Any]:
@@ -114,6 +116,7 @@ def _row(definition: Definition, books: Books) -> dict[str, Any]:
         "n_accounts": known_accounts(members["account_id"]) if has_accounts(members) else None,
         "meaningful": definition.meaningful, "note": definition.note, "bound_low": low, "bound_high": high,
         "no_interval_reason": reason,
+        "members": {"n_risk": ids_of(members), "n_event": ids_of(members[members["hit"].astype(bool)])},
     }  # fmt: skip
 
 
@@ -226,7 +229,8 @@ def bridge(
         opaque = a is None or b is None or a.delayed or b.delayed
         steps = _one_step(ends, known[end]) if opaque or a is None or b is None else _steps(a, b)
         rows += [{**ends, **step} for step in steps]
-    return Listing(pd.DataFrame(rows), "From one win rate to the next")
+    plain, lists = members_apart(rows)
+    return with_deals(Listing(pd.DataFrame(plain), "From one win rate to the next"), **lists)
 
 
 def _end(definition: Definition, books: Books) -> dict[str, Any]:
@@ -258,7 +262,7 @@ def _steps(a: Definition, b: Definition) -> list[dict[str, Any]]:
         ("join", b.rate - recounted, only_b, lambda: f"{_listed(only_b['status_b'])} counted as well."),
     ]
     rows = [
-        {"step": step, "change": change, "deals": len(frame), "words": words()}
+        {"step": step, "change": change, "deals": len(frame), "words": words(), "members": {"deals": ids_of(frame)}}
         for step, change, frame, words in steps
         if len(frame)
     ]

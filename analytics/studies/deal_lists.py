@@ -1,0 +1,151 @@
+"""The deals behind the numbers of a company's own report: which cells open a list, and the page of the lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import quote
+
+import pandas as pd
+
+from analytics.display import tables
+from analytics.display.cell_links import LinkedColumn, deals_page
+from analytics.display.cells import cell, heading
+from analytics.estimators.result import Estimate, Listing
+from analytics.studies import store
+from analytics.studies.index import FRONT
+from analytics.studies.places import RESULTS
+from analytics.studies.study import Study
+
+Counted: TypeAlias = Estimate | Listing
+PAGE = "deals.html"
+EVERYWHERE = ""
+"""Under this name the columns that are linked in every table of a page."""
+FACTS = (
+    "deal_id", "account_id", "owner_id", "opened_on", "stage", "outcome", "closed_on", "amount", "currency",
+)  # fmt: skip
+
+
+def crm_url(template: str, deal_id: str) -> str:
+    """Return the address of a deal in the CRM.
+
+    Examples
+    --------
+    >>> crm_url("https://crm.example.com/deal/{deal_id}/view", 'a"b/../c')
+    'https://crm.example.com/deal/a%22b%2F..%2Fc/view'
+    """
+    return template.replace("{deal_id}", quote(deal_id, safe=""))
+
+
+def cell_links(folder: Path, notebook: str, template: str | None) -> dict[str, list[LinkedColumn]]:
+    """Say which columns of a notebook's tables lead to lists of deals, and which to the CRM.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The run's folder, the notebook's results saved in it.
+    notebook : str
+        Its name.
+    template : str or None
+        `crm_url_template` of the company.
+    """
+    results = folder / RESULTS / notebook
+    columns: dict[str, list[LinkedColumn]] = {}
+    listed: dict[str, str] = {}
+    for name in store.names(results):
+        result = store.read(results, name)
+        if isinstance(result, Listing) and result.private and "deal_id" in result.frame:
+            listed |= {cell("deal_id", str(deal)): str(deal) for deal in result.frame["deal_id"].dropna()}
+        deals = store.read_deals(results, name)
+        if deals is not None and isinstance(result, Estimate | Listing):
+            columns[name] = list(_linked_columns(notebook, name, result, deals))
+    if template and listed:
+        addresses = [crm_url(template, deal) for deal in listed.values()]
+        column = LinkedColumn(heading("deal_id"), list(listed), addresses, [""] * len(listed), by_text=True)
+        columns.setdefault(EVERYWHERE, []).append(column)
+    return columns
+
+
+def _linked_columns(notebook: str, name: str, result: Counted, deals: pd.DataFrame) -> Iterator[LinkedColumn]:
+    for column in dict.fromkeys(deals["column"]):
+        having = set(deals.loc[deals["column"] == column, "row"])
+        keys = [address(notebook, name, row, column) if row in having else "" for row in range(len(result.frame))]
+        texts = [cell(column, value) for value in result.frame[column]]
+        words = [f"{text}: the deals of {row_words(result, row)}" for row, text in enumerate(texts)]
+        yield LinkedColumn(heading(column), texts, [key and f"{PAGE}#{key}" for key in keys], words)
+
+
+def address(notebook: str, name: str, row: int, column: str) -> str:
+    """Return the part after # in the address of a list."""
+    return f"{notebook}/{name}/{row}/{column}"
+
+
+def row_words(result: Counted, row: int) -> str:
+    """Say in words which row of a table it is: its label and keys, as the table shows them."""
+    frame = result.frame
+    labels = [name for name in frame.columns if name == "label" or name.endswith("_label")]
+    if isinstance(result, Estimate):
+        keys = [key for key in result.meta.keys if key not in (*tables.CODES, *labels) or not labels]
+    else:
+        keys = [name for name in ("team", "currency") if name in frame and frame[name].nunique() > 1]
+    if not labels and not keys:
+        keys = [str(name) for name in frame.columns if frame[name].dtype == object][:2]
+    if labels and not frame.duplicated(labels).any():
+        keys = []
+    texts = [cell(str(name), frame[name].iloc[row]) for name in dict.fromkeys([*labels, *keys])]
+    return ", ".join(text for text in texts if text)
+
+
+def deal_lists(study: Study, folder: Path) -> str | None:
+    """Return the page of all lists of one run; None where there is none, or where the report is shared.
+
+    Parameters
+    ----------
+    study : Study
+        The opened study; what is said about a deal is what was known at its as-of date.
+    folder : pathlib.Path
+        The run's folder.
+    """
+    if study.sharing.safe:
+        return None
+    known = study.known_deals.sort_values("episode", kind="stable").drop_duplicates("deal_id", keep="last")
+    known = known.set_index(known["deal_id"].astype(str))
+    places: dict[str, int] = {}
+    sets: dict[tuple[int, ...], int] = {}
+    lists: dict[str, tuple[str, str, int]] = {}
+    for key, of, what, deals in _lists(folder / RESULTS):
+        numbers = tuple(sorted(places.setdefault(deal, len(places)) for deal in deals))
+        lists[key] = (of, what, sets.setdefault(numbers, len(sets)))
+    if not lists:
+        return None
+    columns = [name for name in FACTS if name in known]
+    rows = [_said(known, deal, columns) for deal in places]
+    return deals_page(
+        title=f"The deals behind the numbers: {study.title}, {study.quarter.name}",
+        subtitle=f"As known at the end of {study.as_of:%-d %B %Y}. This page names deals: it is the company's own.",
+        heads=[heading(name) for name in columns], deals=rows, sets=list(sets), lists=lists,
+        link=study.params.crm_url_template or "", home=FRONT,
+    )  # fmt: skip
+
+
+def _lists(results: Path) -> Iterator[tuple[str, str, str, list[str]]]:
+    """Give every list of a run: its address, which table it is of, which number, and its deals."""
+    for folder in sorted(path for path in results.glob("*") if path.is_dir()):
+        for name in store.names(folder):
+            deals = store.read_deals(folder, name)
+            result = store.read(folder, name) if deals is not None else None
+            if deals is None or not isinstance(result, Estimate | Listing):
+                continue
+            title = result.title if isinstance(result, Listing) else name.replace("_", " ")
+            groups: Any = deals.groupby(["row", "column"], sort=False)["deal_id"]
+            for (row, column), mine in groups:
+                counted = "" if column == "deals" else heading(column).lower()
+                what = ", ".join(text for text in (row_words(result, row), counted) if text)
+                yield address(folder.name, name, row, column), title, what, mine.tolist()
+
+
+def _said(known: pd.DataFrame, deal: str, columns: list[str]) -> list[str]:
+    if deal not in known.index:
+        return [deal, *[""] * (len(columns) - 1)]
+    return [deal, *(cell(name, known.at[deal, name]) for name in columns[1:])]

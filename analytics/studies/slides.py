@@ -1,0 +1,170 @@
+"""The quarter's deck, from what a published run saved: findings as titles, Estimates as tables, figures as pictures."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from analytics.display import tables
+from analytics.display.slides import MOST_ROWS, MOST_SLIDES, Slide, write_deck
+from analytics.display.tables import Table
+from analytics.estimators.result import Estimate, Finding, Listing
+from analytics.records.errors import InputError
+from analytics.studies import results, store
+from analytics.studies.export import SavedFigure, export_figures, needs, saved_figures
+from analytics.studies.published_run import PublishedRun
+from analytics.studies.results import CARDS
+
+SHOWN_BY = {"period_at_horizon": "period_incidence"}
+"""Results that are shown by the figure of another one: the shares at the horizon by the curves that lead there."""
+
+COUNTS = ("n_event", "n_deals", "n_deals_then", "n_deals_now", "n_risk")
+FURTHER = (
+    ("03_no_decision", "how_much"),
+    ("06_pipeline_changes", "pipeline"),
+    ("06_pipeline_changes", "said_to_close"),
+)
+"""Findings of other studies, where the quarter's own leave room."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A finding, its notebook, and what it was made from."""
+
+    notebook: str
+    finding: Finding
+
+
+def write_slides(run: PublishedRun, target: Path) -> int:
+    """Write the deck of a published run and say how many slides it has, eight at most.
+
+    Parameters
+    ----------
+    run : PublishedRun
+        Read as it was published; nothing is computed.
+    target : pathlib.Path
+        The PPTX file; replaced whole or not at all.
+
+    Raises
+    ------
+    InputError
+        Where python-pptx, kaleido or a Chromium is missing, or the run has no findings.
+    """
+    needs("pptx", "A deck", "slides")
+    cards = list(_cards(run))
+    if not cards:
+        raise InputError("the report has no findings of the quarter, so there is nothing to put on slides")
+    figures = {(card.notebook, card.finding.name): _figure(run, card) for card in cards}
+    drawn = list({figure.name: figure for figure in figures.values() if figure is not None}.values())
+    as_of = f"{run.company.title}, {run.name}, as of {run.quarter.as_of:%-d %B %Y}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".slides-", dir=target.parent) as beside:
+        files = export_figures(drawn, Path(beside)) if drawn else ()
+        pictures = {figure.name: path for figure, path in zip(drawn, files, strict=True)}
+        slides = [_first(run)]
+        for card in cards:
+            figure = figures[card.notebook, card.finding.name]
+            slides.append(_of_card(run, card, figure, pictures.get(figure.name) if figure else None))
+        part = Path(beside) / "deck.pptx"
+        write_deck(part, slides, footer=as_of)
+        os.replace(part, target)
+    return len(slides)
+
+
+def _cards(run: PublishedRun) -> Iterator[Card]:
+    """Give the quarter's own findings first, in their fixed order, then others as far as there is room."""
+    own = [Card("01_quarter", finding) for finding in _fixed(run, "01_quarter")]
+    others = [
+        Card(notebook, finding)
+        for notebook, name in FURTHER
+        for finding in _fixed(run, notebook)
+        if finding.name == name
+    ]
+    yield from [*own, *others][: MOST_SLIDES - 1]
+
+
+def _fixed(run: PublishedRun, notebook: str) -> tuple[Finding, ...]:
+    found = results.read(run.folder, notebook, CARDS)
+    return found if isinstance(found, tuple) else ()
+
+
+def _first(run: PublishedRun) -> Slide:
+    """Say whose quarter it is, with the quarter in money."""
+    title = f"{run.company.title}: {run.name}"
+    detail = f"As known at the end of {run.quarter.as_of:%-d %B %Y}. Every number is from the report of that day."
+    folder = run.results("01_quarter")
+    found = store.read(folder, "money_strip") if "money_strip" in store.names(folder) else None
+    if not isinstance(found, Listing):
+        return Slide(title, detail)
+    table = tables.listing_table(found, columns=["label", "words"])
+    assert isinstance(table, Table)
+    return Slide(title, detail, table=table.frame, table_title=found.title)
+
+
+def _of_card(run: PublishedRun, card: Card, figure: SavedFigure | None, picture: Path | None) -> Slide:
+    finding = card.finding
+    table, notes = _numbers(run, card)
+    words = [finding.detail, notes, f"Verdict: {finding.verdict}."]
+    return Slide(
+        finding.headline, finding.detail, "" if finding.verdict == "described" else f"Verdict: {finding.verdict}",
+        table=table.frame if table else None, table_title=table.title if table else "", picture=picture,
+        alt=figure.alt if figure else "", notes="\n".join(text for text in words if text),
+    )  # fmt: skip
+
+
+def _numbers(run: PublishedRun, card: Card) -> tuple[Table | None, str]:
+    """Give the rows of the Estimate that a finding was made from, and how they were made."""
+    name, folder = card.finding.estimate, run.results(card.notebook)
+    if not name or name == CARDS or name not in store.names(folder):
+        return None, ""
+    result = store.read(folder, name)
+    if isinstance(result, Listing):
+        columns = [column for column in ("label", "deals", "to_the_cent", "currency") if column in result.frame]
+        table = tables.listing_table(result, columns=columns or list(result.frame.columns[:4]))
+        return (table if isinstance(table, Table) else None), result.title
+    if not isinstance(result, Estimate):
+        return None, ""
+    rows = replace(result, frame=about(result, card.finding), deals=None)
+    counts = [column for column in COUNTS if column in rows.frame and rows.frame[column].notna().any()][:2]
+    table = tables.estimate_table(rows, title=name.replace("_", " ").capitalize(), columns=counts)
+    return (table if isinstance(table, Table) else None), table.footnote if isinstance(table, Table) else ""
+
+
+def about(estimate: Estimate, finding: Finding) -> pd.DataFrame:
+    """Return the rows of an Estimate that a finding is about: all where they are few, else those beside its own row.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"quarter": ["Q3"] * 6 + ["Q4"] * 6, "outcome": list("abcdef") * 2, "estimate": 0.1,
+    ...                       "conf_low": 0.0, "conf_high": 0.2})
+    >>> found = Estimate(frame, Meta("probability", "a share", ("quarter", "outcome"), 9))
+    >>> finding = Finding("x", "x", "", "described", "shares", (("quarter", "Q4"), ("outcome", "a")))
+    >>> about(found, finding)["quarter"].tolist()
+    ['Q4', 'Q4', 'Q4', 'Q4', 'Q4', 'Q4']
+    """
+    frame = estimate.frame
+    if len(frame) <= MOST_ROWS:
+        return frame
+    keys = [(key, value) for key, value in finding.keys if key in frame]
+    for last in (len(keys) - 1, len(keys)):
+        mine = pd.Series(True, index=frame.index)
+        for key, value in keys[: max(last, 0)]:
+            mine &= frame[key].astype(str) == value
+        if 0 < mine.sum() <= MOST_ROWS:
+            return frame[mine].reset_index(drop=True)
+    return frame.head(MOST_ROWS)
+
+
+def _figure(run: PublishedRun, card: Card) -> SavedFigure | None:
+    """Find the figure that shows what a finding was made from: the one it belongs to first."""
+    name = SHOWN_BY.get(card.finding.estimate or "", card.finding.estimate)
+    mine = [figure for figure in saved_figures(run) if figure.name.startswith(f"{card.notebook}/")]
+    showing = [figure for figure in mine if name in figure.figure.get("layout", {}).get("meta", {}).get("results", ())]
+    first = [figure for figure in showing if figure.figure["layout"]["meta"]["results"][0] == name]
+    return next(iter([*first, *showing]), None)
