@@ -16,6 +16,7 @@ from analytics.studies.exits import DONE, FAILED, INPUT, KERNEL_DIED, TIMEOUT
 from analytics.studies.job import Job, Outcome
 from analytics.studies.kernel import RunKernel
 from analytics.studies.pages import page
+from analytics.studies.places import RESULTS
 from analytics.studies.redaction import hidden
 from analytics.studies.store import write_text
 
@@ -45,7 +46,7 @@ def execute(job: Job, cell_done: Callable[[], None]) -> Outcome:
             _publish(partial, folder / f"{job.name}.ipynb", job)
             partial.unlink()
             notebook = _read(folder / f"{job.name}.ipynb")
-            tables = sorted((folder / "estimates" / job.name).glob("*.csv"))
+            tables = sorted((folder / RESULTS / job.name).glob("*.csv"))
             files = {table.stem: table.relative_to(folder).as_posix() for table in tables}
             text = page(notebook, title=job.title, facts=job.facts, files=files)
             write_text(folder / f"{job.name}.html", text)

@@ -1,4 +1,4 @@
-"""The small page that leads to the newest complete run of a quarter, and the facts at the foot of every page."""
+"""The front page of a run, and the facts at the foot of every page."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from analytics.display.page import StudyLink, index_page
 from analytics.estimators.result import Finding
 from analytics.studies import store
 from analytics.studies.notebook_cell import Notebook
+from analytics.studies.places import RESULTS
 from analytics.studies.study import Study
 
 CARDS = "findings"
@@ -17,14 +18,14 @@ CARDS = "findings"
 
 
 def index_of(study: Study, run: Path, notebooks: Sequence[Notebook]) -> str:
-    """Write the index: whose quarter, as of when, what was found, and a link to every page of one run.
+    """Write the front page: whose quarter, as of when, what was found, and a link to every page of one run.
 
     Parameters
     ----------
     study : Study
         The opened study.
     run : pathlib.Path
-        The run's folder; the index stands two folders above it.
+        The run's folder, in which the page will stand.
     notebooks : sequence of Notebook
         The notebooks that were executed.
 
@@ -33,29 +34,28 @@ def index_of(study: Study, run: Path, notebooks: Sequence[Notebook]) -> str:
     str
         HTML in which nothing but the links changes from run to run.
     """
-    base = f"runs/{run.name}"
-    links = [_link(notebook, base, run) for notebook in notebooks]
-    cards = [finding for notebook in notebooks for finding in fixed_findings(run / "estimates" / notebook.name)]
+    links = [_link(notebook, run) for notebook in notebooks]
+    cards = [finding for notebook in notebooks for finding in fixed_findings(run / RESULTS / notebook.name)]
     return index_page(
         title=f"{study.title}, {study.quarter.name}",
         subtitle=subtitle(study),
-        studies=[*links, _record(study, base)],
+        studies=[*links, _record(study)],
         findings=cards,
         facts=facts(study),
     )
 
 
-def _record(study: Study, base: str) -> StudyLink:
+def _record(study: Study) -> StudyLink:
     """How the run was made and, unless it is shared, the rows that it could not use."""
-    run = ("the run (JSON)", f"{base}/run.json")
+    run = ("the run (JSON)", "run.json")
     if study.sharing.safe:
         said = "Parameters, hashes, versions. A report for sharing: ids are codes, rows with few deals are not shown."
-        return StudyLink("How this was made", f"{base}/run.json", status="", question=said, downloads=(run,))
+        return StudyLink("How this was made", "run.json", status="", question=said, downloads=(run,))
     return StudyLink(
-        "What was left out, and how this was made", f"{base}/rejects.csv",
+        "What was left out, and how this was made", "rejects.csv",
         status=f"{len(study.rejects):,} rejected rows",
         question="Every rejected row with its file, line, reason and values; parameters, hashes, versions.",
-        downloads=(("rejected rows (CSV)", f"{base}/rejects.csv"), run),
+        downloads=(("rejected rows (CSV)", "rejects.csv"), run),
     )  # fmt: skip
 
 
@@ -89,17 +89,17 @@ def facts(study: Study) -> list[tuple[str, str]]:
     ]
 
 
-def _link(notebook: Notebook, base: str, run: Path) -> StudyLink:
+def _link(notebook: Notebook, run: Path) -> StudyLink:
     name = notebook.name
-    downloads = [("notebook", f"{base}/{name}.ipynb"), ("provenance", f"{base}/{name}.provenance.json")]
-    if (run / "estimates" / name).is_dir():
-        downloads.insert(1, ("numbers", f"{base}/estimates/{name}/"))
+    downloads = [("notebook", f"{name}.ipynb"), ("provenance", f"{name}.provenance.json")]
+    if (run / RESULTS / name).is_dir():
+        downloads.insert(1, ("numbers", f"{RESULTS}/{name}/"))
     if (run / f"{name}.xlsx").is_file():
-        downloads.insert(2, ("workbook (Excel)", f"{base}/{name}.xlsx"))
+        downloads.insert(2, ("workbook (Excel)", f"{name}.xlsx"))
     return StudyLink(
         notebook.title,
-        f"{base}/{name}.html",
-        findings=single_findings(run / "estimates" / name),
+        f"{name}.html",
+        findings=single_findings(run / RESULTS / name),
         downloads=tuple(downloads),
     )
 

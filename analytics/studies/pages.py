@@ -7,8 +7,8 @@ from typing import Any
 
 from analytics.display.page import notebook_page
 
-HOME = "../../index.html"
-"""From a page in `runs/<run id>/` to the index."""
+HOME = "index.html"
+"""From a study's page to the front page of its run, which stands beside it."""
 
 
 def page(

@@ -10,6 +10,9 @@ from analytics.records.errors import InputError, nearest
 
 PARAMS_VARIABLE, CACHE_VARIABLE, OUT_VARIABLE = "WINLOSS_PARAMS", "WINLOSS_CACHE", "WINLOSS_OUT"
 
+RESULTS = "results"
+"""The folder within a run that holds what its notebooks saved, a folder for each."""
+
 
 def project_root() -> Path:
     """The folder that holds the package: the clone, where it was installed with `pip install -e`."""

@@ -12,6 +12,7 @@ from analytics.estimators.result import SCHEMA_VERSION
 from analytics.studies.cache import records_code
 from analytics.studies.notebook_cell import Notebook
 from analytics.studies.params import CompanyParams, QuarterParams
+from analytics.studies.places import RESULTS
 from analytics.studies.redaction import hidden_in
 from analytics.studies.study import Study
 
@@ -82,7 +83,7 @@ def company_facts(params: CompanyParams) -> dict[str, Any]:
 
 def notebook_facts(shared: dict[str, Any], notebook: Notebook, folder: Path) -> dict[str, Any]:
     """Collect the provenance of one executed notebook: the shared facts, its own hash, and those of what it saved."""
-    results = sorted(path for path in (folder / "estimates" / notebook.name).glob("*") if path.is_file())
+    results = sorted(path for path in (folder / RESULTS / notebook.name).glob("*") if path.is_file())
     return {
         **shared,
         "notebook": {"name": notebook.path.name, "title": notebook.title, "sha256": file_hash(notebook.path)},

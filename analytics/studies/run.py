@@ -1,4 +1,4 @@
-"""One run: check, fill the snapshot cache, execute the notebooks, and only then turn the index to the new bundle."""
+"""One run: check, fill the snapshot cache, execute the notebooks, and only then turn the bundle to the new run."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 from analytics.estimators.result import SCHEMA_VERSION
 from analytics.records.errors import InputError, nearest
+from analytics.studies import bundle as bundles
 from analytics.studies.exits import DONE, FAILED, INPUT, STATUS, STOPPED
 from analytics.studies.index import facts, index_of
 from analytics.studies.inputs import INPUT_VARIABLE
@@ -22,7 +23,14 @@ from analytics.studies.lock import locked
 from analytics.studies.notebook_cell import Notebook, check_parameters, find_notebooks
 from analytics.studies.opening import open_params
 from analytics.studies.params import CompanyParams, QuarterParams, load_company, load_quarter
-from analytics.studies.places import CACHE_VARIABLE, OUT_VARIABLE, PARAMS_VARIABLE, cache_folder, notebooks_folder
+from analytics.studies.places import (
+    CACHE_VARIABLE,
+    OUT_VARIABLE,
+    PARAMS_VARIABLE,
+    RESULTS,
+    cache_folder,
+    notebooks_folder,
+)
 from analytics.studies.progress import Progress
 from analytics.studies.provenance import company_facts, notebook_facts, study_facts, versions
 from analytics.studies.redaction import hidden, hidden_in, known_secrets
@@ -33,6 +41,8 @@ from analytics.studies.workers import Workers, workers
 
 SIDE_BY_SIDE = 2
 """Notebooks at a time: two fill two cores, more gain little."""
+
+_STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 @dataclass(frozen=True)
@@ -70,7 +80,7 @@ class _Run:
 
     @property
     def id(self) -> str:
-        return self.folder.name
+        return bundles.run_id(self.folder)
 
     @property
     def safe(self) -> bool:
@@ -96,6 +106,18 @@ class _Run:
         }
         write_json(self.folder / "run.json", hidden_in(content, self.secrets))
 
+    def end(self, exit_code: int, outcomes: Sequence[Outcome] = (), message: str = "") -> None:
+        """Write run.json for the last time and give the folder the name it keeps."""
+        for left in self.folder.glob(".*"):
+            left.unlink()
+        self.record(exit_code, outcomes, message)
+        self.folder = bundles.end(self.folder, "failed" if exit_code else "only" if self.options.only else "")
+
+    def fail(self, exit_code: int, message: str) -> None:
+        """End a run that cannot go on; where not even that can be written, what went wrong first is what is said."""
+        with contextlib.suppress(OSError):
+            self.end(exit_code, message=message)
+
 
 def run_study(params: Path | str, options: Options = Options()) -> Result:
     """Run the notebooks of one quarter and leave a bundle behind.
@@ -110,7 +132,7 @@ def run_study(params: Path | str, options: Options = Options()) -> Result:
     Returns
     -------
     Result
-        With the page to open: the index, or with `only` the first page.
+        With the page to open: the one that leads to the run, or with `only` the first page.
 
     Raises
     ------
@@ -119,7 +141,7 @@ def run_study(params: Path | str, options: Options = Options()) -> Result:
     LockedError
         Where another run is at work on the same quarter.
     KeyboardInterrupt
-        When stopped (Ctrl-C or a TERM signal); kernels are gone, the last good index is as it was.
+        When stopped (Ctrl-C or a TERM signal); kernels are gone, the last good report is as it was.
     """
     quarter = load_quarter(params)
     company = _company_of(quarter)
@@ -128,25 +150,19 @@ def run_study(params: Path | str, options: Options = Options()) -> Result:
     name = company.calendar.quarter(quarter.quarter).name
     bundle = (options.reports or company.folder.parent / "reports").absolute() / company.company / name
     with _stoppable(), locked(bundle):
-        run = _Run(quarter, company, notebooks, _new_folder(bundle), known_secrets(company.raw), options)
+        run = _Run(quarter, company, notebooks, _begun(bundle), known_secrets(company.raw), options)
         run.record(None)
         try:
             return _at_work(run, bundle)
         except InputError as problem:
-            run.record(INPUT, message=str(problem))
+            run.fail(INPUT, str(problem))
             raise
         except KeyboardInterrupt:
-            with contextlib.suppress(OSError):
-                run.record(STOPPED, message="stopped before it was done")
+            run.fail(STOPPED, "stopped before it was done")
             raise
         except Exception as error:
-            # On a full disk this cannot be written either, and what went wrong first is what should be said.
-            with contextlib.suppress(OSError):
-                run.record(FAILED, message=f"{type(error).__name__}: {error}")
+            run.fail(FAILED, f"{type(error).__name__}: {error}")
             raise
-        finally:
-            for left in run.folder.glob(".*"):
-                left.unlink()
 
 
 def _at_work(run: _Run, bundle: Path) -> Result:
@@ -167,15 +183,24 @@ def _at_work(run: _Run, bundle: Path) -> Result:
     for notebook in run.notebooks:
         if notebook.name in done:
             write_json(run.folder / f"{notebook.name}.provenance.json", notebook_facts(run.facts, notebook, run.folder))
-            write_workbook(run.folder / "estimates" / notebook.name, run.folder / f"{notebook.name}.xlsx")
+            write_workbook(run.folder / RESULTS / notebook.name, run.folder / f"{notebook.name}.xlsx")
     failed = [outcome for outcome in outcomes if outcome.exit_code != DONE]
-    run.record(failed[0].exit_code if failed else DONE, outcomes, message=failed[0].message if failed else "")
     if failed:
+        run.end(failed[0].exit_code, outcomes, failed[0].message)
         return Result(failed[0].exit_code, run.folder, None, tuple(outcomes))
-    if run.options.only:
-        return Result(DONE, run.folder, run.folder / f"{run.notebooks[0].name}.html", tuple(outcomes))
-    write_text(bundle / "index.html", hidden(index_of(study, run.folder, run.notebooks), run.secrets))
-    return Result(DONE, run.folder, bundle / "index.html", tuple(outcomes))
+    _front(run, study)
+    with _undisturbed():
+        run.end(DONE, outcomes)
+        if run.options.only:
+            return Result(DONE, run.folder, run.folder / f"{run.notebooks[0].name}.html", tuple(outcomes))
+        leads = bundles.leading_page(run.id, f"{study.title}, {study.quarter.name}")
+        bundles.publish(bundle, run.id, hidden(leads, run.secrets))
+        return Result(DONE, run.folder, bundle / "index.html", tuple(outcomes))
+
+
+def _front(run: _Run, study: Study) -> None:
+    """Write the front page of the run, which leads to its studies."""
+    write_text(run.folder / "index.html", hidden(index_of(study, run.folder, run.notebooks), run.secrets))
 
 
 def _prepared(run: _Run) -> Study:
@@ -200,7 +225,7 @@ def _executed(run: _Run, study: Study, pool: Workers, progress: Progress) -> lis
             notebook.name, str(notebook.path.absolute()), str(run.folder), run.quarter.as_parameters(),
             run.options.seconds, title=f"{notebook.title}: {study.title}, {study.quarter.name}", **said,
         )  # fmt: skip
-        jobs.append((job, {**shared, OUT_VARIABLE: str(run.folder / "estimates" / notebook.name)}))
+        jobs.append((job, {**shared, OUT_VARIABLE: str(run.folder / RESULTS / notebook.name)}))
     return pool.execute(
         jobs, seconds=run.options.seconds, cell_done=progress.cell_done, job_done=progress.notebook_done
     )
@@ -218,17 +243,9 @@ def _company_of(quarter: QuarterParams) -> CompanyParams:
     return load_company(path)
 
 
-def _new_folder(bundle: Path) -> Path:
-    """A folder for this run, named for the moment of its start; a clock is read here and nowhere else."""
-    moment = dt.datetime.now(dt.UTC)
-    for attempt in range(1000):
-        folder = bundle / "runs" / (f"{moment:%Y%m%dT%H%M%SZ}" + (f"-{attempt}" if attempt else ""))
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
-    raise RuntimeError("no free name for the run's folder")
+def _begun(bundle: Path) -> Path:
+    """A folder for this run; a clock is read here and nowhere else."""
+    return bundles.begin(bundle, dt.datetime.now(dt.UTC))
 
 
 def _line(notebook: Notebook, outcome: Outcome | None, *, safe: bool) -> dict[str, Any]:
@@ -247,6 +264,17 @@ def _stoppable() -> Iterator[None]:
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let no signal come between the last steps: they take a moment, and a report is either the new one or the old."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _STOPPING}
     try:
         yield
     finally:

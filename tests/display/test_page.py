@@ -154,13 +154,13 @@ def test_every_table_and_figure_offers_the_numbers_it_was_made_from() -> None:
     estimate = win_rates().stamped(saved_as="win_rates")
     drawn = shown({page.PLOTLY: rendering.figure_json(figures.plot_win_rates(estimate))})
     table = shown({"text/html": tables.estimate_table(estimate, title="Rates").html()})
-    files = {"win_rates": "estimates/01_quarter/win_rates.csv", "other": "other.csv"}
+    files = {"win_rates": "results/01_quarter/win_rates.csv", "other": "other.csv"}
     links = [
         value
         for tag, name, value in Reader(html_of(drawn, table, files=files)).attributes
         if (tag, name) == ("a", "href")
     ]
-    assert links.count("estimates/01_quarter/win_rates.csv") == 2
+    assert links.count("results/01_quarter/win_rates.csv") == 2
     assert "other.csv" not in links
     assert "Numbers (CSV)" not in html_of(drawn, table)
 

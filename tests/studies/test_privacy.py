@@ -414,7 +414,7 @@ def run(home: Path, *more: str) -> tuple[int, str, dict[str, bytes]]:
     newest = max((bundle / "runs").iterdir()) if (bundle / "runs").is_dir() else bundle
     files = {path.name: path.read_bytes() for path in newest.rglob("*") if path.is_file()}
     if (bundle / "index.html").is_file():
-        files["index.html"] = (bundle / "index.html").read_bytes()
+        files["leads.html"] = (bundle / "index.html").read_bytes()
     return done.exit_code, done.output, files
 
 
@@ -570,7 +570,7 @@ def shared_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, byt
     bundle = home / "reports" / "demo" / "2025Q4"
     newest = max((bundle / "runs").iterdir())
     files = {str(one.relative_to(newest)): one.read_bytes() for one in newest.rglob("*") if one.is_file()}
-    return files | {"index.html": (bundle / "index.html").read_bytes()}, newest
+    return files | {"leads.html": (bundle / "index.html").read_bytes()}, newest
 
 
 def test_the_shared_demo_shows_no_count_of_few_deals_anywhere(shared_demo: tuple[dict[str, bytes], Path]) -> None:
@@ -610,7 +610,7 @@ def test_the_shared_demo_names_nobody(shared_demo: tuple[dict[str, bytes], Path]
 
 def test_nothing_small_follows_from_the_shared_demo_by_subtraction(shared_demo: tuple[dict[str, bytes], Path]) -> None:
     """Differences that would give 1 or 3 deals: of traps, of nested groups, of files, of the values of a field."""
-    folder = shared_demo[1] / "estimates" / "00_data_health"
+    folder = shared_demo[1] / "results" / "00_data_health"
     frames = {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet")}
     came, left, traps = frames["what_came_in"], frames["left_out"], frames["traps"]
     rejected = left.loc[left["step"] == "rejected", "deals"]

@@ -68,9 +68,9 @@ def done(tmp_path_factory: pytest.TempPathFactory, make_project: Callable[[Path]
 def test_a_run_leaves_a_whole_bundle(done: Path) -> None:
     folder = newest(done)
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == {
-        "run.json", "rejects.csv", "01_ending.ipynb", "01_ending.html", "01_ending.provenance.json", "02_size.ipynb",
-        "02_size.html", "02_size.provenance.json", "estimates/01_ending/ending.parquet",
-        "estimates/01_ending/ending.json", "estimates/01_ending/ending.csv", "01_ending.xlsx",
+        "run.json", "index.html", "rejects.csv", "01_ending.ipynb", "01_ending.html", "01_ending.provenance.json",
+        "02_size.ipynb", "02_size.html", "02_size.provenance.json", "results/01_ending/ending.parquet",
+        "results/01_ending/ending.json", "results/01_ending/ending.csv", "01_ending.xlsx",
     }  # fmt: skip
     run = facts(done)
     assert (run["status"], run["exit_code"], run["complete"]) == ("done", 0, True)
@@ -86,21 +86,21 @@ def test_a_run_leaves_a_whole_bundle(done: Path) -> None:
 
 
 def test_the_index_leads_to_every_page_and_pages_are_offline(done: Path) -> None:
-    index = (bundle(done) / "index.html").read_text()
+    leads = re.findall(r'href="([^"]+)"', (bundle(done) / "index.html").read_text())
+    assert leads == [f"runs/{newest(done).name}/index.html"]
+    index = (newest(done) / "index.html").read_text()
     links = re.findall(r'href="([^"#]+)"', index)
     local = [link for link in links if not link.startswith("data:")]
     assert any(link.endswith("01_ending.html") for link in local)
     for link in local:
-        assert (bundle(done) / link).exists(), link
+        assert (newest(done) / link).exists(), link
     page = (newest(done) / "01_ending.html").read_text()
     assert page.count("<h1") == 1
     assert "Where deals end up: Acme Tools, 2025Q2" in page
     assert "<em>this</em>" in page
     numbers = re.search(r'<a href="([^"]+)" download>Numbers \(CSV\)', page)
     assert numbers
-    assert (newest(done) / numbers.group(1)).read_text() == (
-        newest(done) / "estimates/01_ending/ending.csv"
-    ).read_text()
+    assert (newest(done) / numbers.group(1)).read_text() == (newest(done) / "results/01_ending/ending.csv").read_text()
     assert "cumulative_incidence(" not in page  # no code
     assert "open_study(" not in page
     written = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
@@ -115,10 +115,10 @@ def test_nothing_that_is_shown_changes_from_run_to_run(done: Path) -> None:
     assert winloss(done).exit_code == 0
     second = newest(done)
     assert first != second
-    same = ("01_ending.html", "02_size.html", "rejects.csv", "estimates/01_ending/ending.json", "01_ending.xlsx")
+    same = ("01_ending.html", "02_size.html", "rejects.csv", "results/01_ending/ending.json", "01_ending.xlsx")
     for name in same:
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
-    frames = [pd.read_parquet(folder / "estimates/01_ending/ending.parquet") for folder in (first, second)]
+    frames = [pd.read_parquet(folder / "results/01_ending/ending.parquet") for folder in (first, second)]
     pd.testing.assert_frame_equal(*frames)
     for name in ("01_ending", "02_size"):
         outputs = [
@@ -150,7 +150,7 @@ def test_every_door_leads_to_the_same_numbers(done: Path, tmp_path: Path) -> Non
     assert shown(elsewhere / "lab.ipynb", "ending.frame[[") == table
     assert sorted(done.rglob("*")) == before  # nothing written without WINLOSS_OUT
     assert sorted(path.name for path in elsewhere.iterdir()) == ["lab.ipynb", "out.ipynb"]
-    ending = store.read(newest(done) / "estimates" / "01_ending", "ending")
+    ending = store.read(newest(done) / "results" / "01_ending", "ending")
     assert isinstance(ending, Estimate)
     for value in ending.frame["estimate"]:
         assert f"{value:.6f}" in table

@@ -1,0 +1,153 @@
+"""The folder of a company's quarter: runs in folders of their own, and one small page that leads to the current one."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import html
+import json
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analytics.studies.store import write_json, write_text
+
+KEPT = 3
+"""How many published runs are kept beside the one first published, and how many that were not published."""
+
+_SCHEMA = 1
+_LEADS_TO = re.compile(r'href="runs/([0-9TZ-]+)/index\.html"')
+
+
+@dataclass(frozen=True)
+class Published:
+    """Which runs of a bundle were published: the first (the frozen view), the current one, and all that are kept."""
+
+    first: str
+    current: str
+    runs: tuple[str, ...]
+
+
+def published(bundle: Path) -> Published | None:
+    """Say which runs of a bundle were published; None where none was.
+
+    Which one is current the small `index.html` says, since it is what people open and is replaced in one step;
+    `published.json` adds what came before.
+
+    Parameters
+    ----------
+    bundle : pathlib.Path
+        `reports/<company>/<quarter>`; its runs are the folders `runs/<id>`.
+
+    Examples
+    --------
+    >>> published(Path("reports/nobody/1999Q1")) is None
+    True
+    """
+    try:
+        leads = _LEADS_TO.search((bundle / "index.html").read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if leads is None:
+        return None
+    current, listed = leads[1], _listed(bundle)
+    first, runs = str(listed.get("first", current)), [str(run) for run in listed.get("runs", ())]
+    # A run that was listed and then could not be published stands behind the current one.
+    runs = runs[: runs.index(current) + 1] if current in runs else [*runs, current]
+    there = tuple(run for run in runs if (bundle / "runs" / run / "run.json").is_file())
+    return Published(first if (bundle / "runs" / first).is_dir() else current, current, there)
+
+
+def publish(bundle: Path, run: str, page: str, *, same_as: str | None = None) -> None:
+    """Turn a bundle to a whole run, in one atomic replace, and let go of what is no longer kept.
+
+    Parameters
+    ----------
+    bundle : pathlib.Path
+        The folder of the quarter.
+    run : str
+        Whose folder `runs/<run>` is whole.
+    page : str
+        The small page; a link in it to `runs/<run>/index.html` says which run is current.
+    same_as : str, optional
+        An earlier run that this one repeats without a change: it gives up its place among those that are kept.
+    """
+    before = published(bundle)
+    runs = [one for one in (before.runs if before else ()) if one != same_as] + [run]
+    first = before.first if before else run
+    kept = list(dict.fromkeys([first, *runs[-KEPT:]]))
+    write_json(bundle / "published.json", {"schema_version": _SCHEMA, "first": first, "current": run, "runs": kept})
+    write_text(bundle / "index.html", page)
+    _let_go(bundle, kept)
+
+
+def leading_page(run: str, title: str) -> str:
+    """Write the small page that leads to a run's front page.
+
+    Examples
+    --------
+    >>> 'href="runs/20260131T060000Z/index.html"' in leading_page("20260131T060000Z", "Acme, 2025Q4")
+    True
+    """
+    address, name = f"runs/{run}/index.html", html.escape(title)
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="refresh" content="0; url={address}">\n<title>{name}</title>\n</head>\n'
+        f'<body>\n<p><a href="{address}">{name}</a></p>\n</body>\n</html>\n'
+    )
+
+
+def begin(bundle: Path, moment: dt.datetime) -> Path:
+    """Make the folder of a run at work, `runs/.<id>.partial`, named for the moment of its start."""
+    runs = bundle / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    taken = {run_id(path) for path in runs.iterdir()}
+    name = f"{moment:%Y%m%dT%H%M%SZ}"
+    free = next(one for one in (name, *(f"{name}-{n}" for n in range(2, 1000))) if one not in taken)
+    folder = runs / f".{free}.partial"
+    folder.mkdir()
+    return folder
+
+
+def end(folder: Path, ending: str = "") -> Path:
+    """Give the folder of a run its last name: `<id>` when whole, else `<id>.failed` or `<id>.only`."""
+    target = folder.with_name(run_id(folder) + (f".{ending}" if ending else ""))
+    os.rename(folder, target)
+    return target
+
+
+def run_id(folder: Path) -> str:
+    """Return the id of a run from the name of its folder, in whatever state it is.
+
+    Examples
+    --------
+    >>> run_id(Path("runs/.20260131T060000Z.partial"))
+    '20260131T060000Z'
+    """
+    return folder.name.lstrip(".").split(".")[0]
+
+
+def _listed(bundle: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((bundle / "published.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _let_go(bundle: Path, kept: Sequence[str]) -> None:
+    """Remove older runs, each in one step out of sight and then for good, so that none is ever there by half."""
+    folders = sorted(path for path in (bundle / "runs").iterdir() if path.is_dir())
+    others = [path for path in folders if not path.name.startswith(".") and path.name not in kept]
+    unpublished = [path for path in others if "." in path.name]
+    for path in [path for path in others if path not in unpublished[-KEPT:]]:
+        # The report is published by now: what cannot be removed is no reason to say that the run failed.
+        with contextlib.suppress(OSError):
+            os.rename(path, path.with_name(f".{run_id(path)}.gone"))
+    for path in (bundle / "runs").glob(".*.gone"):
+        shutil.rmtree(path, ignore_errors=True)
