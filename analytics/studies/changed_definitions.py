@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analytics.studies.params import CompanyParams
+from analytics.records.calendar import FiscalCalendar
+from analytics.records.definitions import CurrencyPolicy
+from analytics.records.rules import OutcomeRules
+from analytics.studies.params import CompanyParams, PracticalDifferences
 from analytics.studies.saved_runs import SavedRun
 
 STOPPING = (
@@ -24,6 +27,12 @@ MARKING = (
 
 PLACES = ("folder", "file", "url", "objects", "side", "extracted_on", "history", "database_schema")
 """Where an export lies and of which day it is changes from quarter to quarter, and defines nothing."""
+
+
+MODELS = {
+    "calendar": FiscalCalendar, "currency": CurrencyPolicy, "rules": OutcomeRules,
+    "practical_differences": PracticalDifferences,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,8 +75,7 @@ def changes(then: SavedRun, now: SavedRun) -> tuple[Change, ...]:
         for name in (*STOPPING, *MARKING)
         if (old := _value(then.params, name)) != (new := _value(now.params, name))
     ]
-    named = any(change.name in ("scope", "currency", *MARKING) or change.stops for change in found)
-    if then.facts.get("definitions_hash") != now.facts.get("definitions_hash") and not named:
+    if not found and then.facts.get("definitions_hash") != now.facts.get("definitions_hash"):
         found.append(Change("scope or another definition (a report for sharing does not show it)", "", "", True))
     lags = [(run.as_of - run.end).days for run in (then, now)]
     if then.quarter != now.quarter and lags[0] != lags[1]:
@@ -91,21 +99,22 @@ def _value(params: Mapping[str, Any], name: str) -> Any:
     """A key's value as the run used it: what the file says, else the default."""
     top, _, below = name.partition(".")
     value = params.get(top)
-    if top == "source" and isinstance(value, Mapping):
-        return {key: item for key, item in value.items() if key not in PLACES}
-    if below:
-        return _plain((value or {}).get(below))
-    if value is not None:
-        return _plain(value)
-    default = CompanyParams.model_fields[top].get_default(call_default_factory=True)
-    return _plain(default.model_dump(exclude_defaults=True) if hasattr(default, "model_dump") else default)
+    if top == "source":
+        value = {key: item for key, item in (value or {}).items() if key not in PLACES}
+    elif top in MODELS:
+        value = MODELS[top](**(value or {})).model_dump(mode="json")
+    elif value is None:
+        value = CompanyParams.model_fields[top].get_default(call_default_factory=True)
+    return _plain(value[below] if below else value, ordered=top == "stages")
 
 
-def _plain(value: Any) -> Any:
-    """Values that mean the same are equal: an empty list or mapping is nothing, a reason is named in any order."""
+def _plain(value: Any, *, ordered: bool = False) -> Any:
+    """Values that mean the same are equal: an empty list is nothing, and what is kept is named in any order."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()} or None
     if isinstance(value, list | tuple):
-        return sorted(map(str, value)) or None
-    return value or None
+        return list(value) or None if ordered else sorted((_plain(item) for item in value), key=str) or None
+    return value
 
 
 def _words(value: Any) -> str:

@@ -43,7 +43,7 @@ def find_notebooks(folder: Path, *, only: Iterable[str] = ()) -> tuple[Notebook,
     folder : pathlib.Path
         Where the notebooks are.
     only : iterable of str
-        Names (`01_quarter`, or just `quarter`) to keep; all of them where it is empty. `_template` runs only when named.
+        Names (`01_quarter`, or just `quarter`) to keep; all where it is empty. `_template` runs only when named.
 
     Raises
     ------

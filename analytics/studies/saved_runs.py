@@ -129,9 +129,8 @@ def not_published(company: str, name: str, known: list[str]) -> InputError:
 
     Examples
     --------
-    >>> print(not_published("demo", "2025Q3", []))
-    value '2025Q3': this quarter of demo has not been published. Run: winloss run params/demo-2025Q3.yaml (winloss init \
-quarter --company demo --quarter 2025Q3 writes that file).
+    >>> print(not_published("demo", "2025Q3", []).action)
+    Run: winloss run params/demo-2025Q3.yaml (winloss init quarter --company demo --quarter 2025Q3 writes that file)
     """
     run = f"Run: winloss run params/{company}-{name}.yaml (winloss init quarter --company {company} --quarter {name} "
     near = nearest(name, known) + ". " if known else ""

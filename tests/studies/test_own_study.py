@@ -29,7 +29,9 @@ def test_a_copy_of_the_template_runs_with_the_others_on_another_company(acme: Pa
         other.unlink()
     shutil.copy(NOTEBOOKS / "_template.ipynb", acme / "notebooks" / "20_my_study.ipynb")
     result = run_study(acme / "params" / "acme-2025Q2.yaml", Options(notebooks=acme / "notebooks"))
-    assert [(outcome.name, outcome.exit_code, outcome.message) for outcome in result.outcomes] == [("20_my_study", 0, "")]
+    assert [(outcome.name, outcome.exit_code, outcome.message) for outcome in result.outcomes] == [
+        ("20_my_study", 0, "")
+    ]
     saved = {path.name for path in result.folder.rglob("20_my_study/*.json")}
     assert saved == {"ending.json", "chance.json"}
     ending = json.loads(next(result.folder.rglob("20_my_study/ending.json")).read_text())
