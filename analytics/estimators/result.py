@@ -70,6 +70,14 @@ class Estimate:
         Where the frame breaks an invariant of its kind: duplicate or missing keys, an interval that does not hold its
         estimate, a probability outside [0, 1], a curve that is not monotone, incidences that sum to more than 1,
         a missing interval without a reason.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"outcome": ["won", "lost"], "estimate": [0.3, 0.25], "conf_low": [0.2, 0.15],
+    ...                       "conf_high": [0.4, 0.35]})
+    >>> shares = Estimate(frame, Meta("probability", "share of deals by day 365", ("outcome",), n_deals=40))
+    >>> shares.at(outcome="won")["estimate"].tolist()
+    [0.3]
     """
 
     frame: pd.DataFrame
