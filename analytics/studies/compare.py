@@ -110,7 +110,7 @@ def _show_own(page: Page, then: PublishedQuarter, now: PublishedQuarter) -> None
         return
     rows = own.at(compared_to=then.name)
     page.say(
-        f"### In the study of {now.name}\n\nThat study had the deals: both quarters by its definitions, known at the "
+        f"## In the study of {now.name}\n\nThat study had the deals: both quarters by its definitions, known at the "
         "same lag after their ends or restated, and its intervals allow for accounts with deals in both. It is the "
         "comparison to quote."
     )

@@ -23,7 +23,9 @@ TWICE = (
     "The same deals looked at twice: what moved was recorded since, or counted otherwise. That is no matter of chance, "
     "so it has no interval. Saved figures are numbers: they do not say which deals' records changed."
 )
-SHOWN = ["n_event", "n_deals", "n_accounts", "as_of", "followed_to", "definitions"]
+SHOWN = ["n_event", "n_deals", "n_accounts", "horizon_reached", "as_of", "followed_to", "definitions"]
+MOVED = ["period", "outcome", "estimate_then", "estimate_now", "change", "events_then", "events_now", "deals_then",
+         "deals_now", "followed_to_then", "followed_to_now", "definitions"]  # fmt: skip
 MOST_DRAWN = 12
 """Changes in one figure; of more only those of deals won are drawn, and the table has all."""
 CHANGED = ["estimate_then", "estimate_now", "n_deals_then", "n_deals_now", "smallest_reliable_change", "verdict"]
@@ -81,13 +83,13 @@ def show_shares(page: Page, shares: Estimate, title: str) -> None:
     """Show the shares of quarters in a figure and a table of the same numbers."""
     shares = page.save("quarters", shares)
     page.show(figures.plot_quarters(shares, title=title))
-    page.show(tables.estimate_table(shares, title="The same in numbers", columns=SHOWN))
+    page.show(tables.estimate_table(shares, title="The same in numbers", columns=_telling(shares.frame, SHOWN)))
 
 
 def show_changes(page: Page, found: Estimate | None, said: Sequence[str], title: str) -> None:
     """Show the changes between quarters, and say which pairs were not compared and why."""
     for sentence in dict.fromkeys(said):
-        page.tell(sentence, "Run the earlier quarter again with the definitions of today to compare them as known now.")
+        page.tell(sentence)
     if found is None:
         return
     changed = page.save("changes", found)
@@ -103,7 +105,7 @@ def show_moved(page: Page, pairs: Sequence[tuple[View, View]]) -> None:
     page.say(f"## What moved since\n\n{TWICE}")
     listing = moved(pairs)
     if listing is not None:
-        page.show(tables.listing_table(page.save("moved", listing)))
+        page.show(tables.listing_table(page.save("moved", listing), columns=_telling(listing.frame, MOVED)))
     elif any(view.run.safe for pair in pairs for view in pair):
         page.tell(
             "What moved is not listed in a report for sharing.", "Two counts of few deals tell which deals moved."
@@ -131,6 +133,13 @@ def show_definitions(page: Page, runs: Sequence[SavedRun]) -> None:
         )
     else:
         page.say("None: all of these runs counted by the same ones, as long after their quarters' ends.")
+
+
+def _telling(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    """Leave out the horizon that every row reaches, and definitions where none differs."""
+    says = {"horizon_reached": frame.get("horizon_reached", pd.Series(dtype=float)).nunique() > 1}
+    says["definitions"] = bool(frame["definitions"].ne("").any())
+    return [name for name in columns if says.get(name, True)]
 
 
 def facts_of(views: Sequence[View]) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics.estimators.result import Estimate
-from analytics.records.errors import InputError, nearest
+from analytics.records.errors import InputError
 from analytics.studies import store
 from analytics.studies.bundle import published
 from analytics.studies.params import PracticalDifferences
@@ -133,9 +133,9 @@ def not_published(company: str, name: str, known: list[str]) -> InputError:
     Run: winloss run params/demo-2025Q3.yaml (winloss init quarter --company demo --quarter 2025Q3 writes that file)
     """
     run = f"Run: winloss run params/{company}-{name}.yaml (winloss init quarter --company {company} --quarter {name} "
-    near = nearest(name, known) + ". " if known else ""
+    there = f"; published are {', '.join(known)}" if known else ""
     return InputError(
-        f"this quarter of {company} has not been published", value=name, action=f"{near}{run}writes that file)"
+        f"this quarter of {company} has not been published{there}", value=name, action=f"{run}writes that file)"
     )
 
 

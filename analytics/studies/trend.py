@@ -10,7 +10,7 @@ from analytics.estimators.result import Estimate
 from analytics.studies.compare import calendar_of
 from analytics.studies.quarter_pages import Page, facts_of, show_changes, show_definitions, show_moved, show_shares
 from analytics.studies.saved_runs import PublishedQuarter, not_published, published_quarters
-from analytics.studies.views import View, as_known_now, as_published, differences, restated_periods, shares
+from analytics.studies.views import KNOWN_NOW, View, as_known_now, as_published, differences, restated_periods, shares
 
 FEWEST = 4
 """Fewer quarters than this are no trend, and the page says so."""
@@ -75,13 +75,9 @@ def _views_of(name: str, frozen: dict[str, View], known: dict[str, View]) -> lis
 
 def _pairs(frozen: dict[str, View], known: dict[str, View]) -> list[tuple[View, View]]:
     pairs = [*pairwise(frozen.values()), *pairwise(known.values())]
-    made, kept = set(), []
-    for then, now in pairs:
-        key = (then.period, now.period, then.run.folder, now.run.folder)
-        if key not in made:
-            made.add(key)
-            kept.append((then, now))
-    return kept
+    made = {(then.period, now.period, then.run.folder, now.run.folder): (then, now) for then, now in reversed(pairs)}
+    order = list(known)
+    return sorted(made.values(), key=lambda pair: (order.index(pair[1].period), pair[1].view == KNOWN_NOW))
 
 
 def _gaps(quarters: Sequence[PublishedQuarter]) -> list[str]:

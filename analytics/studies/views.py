@@ -139,8 +139,8 @@ def moved(pairs: Sequence[tuple[View, View]]) -> Listing | None:
             rows.append({
                 "period": then.period, "outcome": outcome, "estimate_then": old["estimate"],
                 "estimate_now": new["estimate"], "change": new["estimate"] - old["estimate"],
-                "n_event_then": old["n_event"], "n_event_now": new["n_event"],
-                "n_deals_then": old["n_deals"], "n_deals_now": new["n_deals"],
+                "events_then": old["n_event"], "events_now": new["n_event"],
+                "deals_then": old["n_deals"], "deals_now": new["n_deals"],
                 "followed_to_then": then.followed_to, "followed_to_now": now.followed_to,
                 "as_of_then": then.run.as_of, "as_of_now": now.run.as_of, "definitions": why,
             })  # fmt: skip

@@ -136,8 +136,8 @@ def test_what_moved_is_the_correction_and_has_no_interval(reports: Path) -> None
     rows = json.loads((page.parent / "results" / "moved.json").read_text())["rows"]
     won, lost = row_of(rows, outcome="won"), row_of(rows, outcome="lost")
     now, old = known_later(reports), saved(reports, "2025Q1", "period_at_horizon")
-    assert won["n_event_now"] - won["n_event_then"] == 1  # the closing that was corrected between the two runs
-    assert won["n_event_now"] == row_of(now, outcome="won")["n_event"]
+    assert won["events_now"] - won["events_then"] == 1  # the closing that was corrected between the two runs
+    assert won["events_now"] == row_of(now, outcome="won")["n_event"]
     change = row_of(now, outcome="won")["estimate"] - row_of(old, outcome="won")["estimate"]
     assert won["change"] == pytest.approx(change, abs=1e-12)
     assert won["change"] > 0 > lost["change"]
@@ -234,6 +234,17 @@ def test_a_new_export_and_the_order_of_names_change_no_definition(reports: Path,
     first, second = published_quarters(spoilt(reports, tmp_path, change) / "acme")
     assert changes(first.first, second.first) == ()
     assert COMPANY.count("horizon_days") == 1
+
+
+def test_reports_for_sharing_are_compared_without_a_list_of_what_moved(
+    tmp_path: Path, make_project: Callable[[Path], Path]
+) -> None:
+    home = make_project(tmp_path / "acme")
+    (home / "params" / "acme.yaml").write_text(COMPANY + "share: safe\n")
+    shared = published(home)
+    for page in (compare(shared, "acme", ("2025Q1", "2025Q2"))[0], trend(shared, "acme")[0]):
+        assert "not listed in a report for sharing" in page.read_text()
+        assert not (page.parent / "results" / "moved.csv").exists()
 
 
 def test_the_parquet_of_a_page_reads_back(reports: Path) -> None:
