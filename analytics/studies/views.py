@@ -85,8 +85,9 @@ def shares(views: Sequence[View], newest: SavedRun) -> Estimate:
         frames.append(frame)
     kept = ["period", "view", "outcome", *COPIED, "horizon_reached", "as_of", "followed_to", "definitions"]
     frame = pd.concat(frames, ignore_index=True)
-    kept += [name for name in ("no_interval_reason", "withheld") if name in frame]
-    return Estimate(frame[kept], _meta("probability", ("period", "view", "outcome"), newest))
+    said = [name for name in ("no_interval_reason", "withheld") if name in frame]
+    frame[said] = frame[said].fillna("")
+    return Estimate(frame[[*kept, *said]], _meta("probability", ("period", "view", "outcome"), newest))
 
 
 def differences(pairs: Sequence[tuple[View, View]], *, declared: str | None) -> tuple[Estimate | None, list[str]]:
