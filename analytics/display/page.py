@@ -1,7 +1,8 @@
-"""Pages that open from disk: style, plotly.js once, figures as data, words as real text; nothing is fetched.
+"""Pages that open from disk: figures as data, words as real text; nothing leaves the page.
 
-A page is one file. Figures are stored as JSON and drawn by the small script in `templates/draw.js`, which adapts them
-to the width of the window, to a dark screen and to paper.
+Figures are stored as JSON and drawn by the small script in `templates/draw.js`, which adapts them to the width of the
+window, to a dark screen and to paper. plotly.js lies packed beside the pages of a bundle, or within a page that
+travels alone (`analytics.display.packing`). Tables lose the inline style that a notebook needs: a page has its own.
 """
 
 from __future__ import annotations
@@ -16,31 +17,23 @@ from pathlib import Path
 from typing import Any
 
 from analytics.display import rendering, theme
-from analytics.display.findings import SLUGS, finding_cards
-from analytics.estimators.result import Finding
+from analytics.display.findings import SLUGS
+from analytics.display.packing import packed_plotly
 
 PLOTLY = "application/vnd.plotly.v1+json"
 TEMPLATES = Path(__file__).parent / "templates"
 _RESULTS = re.compile(r'<(?:div class="wl-table"|figure) data-results="([a-z0-9_ ]*)"')
+_TAG = re.compile(r"<[a-zA-Z][^<>]*>")
+_STYLE = re.compile(r' (?:(?:style|headers|data-quarto-[a-z-]+)="[^"]*"|(?:row|col)span="1")')
+_SCROLLS = re.compile(r'(<div class="wl-table"[^>]*>\s*<div\b[^>]*)(>)')
 
 
 @dataclass(frozen=True)
-class StudyLink:
-    """One study on the index page: where it is, how it went, what it found, what can be taken away."""
+class Numbers:
+    """The numbers behind what is shown: relative address of their CSV file, and the same as an HTML table."""
 
-    title: str
     href: str
-    status: str = "done"
-    question: str = ""
-    findings: tuple[Finding, ...] = ()
-    downloads: tuple[tuple[str, str], ...] = ()
-
-
-def plotly_js() -> str:
-    """Return plotly.js as it comes with the installed plotly, to be put into a page once."""
-    from plotly.offline import get_plotlyjs
-
-    return str(get_plotlyjs())
+    table: str = ""
 
 
 def figure_div(figure_json: dict[str, Any], div_id: str) -> str:
@@ -105,9 +98,10 @@ def notebook_page(
     subtitle: str = "",
     facts: Sequence[tuple[str, str]] = (),
     home: str = "",
-    files: Mapping[str, str] | None = None,
+    saved: Mapping[str, Numbers] | None = None,
+    plotly: str = "",
 ) -> str:
-    """Return an executed notebook as one offline HTML page: prose, figures, tables and findings, without its code.
+    """Return an executed notebook as an offline HTML page: prose, figures, tables and findings, without its code.
 
     Parameters
     ----------
@@ -120,15 +114,37 @@ def notebook_page(
     facts : sequence of (name, value)
         Parameters and provenance, shown at the foot.
     home : str, optional
-        Relative address of the index page, for the link back.
-    files : mapping of str to str, optional
-        The name of a saved result and the relative address of its CSV file, offered beside what shows the result.
+        Relative address of the front page, for the link back.
+    saved : mapping of str to Numbers, optional
+        By the name of a saved result: its CSV file and its table, offered beside what shows the result. The first
+        place that shows it can be linked to as `#result-<name>`.
+    plotly : str, optional
+        Relative address of the packed plotly.js; without it the page carries its own.
     """
     blocks = [block for i, cell in enumerate(notebook.get("cells", ())) for block in _cell(cell, i, markdown)]
-    blocks = [block + _downloads(block, files or {}) for block in blocks]
     drawn = any("wl-plot" in block for block in blocks)
+    blocks = _with_numbers(blocks, saved or {})
     shown = {"title": title, "subtitle": subtitle, "facts": facts, "home": home, "blocks": blocks}
-    return _page("notebook.html.j2", with_plotly=drawn, **shown)
+    return page("notebook.html.j2", drawn=drawn, plotly=plotly, **shown)
+
+
+def _with_numbers(blocks: Sequence[str], saved: Mapping[str, Numbers]) -> list[str]:
+    """Give every block a place to link to, links to its CSV files and, under a figure, the same numbers as a table."""
+    seen: set[str] = set()
+    found = []
+    for block in blocks:
+        names = dict.fromkeys(name for match in _RESULTS.findall(block) for name in match.split())
+        marks = "".join(f'<span class="wl-mark" id="result-{name}"></span>\n' for name in names if name not in seen)
+        seen |= set(names)
+        mine = {name: saved[name] for name in names if name in saved}
+        found.append(marks + block + numbers_below(mine, tables="<figure" in block))
+    return found
+
+
+def numbers_below(saved: Mapping[str, Numbers], *, tables: bool, files: bool = True, more: tuple[str, ...] = ()) -> str:
+    """Return what stands under a figure or table: its numbers as a table, links to its CSV files, a link to more."""
+    shown = [(name.replace("_", " "), numbers) for name, numbers in saved.items()]
+    return _render("numbers.html.j2", saved=shown, tables=tables, files=files, more=more) if shown else ""
 
 
 def _cell(cell: Mapping[str, Any], number: int, markdown: Callable[[str], str]) -> list[str]:
@@ -158,16 +174,23 @@ def output_html(output: Mapping[str, Any], div_id: str) -> str:
     if PLOTLY in data:
         return figure_div(data[PLOTLY], "".join(c if c.isascii() and c.isalnum() else "-" for c in div_id))
     if "text/html" in data:
-        return f'<div class="wl-html">{_joined(data["text/html"])}</div>'
+        return f'<div class="wl-html">{without_inline_style(_joined(data["text/html"]))}</div>'
     text = _joined(data.get("text/plain", ""))
     return _pre(text) if text else ""
 
 
-def _downloads(block: str, files: Mapping[str, str]) -> str:
-    """Return links to the numbers behind a table or a figure: every row and digit, where the page shows fewer."""
-    names = dict.fromkeys(name for found in _RESULTS.findall(block) for name in found.split())
-    found = [(name, files[name]) for name in names if name in files]
-    return _render("downloads.html.j2", links=found) if found else ""
+def without_inline_style(text: str) -> str:
+    """Return the HTML of tables and cards without its inline style, which a page replaces by its own.
+
+    Only within a tag: a text of the CRM has no tags in it, since it is escaped.
+
+    Examples
+    --------
+    >>> without_inline_style('<td class="gt_row" style="color:red" headers="a">a style="b"</td>')
+    '<td class="gt_row">a style="b"</td>'
+    """
+    plain = _TAG.sub(lambda tag: _STYLE.sub("", tag[0]), text)
+    return _SCROLLS.sub(r'\1 tabindex="0" role="region" aria-label="Table"\2', plain)
 
 
 def _joined(source: str | Sequence[str]) -> str:
@@ -178,49 +201,40 @@ def _pre(text: str, look: str = "wl-text") -> str:
     return f'<pre class="{look}">{html.escape(text.rstrip())}</pre>' if text.strip() else ""
 
 
-def index_page(
-    *,
-    title: str,
-    studies: Sequence[StudyLink],
-    subtitle: str = "",
-    findings: Sequence[Finding] = (),
-    facts: Sequence[tuple[str, str]] = (),
-) -> str:
-    """Return the index of a run: its findings as cards, then a plain, calm list of its studies.
+def page(template: str, *, drawn: bool, plotly: str = "", **shown: Any) -> str:
+    """Return a page made from a template: with the scripts that draw, where something is drawn.
 
     Parameters
     ----------
-    title, subtitle : str
-        Company and quarter; the line under it says as-of date, deals studied, and what is in scope.
-    studies : sequence of StudyLink
-        In reading order.
-    findings : sequence of Finding
-        Cards above the list.
-    facts : sequence of (name, value)
-        Parameters and provenance, shown at the foot.
+    template : str
+        Its name in `templates/`.
+    drawn : bool
+        Whether there are figures.
+    plotly : str, optional
+        Relative address of the packed plotly.js; without it the page carries its own.
+    **shown
+        What the template shows.
     """
-    cards = finding_cards(findings).html() if findings else ""
-    shown = {"title": title, "subtitle": subtitle, "studies": studies, "facts": facts, "cards": cards}
-    return _page("index.html.j2", with_plotly=False, **shown)
-
-
-def _page(template: str, *, with_plotly: bool, **shown: Any) -> str:
-    return _render(
-        template,
-        style=page_style(),
-        plotly=plotly_js().replace("</script", "<\\/script") if with_plotly else "",
-        draw=draw_js() if with_plotly else "",
-        **shown,
-    )
+    packed = packed_plotly() if drawn and not plotly else ""
+    scripts = {"plotly": plotly if drawn else "", "packed": packed, "draw": draw_js() if drawn else ""}
+    return _render(template, style=page_style(), **scripts, **shown)
 
 
 def page_style() -> str:
     """Return the style of every page: colours as variables for light and dark, one column under 760 px, A4 on paper."""
-    light = {"ink": theme.INK, "quiet": theme.QUIET, "rule": theme.RULE, "paper": theme.PAPER, "tint": theme.TINT}
+    outcomes = {name.replace("_", "-"): theme.COLOURS[name] for name in ("won", "lost", "no_decision")}
+    light = {
+        **outcomes,
+        "ink": theme.INK,
+        "quiet": theme.QUIET,
+        "rule": theme.RULE,
+        "paper": theme.PAPER,
+        "tint": theme.TINT,
+    }
     dark = {name: theme.DARK[value] for name, value in light.items()}
-    light |= {"link": theme.COLOURS["won"]}
-    dark |= {"link": "#6DB7EA"}
-    chips = [(SLUGS[verdict], pair[2], pair[3]) for verdict, pair in theme.CHIPS.items()]
+    light |= {"link": theme.LINK}
+    dark |= {"link": theme.DARK[theme.LINK]}
+    chips = [(SLUGS[verdict], colours) for verdict, colours in theme.CHIPS.items()]
     return _render("style.css.j2", light=light, dark=dark, chips=chips, font=theme.FONT)
 
 

@@ -37,7 +37,9 @@ LEVEL = "#A9CFE5"  # a level in a bridge, beside the changes that lead from it
 
 # Ink, two greys and paper; a page shown in the dark swaps exactly these strings for their partners.
 INK, QUIET, RULE, PAPER, TINT = "#1B2126", "#59636D", "#D9DEE3", "#FFFFFF", "#EEF1F4"
+LINK = "#00609A"
 DARK = {
+    LINK: "#6DB7EA",
     INK: "#E8ECF0",
     QUIET: "#A7B1BB",
     RULE: "#3A434C",

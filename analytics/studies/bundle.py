@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import html
 import json
 import os
 import re
@@ -85,23 +84,6 @@ def publish(bundle: Path, run: str, page: str, *, same_as: str | None = None) ->
     _let_go(bundle, kept)
 
 
-def leading_page(run: str, title: str) -> str:
-    """Write the small page that leads to a run's front page.
-
-    Examples
-    --------
-    >>> 'href="runs/20260131T060000Z/index.html"' in leading_page("20260131T060000Z", "Acme, 2025Q4")
-    True
-    """
-    address, name = f"runs/{run}/index.html", html.escape(title)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="refresh" content="0; url={address}">\n<title>{name}</title>\n</head>\n'
-        f'<body>\n<p><a href="{address}">{name}</a></p>\n</body>\n</html>\n'
-    )
-
-
 def begin(bundle: Path, moment: dt.datetime) -> Path:
     """Make the folder of a run at work, `runs/.<id>.partial`, named for the moment of its start."""
     runs = bundle / "runs"
@@ -112,6 +94,15 @@ def begin(bundle: Path, moment: dt.datetime) -> Path:
     folder = runs / f".{free}.partial"
     folder.mkdir()
     return folder
+
+
+def left_behind(bundle: Path) -> tuple[Path, ...]:
+    """The folders of runs that were killed: still partial, or whole and not published; asked while holding the lock."""
+    known = published(bundle)
+    listed = {str(run) for run in _listed(bundle).get("runs", ())} | ({known.current} if known else set())
+    folders = sorted(path for path in (bundle / "runs").glob("*") if path.is_dir())
+    partial = [path for path in folders if path.name.endswith(".partial")]
+    return (*partial, *(path for path in folders if "." not in path.name and path.name not in listed))
 
 
 def end(folder: Path, ending: str = "") -> Path:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
 from analytics.records.errors import InputError
-from analytics.studies.exits import DONE, FAILED, INPUT, STOPPED, LockedError
+from analytics.studies.exits import DONE, INPUT, STOPPED, LockedError, UnwritableError, code_of
 from analytics.studies.redaction import hidden, known_secrets, printable
 
 HELP = """Why deals are won, lost, or end in no decision: a quarter's study of a CRM export.
@@ -44,8 +46,12 @@ stays as it was. `winloss run --help` lists the exit codes.
 RUN_HELP = """Run a quarter's notebooks and print where the report is.
 
 PARAMS is the quarter's file, params/<company>-<quarter>.yaml; the company's
-own file is read from beside it. The report is written to
-reports/<company>/<quarter>/, next to the params folder.
+own file is read from beside it. Or PARAMS is the company's file, with
+--quarter 2025Q4, or --quarter latest for the newest quarter that ended at
+least `settling_days` ago: as of its last day plus these days. The report is
+written to reports/<company>/<quarter>/, next to the params folder. Notebooks
+that an earlier run finished, and whose input, params and code are the same,
+are taken from there.
 
 \b
 Exit codes:
@@ -55,6 +61,8 @@ Exit codes:
     3  another run is at work on the same company and quarter
     4  a kernel died
     5  a study took too long
+    6  a folder cannot be written, or a file cannot be read: its rights
+    7  the disk is full
   130  stopped
 """
 
@@ -92,11 +100,19 @@ def main() -> None:
 
 @main.command(help=RUN_HELP)
 @click.argument("params", type=click.Path(path_type=Path))
+@click.option("--quarter", metavar="NAME", help="Which quarter, where PARAMS is a company's file; or latest.")
+@click.option(
+    "--today",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="With --quarter: as if it were this day (default: the clock's).",
+)
 @click.option(
     "--reports", type=click.Path(path_type=Path), help="Where reports go (default: beside the params folder)."
 )
 @click.option("--only", multiple=True, metavar="NAME", help="Run just this notebook (quarter); may be repeated.")
 @click.option("--notebooks", type=click.Path(path_type=Path), help="Where the notebooks are.")
+@click.option("--fresh", is_flag=True, help="Run all notebooks again, the unchanged ones too.")
 @click.option(
     "--timeout",
     "seconds",
@@ -108,13 +124,15 @@ def main() -> None:
 )
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def run(
-    params: Path, reports: Path | None, only: tuple[str, ...], notebooks: Path | None, seconds: int, debug: bool
+    params: Path, quarter: str | None, today: dt.datetime | None, only: tuple[str, ...], debug: bool, **options: Any
 ) -> None:
     """Run a quarter's notebooks; see RUN_HELP."""
     from analytics.studies.run import Options, run_study
+    from analytics.studies.schedule import quarter_asked
 
     with _plainly(debug):
-        result = run_study(params, Options(reports=reports, only=only, notebooks=notebooks, seconds=seconds))
+        asked = params if quarter is None else quarter_asked(params, quarter, (today or dt.datetime.now()).date())
+        result = run_study(asked, Options(only=only, **options))
         for outcome in result.outcomes:
             if debug and outcome.traceback:
                 click.echo(_safe(outcome.traceback), err=True)
@@ -233,15 +251,16 @@ def _plainly(debug: bool) -> Iterator[None]:
     """Turn what goes wrong into one sentence and an exit code; with `debug`, the traceback as well."""
     try:
         yield
-    except (InputError, LockedError) as problem:
+    except (InputError, LockedError, UnwritableError) as problem:
         _fail(str(problem), problem.exit_code, debug)
     except KeyboardInterrupt:
         _fail("Stopped. The last good report is as it was.", STOPPED, debug)
     except OSError as problem:
         # A missing right or a full disk is the user's to mend; it needs the file's name, not our call stack.
-        _fail(f"{problem.filename or 'the system'}: {problem.strerror or problem}", FAILED, debug)
+        _fail(f"{problem.filename or 'the system'}: {problem.strerror or problem}", code_of(problem), debug)
     except Exception as problem:
-        _fail(f"It failed with {type(problem).__name__}: {problem}\nAgain with --debug shows where.", FAILED, debug)
+        sentence = f"It failed with {type(problem).__name__}: {problem}\nAgain with --debug shows where."
+        _fail(sentence, code_of(problem), debug)
 
 
 def _fail(sentence: str, code: int, debug: bool) -> None:

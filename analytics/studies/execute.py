@@ -12,19 +12,20 @@ import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from analytics.studies.exits import DONE, FAILED, INPUT, KERNEL_DIED, TIMEOUT
+from analytics.studies.bundle import run_id
+from analytics.studies.exits import DONE, FAILED, INPUT, KERNEL_DIED, TIMEOUT, code_of_words
 from analytics.studies.job import Job, Outcome
 from analytics.studies.kernel import RunKernel
-from analytics.studies.pages import page
-from analytics.studies.places import RESULTS
+from analytics.studies.pages import page, saved_numbers
 from analytics.studies.redaction import hidden
+from analytics.studies.resume import take_over
 from analytics.studies.store import write_text
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def execute(job: Job, cell_done: Callable[[], None]) -> Outcome:
-    """Execute a notebook and write `<name>.ipynb` and `<name>.html`, or `<name>.failed.ipynb`.
+    """Execute a notebook, or take it from a run that has, and write `<name>.ipynb` and `.html`, or `.failed.ipynb`.
 
     Parameters
     ----------
@@ -40,21 +41,27 @@ def execute(job: Job, cell_done: Callable[[], None]) -> Outcome:
     """
     folder = Path(job.folder)
     partial = folder / f".{job.name}.partial.ipynb"
+    if job.finished_in:
+        take_over(Path(job.finished_in), folder, job.name)
+        _write_page(folder, job)
+        return Outcome(job.name, DONE, taken_from=run_id(Path(job.finished_in)))
     try:
         outcome = _executed(job, partial, cell_done)
         if outcome.exit_code == DONE:
             _publish(partial, folder / f"{job.name}.ipynb", job)
             partial.unlink()
-            notebook = _read(folder / f"{job.name}.ipynb")
-            tables = sorted((folder / RESULTS / job.name).glob("*.csv"))
-            files = {table.stem: table.relative_to(folder).as_posix() for table in tables}
-            text = page(notebook, title=job.title, facts=job.facts, files=files)
-            write_text(folder / f"{job.name}.html", text)
+            _write_page(folder, job)
     finally:
         if partial.exists():
             _publish(partial, folder / f"{job.name}.failed.ipynb", job)
             partial.unlink()
     return outcome
+
+
+def _write_page(folder: Path, job: Job) -> None:
+    notebook = _read(folder / f"{job.name}.ipynb")
+    text = page(notebook, title=job.title, facts=job.facts, saved=saved_numbers(notebook, folder, job.name))
+    write_text(folder / f"{job.name}.html", text)
 
 
 def _executed(job: Job, partial: Path, cell_done: Callable[[], None]) -> Outcome:
@@ -77,14 +84,18 @@ def _executed(job: Job, partial: Path, cell_done: Callable[[], None]) -> Outcome
         return _cell_failed(job, failed)
     except CellTimeoutError:
         return Outcome(job.name, TIMEOUT, f"a cell took more than {job.cell_seconds} seconds")
-    except DeadKernelError:
+    except (DeadKernelError, RuntimeError) as error:
+        # A kernel that dies before its first word is a plain RuntimeError.
+        if not isinstance(error, DeadKernelError) and "Kernel died" not in str(error):
+            raise
         return Outcome(job.name, KERNEL_DIED, "its kernel died, most likely for want of memory")
-    skipped = [
-        cell for cell in _read(partial).cells
-        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None
-    ]  # fmt: skip
+    cells = [cell for cell in _read(partial).cells if cell.cell_type == "code" and cell.source.strip()]
+    if any(output.get("ename") == "SystemExit" for cell in cells for output in cell.outputs):
+        # papermill takes sys.exit(0) for a notebook that went well, though what follows it has not run.
+        return Outcome(job.name, FAILED, "a cell ends the notebook before its end: does it call sys.exit()?")
+    skipped = sum(cell.execution_count is None for cell in cells)
     if skipped:
-        return Outcome(job.name, FAILED, f"not every cell has run ({len(skipped)} did not): does a cell call exit()?")
+        return Outcome(job.name, FAILED, f"not every cell has run ({skipped} did not): does a cell call exit()?")
     return Outcome(job.name, DONE)
 
 
@@ -93,7 +104,8 @@ def _cell_failed(job: Job, failed: PapermillExecutionError) -> Outcome:
     traceback = hidden(_COLOUR.sub("", "\n".join(failed.traceback)), job.secrets)
     if failed.ename == "InputError":
         return Outcome(job.name, INPUT, sentence, traceback)
-    return Outcome(job.name, FAILED, f"cell {failed.exec_count} failed with {failed.ename}: {sentence}", traceback)
+    code = code_of_words(str(failed.evalue))
+    return Outcome(job.name, code, f"cell {failed.exec_count} failed with {failed.ename}: {sentence}", traceback)
 
 
 def _publish(partial: Path, target: Path, job: Job) -> None:

@@ -1,68 +1,67 @@
-"""The front page of a run, and the facts at the foot of every page."""
+"""The words at the head and the foot of every page of a run, and the small page that leads to the newest run."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Sequence
-from pathlib import Path
-
-from analytics.display.page import StudyLink, index_page
-from analytics.estimators.result import Finding
-from analytics.studies import store
-from analytics.studies.notebook_cell import Notebook
-from analytics.studies.places import RESULTS
+from analytics.display.front import leading_page
+from analytics.studies.results import day
 from analytics.studies.study import Study
 
-CARDS = "findings"
-"""The name under which a notebook saves the findings that belong on the front page."""
+FRONT = "index.html"
+"""The front page within a run's folder."""
+
+DEFINITIONS = (
+    ("At this quarter's pace", "the share of deals that would be won, lost or given up within the horizon if they "
+     "lived their whole life at the quarter's pace (period incidence, Aalen–Johansen)"),
+    ("Won so far", "of the deals opened in a quarter, as far as they were followed (opening cohort)"),
+    ("Closed rates", "won of the deals closed in the quarter: who closes is itself an outcome, so they stand beside "
+     "the headline and never in its place"),
+    ("No decision", "lost with a reason that the rules below call no decision; the rules for silence, pushes and age "
+     "make the range beside it"),
+    ("As known then", "an earlier quarter as the CRM knew it as long after its end as this one is known now"),
+    ("Mix and rate", "which deals were opened, and how deals of one kind fared; with what cannot be attributed they "
+     "add up to the change"),
+    ("Interval", "95 %, by account where deals share accounts, unless a table says otherwise"),
+    ("Large enough to matter", "the whole interval lies beyond the difference that was set before results were seen"),
+)  # fmt: skip
+"""Words of the front page and what they mean."""
 
 
-def index_of(study: Study, run: Path, notebooks: Sequence[Notebook]) -> str:
-    """Write the front page: whose quarter, as of when, what was found, and a link to every page of one run.
+def leading(study: Study, run: str) -> str:
+    """Write the page that a bundle replaces last: it leads to the front page of one run.
 
     Parameters
     ----------
     study : Study
         The opened study.
-    run : pathlib.Path
-        The run's folder, in which the page will stand.
-    notebooks : sequence of Notebook
-        The notebooks that were executed.
-
-    Returns
-    -------
-    str
-        HTML in which nothing but the links changes from run to run.
+    run : str
+        Name of the run's folder below `runs/`.
     """
-    links = [_link(notebook, run) for notebook in notebooks]
-    cards = [finding for notebook in notebooks for finding in fixed_findings(run / RESULTS / notebook.name)]
-    return index_page(
-        title=f"{study.title}, {study.quarter.name}",
-        subtitle=subtitle(study),
-        studies=[*links, _record(study)],
-        findings=cards,
-        facts=facts(study),
-    )
+    return leading_page(title(study), subtitle(study), f"runs/{run}/{FRONT}")
 
 
-def _record(study: Study) -> StudyLink:
-    """How the run was made and, unless it is shared, the rows that it could not use."""
-    run = ("the run (JSON)", "run.json")
-    if study.sharing.safe:
-        said = "Parameters, hashes, versions. A report for sharing: ids are codes, rows with few deals are not shown."
-        return StudyLink("How this was made", "run.json", status="", question=said, downloads=(run,))
-    return StudyLink(
-        "What was left out, and how this was made", "rejects.csv",
-        status=f"{len(study.rejects):,} rejected rows",
-        question="Every rejected row with its file, line, reason and values; parameters, hashes, versions.",
-        downloads=(("rejected rows (CSV)", "rejects.csv"), run),
-    )  # fmt: skip
+def title(study: Study) -> str:
+    """Whose quarter it is."""
+    return f"{study.title}, {study.quarter.name}"
 
 
 def subtitle(study: Study) -> str:
     """Say the quarter's days, the as-of date and how many deals of how many rows were studied."""
-    days = f"{_day(study.quarter.start)} to {_day(study.quarter.end)}, as of {_day(study.as_of)}"
-    return f"{days}. {study.studied}."
+    days = f"{day(study.quarter.start)} to {day(study.quarter.end)}, as known on {day(study.as_of)}"
+    return f"{days}. {study.studied}{_scope(study)}."
+
+
+def _scope(study: Study) -> str:
+    """Say which deals are in scope; a shared report does not name values of the records here."""
+    scope = study.params.scope
+    if scope is None or study.sharing.safe or not (scope.keep or scope.drop):
+        return ""
+    parts = [("", scope.keep), ("without ", scope.drop)]
+    said = [
+        f"{word}{column.replace('_', ' ')} {', '.join(value or '(empty)' for value in values)}"
+        for word, columns in parts
+        for column, values in columns.items()
+    ]
+    return f". In scope: {'; '.join(said)}"
 
 
 def facts(study: Study) -> list[tuple[str, str]]:
@@ -77,9 +76,9 @@ def facts(study: Study) -> list[tuple[str, str]]:
     ]  # fmt: skip
     margins = "; ".join(f"{name.replace('_', ' ')} {100 * margin:g} points" for name, margin in study.margins.items())
     return [
-        ("Quarter", f"{study.quarter.name}: {_day(study.quarter.start)} to {_day(study.quarter.end)}"),
-        ("As of", f"the end of {_day(study.as_of)}"),
-        ("Settled up to", _day(study.settled_on)),
+        ("Quarter", f"{study.quarter.name}: {day(study.quarter.start)} to {day(study.quarter.end)}"),
+        ("As of", f"the end of {day(study.as_of)}"),
+        ("Settled up to", day(study.settled_on)),
         ("Compared with", ", ".join(quarter.name for quarter in study.compare_to) or "no other quarter"),
         ("Split by", ", ".join(study.segments) or "nothing"),
         ("Horizon", f"{study.horizon_days} days after opening"),
@@ -87,34 +86,3 @@ def facts(study: Study) -> list[tuple[str, str]]:
         ("No decision, inferred", "; ".join(inferred) or "no rule is set"),
         ("Differences that matter", margins),
     ]
-
-
-def _link(notebook: Notebook, run: Path) -> StudyLink:
-    name = notebook.name
-    downloads = [("notebook", f"{name}.ipynb"), ("provenance", f"{name}.provenance.json")]
-    if (run / RESULTS / name).is_dir():
-        downloads.insert(1, ("numbers", f"{RESULTS}/{name}/"))
-    if (run / f"{name}.xlsx").is_file():
-        downloads.insert(2, ("workbook (Excel)", f"{name}.xlsx"))
-    return StudyLink(
-        notebook.title,
-        f"{name}.html",
-        findings=single_findings(run / RESULTS / name),
-        downloads=tuple(downloads),
-    )
-
-
-def fixed_findings(folder: Path) -> tuple[Finding, ...]:
-    """Read the cards of a notebook: what it saved under the name `findings`."""
-    found = store.read(folder, CARDS) if CARDS in store.names(folder) else ()
-    return found if isinstance(found, tuple) else ()
-
-
-def single_findings(folder: Path) -> tuple[Finding, ...]:
-    """Read the findings that a notebook saved one by one, in the order of their names."""
-    results = (store.read(folder, name) for name in store.names(folder))
-    return tuple(result for result in results if isinstance(result, Finding))
-
-
-def _day(day: dt.date) -> str:
-    return f"{day:%-d %B %Y}"

@@ -21,6 +21,8 @@ class Job:
     facts: Sequence[tuple[str, str]] = ()
     secrets: Sequence[str] = ()
     safe: bool = False
+    finished_in: str = ""
+    """The folder of an earlier run that finished this notebook: it is taken from there and not executed."""
 
 
 @dataclass(frozen=True)
@@ -32,3 +34,5 @@ class Outcome:
     message: str = ""
     traceback: str = ""
     seconds: float = 0.0
+    taken_from: str = ""
+    """The earlier run that finished this notebook."""

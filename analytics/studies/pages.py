@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from analytics.display.page import notebook_page
-
-HOME = "index.html"
-"""From a study's page to the front page of its run, which stands beside it."""
+from analytics.display.packing import plotly_name
+from analytics.display.page import PLOTLY, Numbers, notebook_page
+from analytics.studies.index import FRONT
+from analytics.studies.places import RESULTS
+from analytics.studies.results import numbers_of
 
 
 def page(
@@ -16,9 +18,11 @@ def page(
     *,
     title: str,
     facts: Sequence[tuple[str, str]] = (),
-    files: Mapping[str, str] | None = None,
+    saved: Mapping[str, Numbers] | None = None,
 ) -> str:
-    """Return an executed notebook as one offline HTML page, its figures drawn and its code left out.
+    """Return an executed notebook as an offline HTML page, its figures drawn and its code left out.
+
+    It stands in `runs/<run id>/`, beside the front page and two levels below plotly.js.
 
     Parameters
     ----------
@@ -28,8 +32,8 @@ def page(
         Heading of the page; it replaces the notebook's own.
     facts : sequence of (name, value)
         Parameters and definitions, shown at the foot.
-    files : mapping of str to str, optional
-        The name of a saved result and the relative address of its CSV file.
+    saved : mapping of str to Numbers, optional
+        By the name of a saved result: its CSV file and its table.
 
     Examples
     --------
@@ -48,4 +52,21 @@ def page(
             if lines and lines[0].startswith("# "):
                 cells[place] = {**cell, "source": "\n".join(lines[1:]).strip()}
             break
-    return notebook_page({"cells": cells}, title=title, markdown=markdown2html, facts=facts, home=HOME, files=files)
+    shown: dict[str, Any] = {"home": FRONT, "saved": saved, "plotly": f"../../{plotly_name()}"}
+    return notebook_page({"cells": cells}, title=title, markdown=markdown2html, facts=facts, **shown)
+
+
+def saved_numbers(notebook: Mapping[str, Any], run: Path, name: str) -> dict[str, Numbers]:
+    """The numbers of everything that a notebook saved; tables only of what a figure shows."""
+    drawn = set(_drawn(notebook))
+    names = sorted(path.stem for path in (run / RESULTS / name).glob("*.csv"))
+    found = {result: numbers_of(run, name, result, table=result in drawn) for result in names}
+    return {result: numbers for result, numbers in found.items() if numbers is not None}
+
+
+def _drawn(notebook: Mapping[str, Any]) -> Iterator[str]:
+    for cell in notebook.get("cells", ()):
+        for output in cell.get("outputs", ()):
+            figure = output.get("data", {}).get(PLOTLY, {})
+            meta = figure.get("layout", {}).get("meta")
+            yield from meta.get("results", ()) if isinstance(meta, dict) else ()

@@ -75,6 +75,8 @@ class CompanyParams(BaseModel):
         Days after opening at which headline shares are read.
     settle_days : int, optional
         Days after which a closing counts as recorded; unset, it is estimated from the reporting delay.
+    settling_days : int, optional
+        Days after a quarter's last day at which `winloss run --quarter latest` reads it: as-of is end plus this.
     observed_from, qualification_stage, stages, attributes_at, close_date
         See `analytics.records.definitions.Definitions`.
     segments : tuple of str
@@ -112,6 +114,7 @@ class CompanyParams(BaseModel):
     currency: CurrencyPolicy = CurrencyPolicy()
     horizon_days: int = Field(default=365, ge=1, le=3650)
     settle_days: int | None = Field(default=None, ge=0)
+    settling_days: int | None = Field(default=None, ge=0, le=366)
     observed_from: dt.date | None = None
     qualification_stage: str | None = None
     stages: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pandas as pd
 
 from analytics.estimators.result import Estimate, Finding, Listing
 from analytics.studies import store
+from analytics.studies.results import all_results
 
 _LONGEST_CELL, _LONGEST_NAME = 32_767, 31
 _NOT_IN_A_NAME = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
@@ -54,35 +55,51 @@ def as_excel(frames: Mapping[str, pd.DataFrame]) -> bytes:
     for name, frame in (frames or {"empty": pd.DataFrame()}).items():
         sheet = book.create_sheet(_sheet_name(name, used))
 
-        def written(value: Any, sheet: Any = sheet) -> Any:
+        # One cell for all texts of a sheet, each written before the next: a style each takes most of the time.
+        text = WriteOnlyCell(sheet)
+        text.quotePrefix = True
+
+        def written(value: Any, text: Any = text) -> Any:
             if not isinstance(value, str):
                 return value
-            cell = WriteOnlyCell(sheet, value="")
-            cell.value, cell.data_type = _text(value), "s"
-            cell.data_type, cell.quotePrefix = "s", True
-            return cell
+            text.value, text.data_type = _text(value), "s"
+            return text
 
-        sheet.append([written(str(column)) for column in frame.columns])
+        sheet.append(written(str(column)) for column in frame.columns)
         for row in store.with_marks(frame).itertuples(index=False, name=None):
-            sheet.append([written(_plain(value)) for value in row])
+            sheet.append(written(_plain(value)) for value in row)
     raw = io.BytesIO()
     book.save(raw)
     return _without_moments(raw)
 
 
-def write_workbook(folder: Path, path: Path) -> None:
-    """Write the results of one notebook, which lie in `folder`, as one workbook."""
+def write_workbook(run: Path, notebooks: Iterable[str], path: Path) -> None:
+    """Write everything that the notebooks of a run saved as one workbook: a sheet of contents, then a sheet for each.
+
+    Nothing is written where nothing was saved.
+    """
     frames: dict[str, pd.DataFrame] = {}
-    for name in store.names(folder):
-        result = store.read(folder, name)
-        if isinstance(result, Estimate | Listing):
-            frames[name] = result.frame
-        else:
-            many = (result,) if isinstance(result, Finding) else result
-            frames[name] = pd.DataFrame([(one.verdict, one.headline, one.detail) for one in many])
-            frames[name].columns = pd.Index(["verdict", "headline", "detail"][: frames[name].shape[1]])
+    contents = []
+    for notebook, name, result in all_results(run, notebooks):
+        sheet = f"{notebook[:2]} {name}"
+        sheet = sheet if sheet not in frames else f"{notebook} {name}"
+        frames[sheet], about, deals, as_of = _sheet_of(result)
+        contents.append((sheet, notebook, name, about, deals, as_of))
     if frames:
-        store.write_bytes(path, as_excel(frames))
+        columns = ["sheet", "study", "result", "what it is", "deals", "as of"]
+        store.write_bytes(path, as_excel({"contents": pd.DataFrame(contents, columns=columns), **frames}))
+
+
+def _sheet_of(result: store.Saved) -> tuple[pd.DataFrame, str, int | None, str]:
+    """The rows of a result, what it is, how many deals it rests on, and as of when."""
+    if isinstance(result, Estimate):
+        as_of = "" if result.meta.as_of is None else result.meta.as_of.isoformat()
+        return result.frame, result.meta.estimand, result.meta.n_deals, as_of
+    if isinstance(result, Listing):
+        return result.frame, result.title, None, ""
+    many = (result,) if isinstance(result, Finding) else result
+    rows = [(one.verdict, one.headline, one.detail) for one in many]
+    return pd.DataFrame(rows, columns=["verdict", "headline", "detail"]), "Findings", None, ""
 
 
 def _plain(value: Any) -> Any:

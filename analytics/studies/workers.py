@@ -84,6 +84,8 @@ class Workers:
     """Processes that execute notebooks; they start importing what they need as soon as they exist."""
 
     count: int
+    held: tuple[int, ...] = ()
+    """File descriptors that every process holds as long as it lives: the lock of the bundle."""
     _pool: list[_Worker] = field(default_factory=list)
     _answers: queue.Queue[tuple[_Worker, dict[str, Any] | None]] = field(default_factory=queue.Queue)
 
@@ -126,7 +128,7 @@ class Workers:
             noise = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - lives with the worker
             process = subprocess.Popen(
                 [sys.executable, "-m", "analytics.studies.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=noise, text=True, encoding="utf-8", start_new_session=True,
+                stderr=noise, text=True, encoding="utf-8", start_new_session=True, pass_fds=self.held,
             )  # fmt: skip
             self._pool.append(_Worker(process, noise, self._answers))
 
@@ -169,9 +171,9 @@ class Workers:
 
 
 @contextmanager
-def workers(count: int) -> Iterator[Workers]:
+def workers(count: int, held: tuple[int, ...] = ()) -> Iterator[Workers]:
     """Processes for the length of a block; they and their kernels are gone when it ends, however it ends."""
-    pool = Workers(count)
+    pool = Workers(count, held)
     try:
         pool.start()
         yield pool

@@ -21,6 +21,7 @@ from test_figures import ALL, drawn
 
 from analytics.display import page, tables
 from analytics.display.findings import finding_cards
+from analytics.display.front import Front, Said, StudyLink, front_page
 from analytics.estimators.result import Listing
 
 FLAGS = [
@@ -192,8 +193,9 @@ def test_on_paper_figures_are_light_whatever_the_screen_is(chromium: str, study:
     assert re.search(rb"/MediaBox\s*\[0 0 59[45](\.\d+)? 84[12]", pdf), "the paper is not A4"
 
 
-def test_the_index_opens_without_any_script(chromium: str, tmp_path: Path) -> None:
-    text = page.index_page(title="Demo", studies=[page.StudyLink("The quarter", "a.html")], findings=findings())
+def test_a_front_page_without_figures_opens_without_any_script(chromium: str, tmp_path: Path) -> None:
+    cards = tuple(Said(finding, "The quarter", "a.html") for finding in findings())
+    text = front_page(Front("Demo", "Now", cards=cards, studies=(StudyLink("The quarter", "a.html"),)))
     path = tmp_path / "index.html"
     path.write_text(text.replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
     measured, console, asked = opened(chromium, path, tmp_path)

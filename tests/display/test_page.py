@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 from html.parser import HTMLParser
@@ -11,8 +13,10 @@ import pandas as pd
 import pytest
 from display_samples import HOSTILE, findings, incidence, win_rates
 
-from analytics.display import figures, page, rendering, tables, theme
+from analytics.display import figures, packing, page, rendering, tables, theme
 from analytics.display.findings import card, finding_cards
+from analytics.display.front import Drawn, Front, Line, Said, StudyLink, front_page, leading_page
+from analytics.display.numbers import numbers_table
 from analytics.estimators.result import Listing
 
 
@@ -93,11 +97,22 @@ def test_figures_are_named_for_those_who_cannot_see_them() -> None:
 
 
 def test_plotly_is_there_once_and_only_where_a_figure_is() -> None:
-    library = page.plotly_js()
+    two = (shown({page.PLOTLY: figure()}), shown({page.PLOTLY: figure()}))
+    assert html_of(*two).count("window.winlossPlotly =") == 1
+    beside = html_of(*two, plotly="../../plotly-1.js")
+    assert beside.count('<script src="../../plotly-1.js"></script>') == 1
+    assert "window.winlossPlotly =" not in beside
+    assert len(beside) < 60_000
+    assert "<script" not in html_of()
+
+
+def test_packed_plotly_is_plotly_and_small() -> None:
+    library = packing.plotly_js()
     assert library.startswith("/**")
-    with_two = html_of(shown({page.PLOTLY: figure()}), shown({page.PLOTLY: figure()}))
-    assert with_two.count("plotly.js v") == 1
-    assert len(html_of()) < 60_000
+    packed = re.search(r'atob\("([A-Za-z0-9+/=]+)"\)', packing.packed_plotly())
+    assert packed
+    assert gzip.decompress(base64.b64decode(packed[1])).decode("utf-8") == library
+    assert len(packing.packed_plotly()) < 2_000_000
 
 
 def test_code_and_parameters_stay_out_and_standard_error_too() -> None:
@@ -118,7 +133,7 @@ def test_texts_of_the_crm_cannot_leave_their_place() -> None:
     )
     read = Reader(text)
     assert "img" not in read.tags
-    assert read.tags.count("script") == 3  # plotly.js, the drawing script, the data of one figure
+    assert read.tags.count("script") == 3  # packed plotly.js, the drawing script, the data of one figure
     assert not [name for _, name, _ in read.attributes if name.startswith("on")]
     assert "".join(read.words).count("onerror=alert(1)") >= 3
 
@@ -154,15 +169,45 @@ def test_every_table_and_figure_offers_the_numbers_it_was_made_from() -> None:
     estimate = win_rates().stamped(saved_as="win_rates")
     drawn = shown({page.PLOTLY: rendering.figure_json(figures.plot_win_rates(estimate))})
     table = shown({"text/html": tables.estimate_table(estimate, title="Rates").html()})
-    files = {"win_rates": "results/01_quarter/win_rates.csv", "other": "other.csv"}
-    links = [
-        value
-        for tag, name, value in Reader(html_of(drawn, table, files=files)).attributes
-        if (tag, name) == ("a", "href")
-    ]
+    saved = {"win_rates": page.Numbers("results/01_quarter/win_rates.csv", "<table><tr><td>7</td></tr></table>"),
+             "other": page.Numbers("other.csv")}  # fmt: skip
+    text = html_of(drawn, table, saved=saved)
+    links = [value for tag, name, value in Reader(text).attributes if (tag, name) == ("a", "href")]
     assert links.count("results/01_quarter/win_rates.csv") == 2
     assert "other.csv" not in links
+    assert text.count("<table><tr><td>7</td></tr></table>") == 1  # under the figure; the table is one itself
     assert "Numbers (CSV)" not in html_of(drawn, table)
+
+
+def test_what_shows_a_result_can_be_linked_to_once() -> None:
+    estimate = win_rates().stamped(saved_as="win_rates")
+    drawn = shown({page.PLOTLY: rendering.figure_json(figures.plot_win_rates(estimate))})
+    ids = [value for _, name, value in Reader(html_of(drawn, drawn)).attributes if name == "id"]
+    assert ids.count("result-win_rates") == 1
+    assert len(ids) == len(set(ids))
+
+
+def test_numbers_as_a_table_are_those_of_the_estimate() -> None:
+    estimate = win_rates(hostile=True)
+    text = numbers_table(estimate)
+    rows = re.findall(r"<tr>(.*?)</tr>", text, re.S)[1:]
+    assert len(rows) == len(estimate.frame)
+    for row, given in zip(rows, estimate.frame.to_dict("records"), strict=True):
+        assert f"{100 * given['estimate']:.0f}\u00a0%" in row
+    assert "<img" not in text
+    assert text.count('scope="col"') == len(re.findall("<td", rows[0]))
+    long = Listing(pd.DataFrame({"name": [f"row {i}" for i in range(90)]}), "Long")
+    assert "The first 60 of 90 rows" in numbers_table(long)
+    assert "row 59" in numbers_table(long)
+    assert "row 60" not in numbers_table(long)
+
+
+def test_tables_on_a_page_have_no_style_of_their_own_and_scroll_by_key() -> None:
+    table = tables.listing_table(Listing(pd.DataFrame({"name": ['a style="x" b']}), "Names"))
+    text = html_of(shown(table._repr_mimebundle_()))
+    assert not re.search(r"<(table|t[dhr]|div)\b[^>]* style=", text)
+    assert re.search(r'<div class="wl-table">\s*<div[^>]* tabindex="0" role="region"', text)
+    assert "a style=" in "".join(Reader(text).words)  # within a text it is a text
 
 
 def test_a_text_of_the_crm_cannot_offer_a_file() -> None:
@@ -170,28 +215,65 @@ def test_a_text_of_the_crm_cannot_offer_a_file() -> None:
         pd.DataFrame({"name": ['<div class="wl-table" data-results="other">']}), "Names", saved_as="names"
     )
     table = shown({"text/html": tables.listing_table(listing).html()})
-    assert "other.csv" not in html_of(table, files={"names": "names.csv", "other": "other.csv"})
+    saved = {"names": page.Numbers("names.csv"), "other": page.Numbers("other.csv")}
+    assert "other.csv" not in html_of(table, saved=saved)
 
 
 def test_the_page_is_the_same_every_time() -> None:
     assert html_of(shown({page.PLOTLY: figure()})) == html_of(shown({page.PLOTLY: figure()}))
 
 
-def test_index_lists_studies_with_their_findings() -> None:
-    links = [
-        page.StudyLink("Data health", "runs/1/00.html", "done"),
-        page.StudyLink("The quarter <b>", "runs/1/01.html", "failed", "Where?", findings()[:1], (("CSV", "a.csv"),)),
-    ]
-    text = page.index_page(title="Demo & Co", studies=links, findings=findings()[1:2], facts=[("As of", "31 January")])
+def whole_front() -> Front:
+    """A front page with something in every place, and hostile words wherever words may come from the records."""
+    said = tuple(Said(finding, "The quarter", f"01.html#result-r{i}") for i, finding in enumerate(findings()))
+    estimate = win_rates(hostile=True).stamped(saved_as="win_rates")
+    numbers = {"win_rates": page.Numbers("win_rates.csv", numbers_table(estimate))}
+    return Front(
+        "Demo & Co, 2025Q4", f"As of {HOSTILE}",
+        strip=(("USD\u00a04.1\u00a0M", "booked", "01.html#result-money"),),
+        cards=said, drawn=(Drawn("win_rates", figures.plot_win_rates(estimate), "The quarter", "01.html", numbers),),
+        parts=(("deals studied", 90), ("outside the scope", 10)), untold=said[:1],
+        not_studied=(Line("Sellers: ramp.", "Not studied: it needs owners.", "00.html"),), health=said[1:2],
+        facts=(Line("9 rows read.", "2 rejected.", "00.html"),),
+        excluded=(Line(f"scope: {HOSTILE}", "3 deals", "00.html"),),
+        studies=(StudyLink("The quarter <b>", "01.html", said=said[:1], downloads=(("notebook", "01.ipynb"),)),
+                 StudyLink("Cohorts", "", "failed", "no column x")),
+        downloads=(("all tables (Excel)", "results.xlsx"),), definitions=(("Won", "as the CRM says"),),
+        parameters=(("As of", "31 January"),),
+    )  # fmt: skip
+
+
+def test_the_front_page_says_everything_and_leads_to_it() -> None:
+    text = front_page(whole_front(), plotly="../../plotly.js")
     read = Reader(text)
-    assert [v for t, n, v in read.attributes if t == "a" and n == "href"][1:] == [
-        "runs/1/00.html", "runs/1/01.html", "a.csv",
-    ]  # fmt: skip
     words = " ".join("".join(read.words).split())
+    for said in ("A third of deals end in no decision.", "The quarter <b>", "Demo & Co", "failed no column x",
+                 "Sellers: ramp. Not studied: it needs owners.", "90 deals studied", "as the CRM says", "31 January",
+                 "booked", "2 rejected."):  # fmt: skip
+        assert said in words, said
+    links = [v for t, n, v in read.attributes if t == "a" and n == "href"]
+    assert {f"01.html#result-r{i}" for i in range(6)} | {"win_rates.csv", "results.xlsx", "01.ipynb"} <= set(links)
+    for landmark in ("header", "main", "footer", "h1"):
+        assert read.tags.count(landmark) == 1
+    assert "img" not in read.tags
+    assert not [name for _, name, _ in read.attributes if name.startswith("on")]
+
+
+def test_the_mailed_front_page_leads_to_no_other_file() -> None:
+    read = Reader(front_page(whole_front(), alone=True))
+    addresses = [v for _, n, v in read.attributes if n in ("href", "src")]
+    assert all(value.startswith(("#", "data:")) for value in addresses), addresses
+    words = "".join(read.words)
     assert "A third of deals end in no decision." in words
-    assert "The quarter <b>" in words
-    assert "Demo & Co" in words
-    assert "failed" in words
+    assert "The numbers as a table" in words
+
+
+def test_the_page_that_leads_is_small_and_has_a_link() -> None:
+    text = leading_page("Demo & Co", "As of 31 January.", "runs/1/index.html")
+    assert 'http-equiv="refresh" content="0; url=runs/1/index.html"' in text
+    assert '<a href="runs/1/index.html">' in text
+    assert "<script" not in text
+    assert len(text) < 20_000
 
 
 # ------------------------------------------------------------------------------------------------------- contrast

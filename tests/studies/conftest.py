@@ -138,3 +138,9 @@ def rewritten(acme: Path) -> Callable[..., Path]:
         return notebook(acme / "notebooks" / "02_size.ipynb", "How many deals", cells, **changed)
 
     return rewrite
+
+
+@pytest.fixture(scope="session")
+def write_notebook() -> Callable[..., Path]:
+    """The maker of notebooks itself."""
+    return notebook

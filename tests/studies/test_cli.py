@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from analytics.studies.cli import main
+from analytics.studies.exits import STATUS
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_help_says_how_to_begin_and_how_to_use_ones_own_export() -> None:
@@ -24,8 +28,10 @@ def test_help_says_how_to_begin_and_how_to_use_ones_own_export() -> None:
     assert max(map(len, text.splitlines())) <= 90
     assert "exit codes" in text.lower()
     run = CliRunner().invoke(main, ["run", "--help"]).output
-    for code in ("0  done", "2  the input", "3  another run", "4  a kernel", "5  a study", "130  stopped"):
-        assert code in run
+    documented = (ROOT / "README.md").read_text(encoding="utf-8")
+    for code in STATUS:
+        assert re.search(rf"^ +{code}  \w", run, flags=re.MULTILINE), code
+        assert re.search(rf"^\| {code} \| \w", documented, flags=re.MULTILINE), code
 
 
 def test_version_and_module_door() -> None:

@@ -58,12 +58,20 @@ def test_withheld_numbers_say_so_and_the_bytes_are_the_same_twice() -> None:
     assert as_excel({"a": frame}) == as_excel({"a": frame})
 
 
-def test_the_results_of_a_notebook_are_the_sheets(tmp_path: Path) -> None:
-    store.write(tmp_path / "one", "closed", Listing(pd.DataFrame({"outcome": ["won"], "deals": [7]}), "Closed"))
-    store.write(tmp_path / "one", "said", (Finding("x", "=1+1", "so", "described"),))
-    write_workbook(tmp_path / "one", tmp_path / "one.xlsx")
+def test_the_results_of_a_run_are_the_sheets(tmp_path: Path) -> None:
+    kept, again = tmp_path / "results" / "01_one", tmp_path / "results" / "02_two"
+    store.write(kept, "closed", Listing(pd.DataFrame({"outcome": ["won"], "deals": [7]}), "=Closed()"))
+    store.write(kept, "said", (Finding("x", "=1+1", "so", "described"),))
+    store.write(again, "closed", Listing(pd.DataFrame({"deals": [8]}), "Closed again"))
+    write_workbook(tmp_path, ["01_one", "02_two", "03_failed"], tmp_path / "one.xlsx")
     book = openpyxl.load_workbook(tmp_path / "one.xlsx")
-    assert [[cell.value for cell in row] for row in book["closed"].iter_rows()] == [["outcome", "deals"], ["won", 7]]
-    assert [cell.value for cell in book["said"][2]] == ["described", "=1+1", "so"]
-    write_workbook(tmp_path / "none", tmp_path / "none.xlsx")
+    assert book.sheetnames == ["contents", "01 closed", "01 said", "02 closed"]
+    assert [[cell.value for cell in row] for row in book["01 closed"].iter_rows()] == [["outcome", "deals"], ["won", 7]]
+    assert [cell.value for cell in book["01 said"][2]] == ["described", "=1+1", "so"]
+    assert book["02 closed"]["A2"].value == 8
+    rows = [[cell.value for cell in row][:4] for row in book["contents"].iter_rows(min_row=2)]
+    assert rows == [["01 closed", "01_one", "closed", "=Closed()"], ["01 said", "01_one", "said", "Findings"],
+                    ["02 closed", "02_two", "closed", "Closed again"]]  # fmt: skip
+    assert {cell.data_type for row in book["contents"].iter_rows() for cell in row} <= {"s", "n", "inlineStr"}
+    write_workbook(tmp_path, ["03_failed"], tmp_path / "none.xlsx")
     assert not (tmp_path / "none.xlsx").exists()

@@ -66,9 +66,18 @@
   var waiting = 0;
   function later() { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(function () { all(paper.matches); }); }
   state.wanted = document.querySelectorAll(".wl-plot").length;
-  all(paper.matches);
-  window.addEventListener("resize", later);
-  dark.addEventListener("change", later);
-  window.addEventListener("beforeprint", function () { all(true); });
-  window.addEventListener("afterprint", later);
+  (window.winlossPlotly || Promise.reject("the file with plotly.js is not beside the report")).then(function () {
+    all(paper.matches);
+    window.addEventListener("resize", later);
+    dark.addEventListener("change", later);
+    window.addEventListener("beforeprint", function () { all(true); });
+    window.addEventListener("afterprint", later);
+  }).catch(function (error) {
+    state.errors.push(String(error));
+    document.querySelectorAll(".wl-plot").forEach(function (plot) {
+      if (plot.dataset.drawn) return;
+      plot.textContent = "This figure cannot be drawn here (" + error + "). Its numbers are in the table below.";
+      plot.style.height = "auto";
+    });
+  });
 })();

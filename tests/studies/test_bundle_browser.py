@@ -1,0 +1,311 @@
+"""The demo company's report as people get it: opened from disk in a real browser, its links followed, its files read.
+
+One run serves all tests. Where `CI=true` a missing Chromium fails them; elsewhere they are skipped, and say so.
+"""
+
+from __future__ import annotations
+
+import csv
+import html
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from analytics.estimators.result import Estimate, Listing
+from analytics.studies import store
+from analytics.studies.cli import main
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "display"))
+from test_browser import DARK, FLAGS, _asked, browser
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("index", "front", "00_data_health", "01_quarter", "02_time_to_outcome", "03_no_decision", "05_cohorts",
+         "06_pipeline_changes")  # fmt: skip
+MEGABYTE = 1_000_000
+
+# Waits until every figure is drawn, then tells the page around it what a person would see.
+PROBE = """
+<script>
+(function () {
+  var began = Date.now();
+  function at(element) { return element.getBoundingClientRect(); }
+  function measure() {
+    var figures = window.winlossFigures, edge = document.documentElement.clientWidth;
+    var done = !figures || figures.errors.length || figures.drawn === figures.wanted;
+    if (!done && Date.now() - began < 60000) return setTimeout(measure, 200);
+    var cells = Array.from(document.querySelectorAll("td, th")).filter(function (cell) { return at(cell).width > 0; });
+    var told = {
+      figures: figures || { drawn: 0, wanted: 0, errors: [] }, wide: document.documentElement.scrollWidth, edge: edge,
+      cells: cells.length, beyond: cells.filter(function (cell) { return at(cell).right > edge + 1; })
+        .map(function (cell) { return cell.textContent.slice(0, 40); }),
+      empty: Array.from(document.querySelectorAll(".wl-plot")).filter(function (p) { return !p.querySelector("svg"); })
+        .map(function (p) { return p.id; }),
+      ground: getComputedStyle(document.body).backgroundColor, ink: getComputedStyle(document.body).color,
+      boxes: Array.from(document.querySelectorAll(".wl-table > div, .wl-scroll")).filter(function (box) {
+        return at(box).width > 0 && box.tabIndex !== 0; }).length,
+    };
+    window.parent.document.documentElement.dataset[window.name] = JSON.stringify(told);
+  }
+  setTimeout(measure, 500);
+})();
+</script>
+"""
+
+
+class Page(HTMLParser):
+    """The ids and addresses of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.scripts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if "id" in given:
+            self.ids.append(given["id"])
+        if tag == "a" and "href" in given:
+            self.links.append(given["href"])
+        if tag == "script" and "src" in given:
+            self.scripts.append(given["src"])
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the demo company's quarter after one run."""
+    reports = tmp_path_factory.mktemp("demo") / "reports"
+    asked = [str(ROOT / "params" / "demo-2025Q4.yaml"), "--reports", str(reports)]
+    done = CliRunner().invoke(main, ["run", *asked])
+    assert done.exit_code == 0, done.output
+    return reports / "demo" / "2025Q4"
+
+
+@pytest.fixture(scope="session")
+def run(bundle: Path) -> Path:
+    """The folder of the run to which the bundle leads."""
+    (link,) = [link for link in Page((bundle / "index.html").read_text()).links if not link.startswith("#")]
+    return (bundle / link).parent
+
+
+@pytest.fixture(scope="session")
+def probed(bundle: Path, run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the bundle, at the same depth, whose pages measure themselves."""
+    copy = tmp_path_factory.mktemp("probed")
+    for script in bundle.glob("plotly-*.js"):
+        shutil.copy(script, copy)
+    folder = copy / "runs" / "1"
+    folder.mkdir(parents=True)
+    for name in PAGES:
+        text = (run / f"{name}.html").read_text(encoding="utf-8")
+        (folder / f"{name}.html").write_text(text.replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
+    return folder
+
+
+def looked_at(folder: Path, scratch: Path, width: int, *flags: str) -> tuple[dict[str, Any], str, list[str]]:
+    """Open every page at a width; return by page what it measured, what the console said, and what was asked for."""
+    frames = "".join(
+        f'<iframe name="p{i}" src="{(folder / f"{name}.html").as_uri()}"></iframe>' for i, name in enumerate(PAGES)
+    )
+    style = f"<style>iframe {{ border: 0; display: block; width: {width}px; height: 1200px; }}</style>"
+    harness = scratch / "pages.html"
+    harness.write_text(f"<!doctype html><html><head>{style}</head><body>{frames}</body></html>", encoding="utf-8")
+    log = scratch / "net.json"
+    budget = [flag for flag in FLAGS if not flag.startswith("--virtual-time")] + ["--virtual-time-budget=90000"]
+    command = ["chromium", *budget, "--window-size=1300,2000", *flags, f"--user-data-dir={scratch / 'profile'}",
+               f"--log-net-log={log}", "--dump-dom", harness.as_uri()]  # fmt: skip
+    command[0] = browser()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    root = re.search(r"<html([^>]*)>", done.stdout)
+    assert root is not None, done.stderr[-2000:]
+    told = {int(i): html.unescape(text) for i, text in re.findall(r'data-p(\d+)="([^"]*)"', root[1])}
+    assert sorted(told) == list(range(len(PAGES))), f"pages that did not come to their end: {told}"
+    said = "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
+    return {name: json.loads(told[i]) for i, name in enumerate(PAGES)}, said, _asked(log)
+
+
+@pytest.mark.parametrize(
+    ("width", "flags"),
+    [
+        pytest.param(375, (), id="phone"),
+        pytest.param(1180, (), id="desk", marks=pytest.mark.slow),
+        pytest.param(375, (DARK,), id="phone in the dark", marks=pytest.mark.slow),
+    ],
+)
+def test_every_page_opens_from_disk_with_every_figure_and_nothing_to_the_side(
+    run: Path, probed: Path, tmp_path: Path, width: int, flags: tuple[str, ...]
+) -> None:
+    pages, console, asked = looked_at(probed, tmp_path, width, *flags)
+    assert console == ""
+    assert asked == []
+    drawn = {name: (run / f"{name}.html").read_text().count('class="wl-plot"') for name in PAGES}
+    assert drawn["index"] == drawn["front"] == 3
+    assert sum(drawn.values()) > 35
+    for name, seen in pages.items():
+        assert seen["figures"] == {"drawn": drawn[name], "wanted": drawn[name], "errors": []}, name
+        assert seen["empty"] == [], name
+        assert seen["wide"] <= seen["edge"] == width, name
+        assert seen["boxes"] == 0, f"{name}: a box that scrolls cannot be reached by key"
+        dark = DARK in flags
+        assert (seen["ground"] == "rgb(20, 24, 28)") is dark
+        assert (seen["ink"] == "rgb(232, 236, 240)") is dark
+
+
+@pytest.mark.slow
+def test_paper_shows_every_column(probed: Path, tmp_path: Path) -> None:
+    """The rules for paper at the width of A4 between its margins; then the browser's own print of two pages."""
+    folder = tmp_path / "runs" / "1"
+    shutil.copytree(probed, folder)
+    for script in probed.parents[1].glob("plotly-*.js"):
+        shutil.copy(script, tmp_path)
+    for path in folder.glob("*.html"):
+        text = path.read_text(encoding="utf-8").replace("@media screen", "@media not all")
+        path.write_text(text.replace("@media print", "@media all"), encoding="utf-8")
+    pages, console, _ = looked_at(folder, tmp_path, 695)
+    assert console == ""
+    for name, seen in pages.items():
+        assert seen["cells"] > 10 or name in ("front", "index"), name
+        assert seen["beyond"] == [], name
+        assert seen["wide"] <= seen["edge"], name
+    for name in ("index", "01_quarter"):
+        sheet = tmp_path / f"{name}.pdf"
+        command = [browser(), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--no-pdf-header-footer",
+                   f"--print-to-pdf={sheet}", (probed / f"{name}.html").as_uri()]  # fmt: skip
+        subprocess.run(command, capture_output=True, timeout=240, check=True)
+        assert re.search(rb"/MediaBox\s*\[0 0 59[45](\.\d+)? 84[12]", sheet.read_bytes()), "the paper is not A4"
+
+
+def test_the_bundle_leads_to_the_front_page_of_the_run(bundle: Path, run: Path, tmp_path: Path) -> None:
+    command = [browser(), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
+               (bundle / "index.html").as_uri()]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
+    assert 'id="findings"' in done.stdout
+    assert run.parent == bundle / "runs"
+
+
+def test_every_link_lands(bundle: Path, run: Path) -> None:
+    pages = {path.resolve(): Page(path.read_text(encoding="utf-8")) for path in run.glob("*.html")}
+    pages[(bundle / "index.html").resolve()] = Page((bundle / "index.html").read_text(encoding="utf-8"))
+    followed = 0
+    for path, page in pages.items():
+        assert len(page.ids) == len(set(page.ids)), f"{path.name} has two places of one name"
+        for link in (*page.links, *page.scripts):
+            parts = urlsplit(link)
+            assert not parts.scheme, f"{path.name} leads out of the bundle: {link}"
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            assert target.is_file(), f"{path.name}: {link}"
+            if parts.fragment:
+                assert parts.fragment in pages[target].ids, f"{path.name}: {link}"
+            followed += 1
+    assert followed > 250
+
+
+def test_the_front_page_leads_to_the_place_of_every_finding(run: Path) -> None:
+    front = (run / "index.html").read_text(encoding="utf-8")
+    cards = re.findall(r'<article class="wl-card">.*?</article>', front, re.S)
+    fixed = store.read(run / "results" / "01_quarter", "findings")
+    assert isinstance(fixed, tuple)
+    assert len(cards) == len(fixed) == 6
+    for text, finding in zip(cards, fixed, strict=True):
+        assert html.escape(finding.headline) in text.replace("&#39;", "&#x27;")
+        assert finding.verdict in text
+        assert f'href="01_quarter.html#result-{finding.estimate}"' in text
+    strip = re.search(r'<ul class="wl-strip".*?</ul>', front, re.S)
+    assert strip
+    assert strip[0].count("<li>") == strip[0].count('href="01_quarter.html#result-') == 6
+
+
+def same(cell: str, value: Any) -> bool:
+    """Whether a cell of a CSV file is a value of a frame, to the last digit."""
+    if value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NaT or value is pd.NA:
+        return cell == ""
+    if isinstance(value, bool | np.bool_):
+        return cell == str(bool(value))
+    if isinstance(value, int | float | np.integer | np.floating):
+        return float(cell) == float(value)
+    if isinstance(value, pd.Timestamp):
+        return cell[:10] == f"{value:%Y-%m-%d}"
+    return cell.lstrip("'") == str(value).lstrip("'")
+
+
+def test_csv_files_hold_the_estimates_to_the_last_digit(run: Path) -> None:
+    offered = {link for path in run.glob("0*.html") for link in Page(path.read_text()).links if link.endswith(".csv")}
+    assert len(offered) > 60
+    estimates = 0
+    for link in sorted(offered):
+        path = run / link
+        result = store.read(path.parent, path.stem)
+        assert isinstance(result, Estimate | Listing)
+        with path.open(encoding="utf-8", newline="") as handle:
+            head, *rows = list(csv.reader(handle))
+        assert head == [str(name) for name in result.frame.columns], link
+        assert len(rows) == len(result.frame), link
+        for row, given in zip(rows, result.frame.itertuples(index=False, name=None), strict=True):
+            wrong = [pair for pair in zip(row, given, strict=True) if not same(*pair)]
+            assert wrong == [], link
+        estimates += isinstance(result, Estimate)
+    assert estimates > 40
+
+
+def results_of(run: Path) -> Mapping[tuple[str, str], Any]:
+    folders = sorted((run / "results").iterdir())
+    return {(folder.name, name): store.read(folder, name) for folder in folders for name in store.names(folder)}
+
+
+def test_one_json_file_holds_every_estimate(run: Path) -> None:
+    content = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    assert (content["company"], content["quarter"], content["as_of"]) == ("demo", "2025Q4", "2026-01-31")
+    checked = 0
+    for (study, name), result in results_of(run).items():
+        if isinstance(result, Listing) and result.private:
+            assert name not in content["results"][study]
+            continue
+        told = content["results"][study][name]
+        if not isinstance(result, Estimate):
+            continue
+        assert told["meta"]["estimand"] == result.meta.estimand
+        assert told["columns"] == list(result.frame.columns)
+        place = told["columns"].index("estimate")
+        numbers = np.array([np.nan if row[place] is None else row[place] for row in told["rows"]], dtype=float)
+        np.testing.assert_array_equal(numbers, result.frame["estimate"].to_numpy(dtype=float))
+        checked += 1
+    assert checked > 40
+
+
+@pytest.mark.slow
+def test_one_workbook_holds_every_result(run: Path) -> None:
+    book = openpyxl.load_workbook(run / "results.xlsx", read_only=True)
+    sheets = {(row[1], row[2]): book[row[0]] for row in book["contents"].iter_rows(min_row=2, values_only=True)}
+    found = results_of(run)
+    assert set(sheets) == set(found)
+    for key, result in found.items():
+        if isinstance(result, Estimate):
+            rows = list(sheets[key].iter_rows(values_only=True))
+            place = rows[0].index("estimate")
+            numbers = np.array([np.nan if row[place] is None else row[place] for row in rows[1:]], dtype=float)
+            np.testing.assert_array_equal(numbers, result.frame["estimate"].to_numpy(dtype=float))
+
+
+def test_the_sizes(bundle: Path, run: Path) -> None:
+    """Everything that is opened, the mailed page among it; what is taken away (CSV, workbook, notebooks) is not."""
+    pages = [*run.glob("*.html"), *bundle.glob("*.html"), *bundle.glob("*.js")]
+    assert len([path for path in pages if path.suffix == ".js"]) == 1
+    assert sum(path.stat().st_size for path in pages) < 6 * MEGABYTE
+    assert (run / "front.html").stat().st_size < 3 * MEGABYTE
+    assert max(path.stat().st_size for path in run.glob("0*.html")) < 0.8 * MEGABYTE
