@@ -190,6 +190,11 @@ class Study:
         return self.sharing.history(self._records.as_frames())
 
     @property
+    def known_to(self) -> dt.date | None:
+        """The last day on which anything was recorded."""
+        return self._records.known_to
+
+    @property
     def files(self) -> tuple[SourceFile, ...]:
         """Everything that was read."""
         return self._records.files
