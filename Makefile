@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help study test test-slow lint lab demo goldens benchmark clean
+.PHONY: help install study test test-slow lint lab demo goldens benchmark clean
 
 help:
+	@echo "make install    just the installation that a schedule needs"
 	@echo "make study      the demo company's latest quarter, as a report to open"
 	@echo "make test       the everyday tests (under 15 minutes)"
 	@echo "make test-slow  the long ones: coverage and recovery simulations"
@@ -36,6 +37,8 @@ $(VENV)/.lab: $(VENV)/.run
 	@mkdir -p $(LAB_SETTINGS)
 	@echo '$(QUIET)' > $(LAB_SETTINGS)/overrides.json
 	@touch $@
+
+install: $(VENV)/.run
 
 study: $(VENV)/.run
 	@$(BIN)/winloss run params/demo-2025Q4.yaml

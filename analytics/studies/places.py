@@ -43,17 +43,6 @@ def params_folder(company: str) -> Path:
     )
 
 
-def reports_folder(company: str) -> Path:
-    """Return where a company's reports go unless a run says otherwise: `reports` beside its params folder.
-
-    Raises
-    ------
-    InputError
-        As `params_folder`.
-    """
-    return params_folder(company).parent / "reports"
-
-
 def cache_folder(params: Path) -> Path:
     """The snapshot cache: `WINLOSS_CACHE`, else `.winloss-cache` beside the params folder."""
     chosen = os.environ.get(CACHE_VARIABLE)

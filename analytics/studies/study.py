@@ -210,6 +210,11 @@ class Study:
         return history if self.params.team is None else of_its_deals(history, self.known_deals["deal_id"].tolist())
 
     @property
+    def known_to(self) -> dt.date | None:
+        """The last day on which anything was recorded."""
+        return self._records.known_to
+
+    @property
     def files(self) -> tuple[SourceFile, ...]:
         """Everything that was read."""
         return self._records.files
