@@ -13,8 +13,8 @@ from analytics.estimators.counts import RiskTable, count_events
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.lacking import lacking
 from analytics.estimators.result import Estimate, Finding, Meta
-from analytics.estimators.watched import has_accounts
-from analytics.questions.no_decision.followed import followed, reach
+from analytics.estimators.watched import has_accounts, reach
+from analytics.questions.no_decision.followed import followed
 
 ELSE = "closed, outcome unknown"
 
@@ -62,7 +62,7 @@ def unrecorded_bounds(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days:
     unknown = watched["outcome"] == "unknown"
     outcome = watched["outcome"].astype(object).mask(unknown, ELSE)
     risk = _counted(watched.assign(outcome=outcome.mask(watched["_blank"], "unknown")))
-    age = reach(risk, horizon_days)
+    age = reach(watched, horizon_days)
     row = incidence_bounds(risk, times=[age], between=("lost", "no_decision")).at(outcome="no_decision").iloc[0]
     low, high = (_as_no_decision(watched, blank, age) for blank in (watched["_blank"] & False, watched["_blank"]))
     rows = [
