@@ -100,8 +100,8 @@ def _row(watched: pd.DataFrame, rule: str, threshold: int, horizon_days: int) ->
     if rule == "aged" and threshold >= age:
         note = f"It fires only after the {age} days at which shares are read."
     label = LABELS.get(rule, "{0}").format(threshold).replace("pushed 1 times", "pushed once")
-    row = {"rule": rule, "threshold": threshold, "label": label, **share_at(counted(watched), age), "horizon_reached": age}
-    return {**row, "note": note}
+    row = {"rule": rule, "threshold": threshold, "label": label, **share_at(counted(watched), age)}
+    return {**row, "horizon_reached": age, "note": note}
 
 
 def undeclared(deals: pd.DataFrame) -> str:
