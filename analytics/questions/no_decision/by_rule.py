@@ -10,7 +10,7 @@ import pandas as pd
 
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.result import Estimate, Finding, Meta
-from analytics.estimators.watched import counted, has_accounts, not_studied, reach
+from analytics.estimators.watched import accounts_of, counted, has_accounts, not_studied, reach, without_account
 from analytics.questions.no_decision.firing import Firings
 from analytics.questions.no_decision.followed import followed, share_at
 from analytics.records.firing_days import ended_by
@@ -21,6 +21,7 @@ LABELS = {
 }  # fmt: skip
 GROUPS = {"declared": "By reason code", "silent": "By silence", "pushed": "By pushed close dates", "aged": "By age",
           "plateau": "By the plateau of wins"}  # fmt: skip
+UNKNOWN = "Some outcomes are not on record: the intervals hold every way of counting them."
 LATER_DAYS = 180
 FEW_AT_RISK = 20
 FLAT = 0.01
@@ -85,11 +86,11 @@ def no_decision_range(
     plateau = _plateau(deals, watched, settled_on)
     frame = pd.DataFrame([*rows, *([] if plateau is None else [plateau])])
     frame["group"] = frame["rule"].map(GROUPS)
-    accounts = frame["n_accounts"].iloc[0]
     meta = Meta(
         kind="probability", estimand=f"share of deals that end in no decision within {horizon_days} days of opening",
-        keys=("rule", "threshold"), n_deals=len(watched), n_accounts=None if pd.isna(accounts) else int(accounts),
+        keys=("rule", "threshold"), n_deals=len(watched), n_accounts=accounts_of(watched),
         interval="log-log", variance="by account where known", cluster="account_id" if has_accounts(deals) else None,
+        note=f"{UNKNOWN if (watched['outcome'] == 'unknown').any() else ''} {without_account(watched)}".strip(),
     )  # fmt: skip
     return Estimate(frame, meta)
 
@@ -101,7 +102,7 @@ def _row(watched: pd.DataFrame, rule: str, threshold: int, horizon_days: int) ->
         note = f"It fires only after the {age} days at which shares are read."
     label = LABELS.get(rule, "{0}").format(threshold).replace("pushed 1 times", "pushed once")
     row = {"rule": rule, "threshold": threshold, "label": label, **share_at(counted(watched), age)}
-    return {**row, "horizon_reached": age, "note": note}
+    return {**row, "n_accounts": accounts_of(watched), "horizon_reached": age, "note": note}
 
 
 def undeclared(deals: pd.DataFrame) -> str:

@@ -10,6 +10,8 @@ from analytics.estimators.result import Estimate, Finding, Verdict
 from analytics.estimators.sentences import count, percent
 from analytics.questions.no_decision.said import nothing, rows_of, share_said
 
+KINDS = {"indecision": "indecision", "status quo": "a preference for the status quo", "no money": "a lack of money"}
+
 
 def _verdict(row: Mapping[str, Any]) -> Verdict:
     low, high = float(row["conf_low"]), float(row["conf_high"])
@@ -148,11 +150,12 @@ def reasons_card(estimate: Estimate) -> Finding:
         return Finding("", "The reasons do not say whether buyers could not decide or preferred things as they are.",
                        f"{size}; reasons that name the cause would make it possible.", "cannot tell",
                        "reasons_given")  # fmt: skip
-    words = ", ".join(f"{kind} {share_said(row)}" for kind, row in told.items())
-    headline = f"By the reasons sellers wrote, no decision is {words}" + (
-        f"; {percent(float(silent['estimate']))} of the reasons do not say." if silent else "."
+    words = ", ".join(f"{share_said(row)} {KINDS.get(kind, kind)}" for kind, row in told.items())
+    headline = f"By the reasons sellers wrote, no-decisions are {words}" + (
+        f"; {percent(float(silent['estimate']))} do not say." if silent else "."
     )
-    low = float(rows["indecision"]["estimate"]) if "indecision" in rows else 0.0
-    high = low + (float(silent["estimate"]) if silent else 0.0)
-    detail = f"{size}. Indecision is between {percent(low)} and {percent(high)} of them."
+    open_ = float(silent["estimate"]) if silent else 0.0
+    ends = {kind: float(rows[kind]["estimate"]) if kind in rows else 0.0 for kind in ("indecision", "status quo")}
+    between = [f"{kind} between {percent(low)} and {percent(low + open_)}" for kind, low in ends.items()]
+    detail = f"{size}. Whatever the others were: {', '.join(between)} of them."
     return Finding("", headline, detail, "described", "reasons_given", (("part", "kind"),))

@@ -11,7 +11,7 @@ from analytics.estimators.counts import count_events
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.lacking import lacking
 from analytics.estimators.result import Estimate, Finding
-from analytics.estimators.watched import has_accounts, reach
+from analytics.estimators.watched import accounts_of, has_accounts, reach, without_account
 from analytics.questions.no_decision.by_rule import since_firing
 from analytics.questions.no_decision.firing import Firings
 from analytics.questions.no_decision.followed import cannot_tell
@@ -83,6 +83,6 @@ def comes_back(deals: pd.DataFrame, firings: Firings, *, settled_on: dt.date) ->
     curve = cumulative_incidence(risk, times=np.arange(last + 1.0))
     made = curve.stamped(
         estimand=f"of deals of which nothing was heard for {days} days, the share with each thing that happened next",
-        time_unit="days since the deal went quiet",
+        n_accounts=accounts_of(next_), time_unit="days since the deal went quiet", note=without_account(next_),
     )  # fmt: skip
     return Estimate(made.frame.assign(quiet_days=days, n_deals=risk.n_deals), made.meta)

@@ -134,7 +134,10 @@ def team_waterfalls(pipeline: Pipeline, *, border: Border = "whole") -> Listing 
         for currency in pipeline.currencies
     ]
     frame = pd.concat(frames, ignore_index=True)[["team", *COLUMNS]]
-    return Listing(frame, f"{_title(pipeline, border)} By team of the owner on the day.")
+    whose = "today's team of the owner: earlier teams are not on record" if pipeline.todays_teams else (
+        "team of the owner on the day"
+    )  # fmt: skip
+    return Listing(frame, f"{_title(pipeline, border)} By {whose}.")
 
 
 def _nobody(pipeline: Pipeline, name: str) -> Finding:
