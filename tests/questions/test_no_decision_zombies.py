@@ -11,6 +11,7 @@ from no_decision_company import AS_OF, RULES, SETTLED, STAGES, Made, made, of
 
 from analytics.estimators.result import Estimate, Finding, Listing
 from analytics.questions import no_decision as question
+from analytics.questions.cohorts import claims_cause
 from analytics.questions.no_decision.landmarks import Landmarks, chances, standing
 from analytics.questions.no_decision.zombies import marks
 from analytics.records.contract import History
@@ -187,6 +188,7 @@ def test_cards_come_in_one_order_with_figures_and_never_say_because_of() -> None
         words = f"{card.headline} {card.detail}"
         assert any(character.isdigit() for character in words), card
         assert "nan" not in words.lower()
+        assert not claims_cause(words), card
         assert "caused" not in words
         assert "due to" not in words.replace("past due", "")
         assert card.verdict != "not studied"
