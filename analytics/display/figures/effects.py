@@ -43,7 +43,8 @@ def plot_effects(
     ValueError
         Where no level has a ratio.
     """
-    drawn, said = [], []
+    drawn: list[Row] = []
+    said = []
     for (segment, level, outcome), rows in _by_level(effects).items():
         dots = [_dot(row, outcome, row["model"] == SHARE, 6 - 12 * i) for i, row in enumerate(rows)]
         value = "<br>".join(_ratio(row) for row in rows)
@@ -73,7 +74,9 @@ def plot_ratios_by_age(ratios: Estimate, *, title: str = "Does the ratio hold at
     ValueError
         Where no level has a ratio.
     """
-    drawn, said, ages = [], [], {}
+    drawn: list[Row] = []
+    ages: dict[str, list[Any]] = {}
+    said = []
     for (segment, level, outcome), rows in _by_level(ratios).items():
         bands = ages.setdefault(outcome, [])
         bands += [row["age"] for row in rows if row["age"] not in bands]
