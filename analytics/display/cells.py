@@ -30,7 +30,6 @@ HEADINGS = {
     "estimate_then": "Then",
     "p_gray": "p (Gray)",
     "p_value": "p",
-    "p_adjusted": "p, adjusted",
     "e_value": "E-value",
     "statistic": "Chi-squared",
     "df": "Degrees of freedom",

@@ -32,7 +32,7 @@ HIDDEN = (
 HEADS = {
     "contrast": "Change, points",
     "mean": "Mean, days",
-    "test": "Spread, standard deviation",
+    "test": "Spread",
     "chi-squared": "Chi-squared",
 }
 SAME = ("horizon_days", "horizon_reached", "age_days", "one_in", "borrowed", "mature", "n_risk", "n_event")
