@@ -15,10 +15,10 @@ FIGURE = re.compile(
     r"(<\d+|not shown|(< )?[+−±]?[\d.,]+(\s?[%kM])?( \([^a-z]*( to [^a-z]*)?\))?|–|[A-Z]{3}\s[−\d.,]+(\s[kM])?)"
     r"( \[\d+\])*"
 )
-SHARES = ("two_sd_high", "estimate", "from_rate", "to_rate", "overall", "count_estimate", "estimate_now")
+SHARES = ("estimate", "from_rate", "to_rate", "overall", "count_estimate", "estimate_now")
 MORE_SHARES = ("estimate_then", "share_now", "share_then", "largest_deal_share")
 CHANGES = ("change", "difference")
-MARGINS = ("margin", "smallest_reliable_change")
+MARGINS = ("margin", "smallest_reliable_change", "two_sd_high")
 HEADINGS = {
     "estimate": "Share",
     "n_risk": "At risk",
@@ -30,6 +30,10 @@ HEADINGS = {
     "estimate_then": "Then",
     "p_gray": "p (Gray)",
     "p_value": "p",
+    "e_value": "E-value",
+    "statistic": "Chi-squared",
+    "df": "Degrees of freedom",
+    "two_sd_high": "Not ruled out, points",
     "time": "Day",
     "label": "What",
     "words": "In words",
@@ -40,6 +44,7 @@ HEADINGS = {
 
 
 COUNTED = ("n_event", "deals", "found")
+SEGMENTS = {"owner_id": "owner", "account_id": "account", "size": "size at opening"}
 
 
 def withheld(frame: pd.DataFrame, column: str) -> pd.Series:
@@ -82,6 +87,8 @@ def cell(column: str, value: Any) -> str:
     text = wording.readable(value)
     if column == "outcome":
         return theme.outcome_name(text)
+    if column == "segment":
+        return SEGMENTS.get(text, text)
     return text.replace("_", " ") if column in ("kind", "part") else text
 
 
@@ -96,6 +103,8 @@ def _number(column: str, value: float) -> str:
         return wording.money(value)
     if column in MARGINS:
         return f"±{100 * value:.1f}"
+    if column in ("statistic", "e_value"):
+        return f"{value:.1f}"
     if column.startswith("p_"):
         return "< 0.001" if value < 0.001 else f"{value:.3f}"
     if value == round(value):

@@ -29,11 +29,17 @@ HIDDEN = (
     "no_interval_reason",
     WITHHELD,
 )
-HEADS = {"contrast": "Change, points", "mean": "Mean, days", "test": "Spread", "chi-squared": "Chi-squared"}
+HEADS = {
+    "contrast": "Change, points",
+    "mean": "Mean, days",
+    "test": "Spread",
+    "chi-squared": "Chi-squared",
+}
 SAME = ("horizon_days", "horizon_reached", "age_days", "one_in", "borrowed", "mature", "n_risk", "n_event")
 CODES = (
     "definition",
     "rule",
+    "threshold",
     "measure",
     "part",
     "level",
@@ -117,6 +123,7 @@ def estimate_table(
     columns: Sequence[str] = (),
     times: Sequence[float] = (),
     name: str = "",
+    what: str = "",
 ) -> Table | Cards:
     """Show an Estimate as a table: keys in words, the estimate with its interval, its n, then what else matters.
 
@@ -132,6 +139,8 @@ def estimate_table(
         Of a curve, these times (each the last one not after it); by default 30, 90, 180, 365 and the last one.
     name : str, optional
         Stable id of the table; by default made from the title.
+    what : str, optional
+        What the number is, for the heading of its column; by default from the kind and unit.
 
     Examples
     --------
@@ -153,7 +162,7 @@ def estimate_table(
     for key in _keys(frame, list(meta.keys)):
         shown[heading(key)] = [cell(key, value) for value in frame[key]]
     marks, notes = _marks(frame)
-    what = HEADS.get(meta.unit) or HEADS.get(meta.kind, "Share")
+    what = what or HEADS.get(meta.unit) or HEADS.get(meta.kind, "Share")
     counted = meta.kind == "test" and meta.unit not in ("probability", "")  # a statistic, which has no interval
     shown[meta.unit.capitalize() if counted else f"{what} ({100 * meta.conf_level:.3g} % interval)"] = [
         _estimate(record, meta.unit, signed) + mark

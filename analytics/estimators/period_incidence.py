@@ -17,6 +17,7 @@ from analytics.estimators.incidence import cumulative_incidence, survival
 from analytics.estimators.rates import known_accounts
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.watched import (
+    accounts_of,
     at_risk_in,
     counted,
     first_gap,
@@ -27,6 +28,7 @@ from analytics.estimators.watched import (
     reach,
     thin_ages,
     thin_start,
+    without_account,
 )
 from analytics.records.calendar import Quarter
 from analytics.records.period import restrict_to_period
@@ -234,9 +236,11 @@ def opening_cohorts(
     frame["followed_days"] = frame["cohort"].map(followed)
     frame["mature"] = frame["followed_days"] >= horizon_days
     empty = [quarter.name for quarter in quarters if quarter.name not in set(known["cohort"])]
-    note = f"{curve.meta.note} {'No deal was opened in ' + ', '.join(empty) + '.' if empty else ''}".strip()
-    estimand = "share of the deals opened in a quarter that ended this way (opening cohort)"
-    return Estimate(frame, curve.stamped(estimand=estimand, note=note).meta)
+    frame["n_accounts"] = frame["cohort"].map({name: accounts_of(mine) for name, mine in known.groupby("cohort")})
+    notes = [curve.meta.note, f"No deal was opened in {', '.join(empty)}." if empty else "", without_account(known)]
+    estimand, note = "share of the deals opened in a quarter that ended this way (opening cohort)", " ".join(notes)
+    made = curve.stamped(estimand=estimand, note=" ".join(note.split()), n_accounts=accounts_of(known))
+    return Estimate(frame, made.meta)
 
 
 def nobody_at_risk(name: str, quarter: Quarter, settled_on: dt.date) -> Finding:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from analytics.estimators.counts import RiskTable, count_events
 from analytics.estimators.decomposition import level_of
+from analytics.estimators.rates import known_accounts
 from analytics.estimators.result import Finding
 from analytics.records.calendar import Quarter
 from analytics.records.errors import InputError, nearest
@@ -106,6 +107,33 @@ def late_start(watched: pd.DataFrame) -> str:
 def has_accounts(deals: pd.DataFrame) -> bool:
     """Say whether any account is known, so that intervals can be clustered by account."""
     return "account_id" in deals and bool(deals["account_id"].notna().any())
+
+
+def accounts_of(deals: pd.DataFrame) -> int | None:
+    """Count the accounts that are known; None where none is.
+
+    Examples
+    --------
+    >>> accounts_of(pd.DataFrame({"account_id": ["a", "a", None]})), accounts_of(pd.DataFrame({"account_id": [None]}))
+    (1, None)
+    """
+    return known_accounts(deals["account_id"]) if has_accounts(deals) else None
+
+
+def without_account(deals: pd.DataFrame) -> str:
+    """Say how many deals have no account where others have one; empty where all have, or none has.
+
+    Examples
+    --------
+    >>> without_account(pd.DataFrame({"account_id": ["a", "a", None]}))
+    '1 deal has no account on record and stands for itself.'
+    """
+    blank = int(deals["account_id"].isna().sum()) if has_accounts(deals) else 0
+    if not blank:
+        return ""
+    return f"{blank:,} deals have no account on record and stand for themselves." if blank > 1 else (
+        "1 deal has no account on record and stands for itself."
+    )  # fmt: skip
 
 
 def counted(deals: pd.DataFrame, by: Sequence[str] = ()) -> RiskTable:

@@ -158,19 +158,27 @@ def test_later_won_marks_the_age_and_says_what_lies_past_it():
     )
 
 
-def test_effects_stand_on_a_log_axis_with_one_shape_per_model():
+def test_effects_of_every_outcome_stand_on_a_log_axis_the_share_hollow():
     figure = figures.plot_effects(ratios("model", ("cause-specific", "Fine-Gray")))
-    assert [trace.marker.symbol for trace in figure.data] == ["circle", "diamond"]
+    looks = [(trace.marker.symbol, trace.marker.color == theme.PAPER) for trace in figure.data]
+    assert looks == [("circle", False), ("circle", True), ("square", False), ("square", True)]
     assert figure.data[0].x[0] == pytest.approx(math.log(2))
+    assert figure.data[2].x[0] == pytest.approx(-math.log(2))
     assert "1" in figure.layout.xaxis.ticktext
-    assert "RFP against Inbound: cause-specific 2.00 (1.48–2.70)" in figure.layout.meta["alt"]
+    alt, texts = figure.layout.meta["alt"], [str(note.text) for note in figure.layout.annotations]
+    assert "RFP against Inbound, won: cause-specific 2.00 (1.48–2.70)" in alt
+    assert "RFP against Inbound, lost: cause-specific 0.50 (0.37–0.67)" in alt
+    assert sum("source RFP, against Inbound · n 120" in text for text in texts) == 1  # one heading for its outcomes
 
 
 def test_ratios_by_age_have_one_shape_per_band_and_say_whether_they_vary():
     figure = figures.plot_ratios_by_age(ratios("age", ("up to 30", "over 30 to 90", "over 90")))
-    assert [trace.marker.symbol for trace in figure.data] == ["circle", "square", "diamond"]
-    assert "varies with age" in figure.layout.meta["alt"]
-    assert "● up to 30 days" in figure.layout.meta["subtitle"]
+    assert [trace.marker.symbol for trace in figure.data] == ["circle", "square", "diamond"] * 2
+    alt = figure.layout.meta["alt"]
+    assert "RFP, won: up to 30 days" in alt
+    assert alt.count(", varies with age") == 1
+    assert alt.count("no change with age shown") == 1
+    assert "won ● up to 30, ■ over 30 to 90, ◆ over 90; lost ● up to 30" in figure.layout.meta["subtitle"]
 
 
 def test_practice_is_hollow_beside_the_filled_share_and_says_by_how_much_it_is_off():

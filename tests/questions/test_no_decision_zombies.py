@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from no_decision_company import AS_OF, RULES, SETTLED, STAGES, Made, made, of
 
-from analytics.estimators.result import Estimate, Finding, Listing
+from analytics.estimators.result import Estimate, Finding, Listing, Meta
 from analytics.questions import no_decision as question
+from analytics.questions.cohorts import claims_cause
 from analytics.questions.no_decision.landmarks import Landmarks, chances, standing
 from analytics.questions.no_decision.zombies import marks
 from analytics.records.contract import History
@@ -187,6 +188,7 @@ def test_cards_come_in_one_order_with_figures_and_never_say_because_of() -> None
         words = f"{card.headline} {card.detail}"
         assert any(character.isdigit() for character in words), card
         assert "nan" not in words.lower()
+        assert not claims_cause(words), card
         assert "caused" not in words
         assert "due to" not in words.replace("past due", "")
         assert card.verdict != "not studied"
@@ -198,3 +200,22 @@ def test_every_card_is_there_when_nothing_was_studied() -> None:
     cards = question.findings(question.Answers())
     assert [card.name for card in cards] == ORDER
     assert {card.verdict for card in cards} == {"not studied"}
+
+
+def test_a_trait_picked_among_many_has_the_interval_of_one_picked() -> None:
+    """Two of eight shown: 98.75 % limits in place of 95 % ones, by the normal quantiles of a table."""
+    error, usual = 0.1, 1.959964 * 0.1
+    rows = [
+        {"outcome": "no_decision", "segment": "source", "level": f"s{n}", "label": f"s{n}", "reference": n == 0,
+         "estimate": np.exp(log), "conf_low": np.exp(log - usual), "conf_high": np.exp(log + usual),
+         "p_adjusted": p, "n_event": 50, "no_interval_reason": "" if n else "the others are compared with it"}
+        for n, (log, p) in enumerate([(0.0, np.nan), (0.6, 0.001), (-0.3, 0.02), *[(0.05, 0.7)] * 6])
+    ]  # fmt: skip
+    rows[0] |= {"conf_low": np.nan, "conf_high": np.nan}
+    found = Estimate(
+        pd.DataFrame(rows), Meta("coefficient", "ratio", ("outcome", "segment", "level"), 900, unit="ratio")
+    )
+    card = question.findings(question.Answers(drivers=found))[6]
+    low, high = (np.exp(0.6 + side * 2.497705 * error) for side in (-1, 1))
+    assert f"{np.exp(0.6):.2g} times ({low:.2g}–{high:.2g})" in card.detail
+    assert "picked from 8 ratios looked at, 2 shown" in card.detail

@@ -12,7 +12,7 @@ from analytics.display import wording
 from analytics.display.figures.sheet import faint
 
 VALUES = ["estimate", "conf_low", "conf_high"]
-MARKS = {"solid": "━━", "dash": "╍╍", "dot": "┅┅"}
+MARKS = {"solid": "━━", "longdash": "━ ━", "dash": "╍╍", "dot": "┅┅", "dashdot": "━·"}
 
 
 def band(curve: pd.DataFrame, colour: str, dash: str, words: str) -> list[Any]:

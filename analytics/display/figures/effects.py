@@ -11,38 +11,37 @@ import plotly.graph_objects as go
 from analytics.display import theme, wording
 from analytics.display.figures.dots import Columns, Dot, Row, dot_rows
 from analytics.display.figures.shares import size
-from analytics.display.figures.sheet import Outcome, Words, answers_or_sentence, listed, records
+from analytics.display.figures.sheet import Words, answers_or_sentence, listed, records
 from analytics.estimators.result import Estimate
 
 PACE, SHARE = "cause-specific", "Fine-Gray"
-LOOKS = {PACE: ("circle", False), SHARE: ("diamond", True)}
+OUTCOMES = ("won", "lost", "no_decision", "unknown")
 SHAPES = ("circle", "square", "diamond", "triangle-up", "cross")
 SIGNS = {"circle": "●", "square": "■", "diamond": "◆", "triangle-up": "▲", "cross": "✚"}
+
+COLUMNS = Columns(characters=26, left=190, right=150, ratios=True, axis="ratio to the largest level")
 
 
 @answers_or_sentence
 def plot_effects(
     effects: Estimate,
     *,
-    outcome: Outcome = "won",
-    title: str = "",
-    subtitle: str = "Dot: pace while open; hollow diamond: share in the end",
+    title: str = "Faster, and more often?",
+    subtitle: str = "Filled: pace while open; hollow: share in the end",
 ) -> go.Figure | Any:
-    """Draw both ratios of every level against its reference, side by side on one log axis.
+    """Draw both ratios of every level against its reference, every outcome under the other, on one log axis.
 
     Parameters
     ----------
     effects : Estimate
-        Kind coefficient (log ratios), keys (segment, level, outcome, model), with `reference`, `n_deals`.
-    outcome : str
-        The outcome that is drawn.
+        Kind coefficient (log ratios), keys (segment, level, outcome, model), with `reference`, `n_deals`, `n_event`.
     title, subtitle : str
-        Heading (by default from the outcome) and the line under it.
+        Heading and the line under it.
 
     Raises
     ------
     ValueError
-        Where no level has a ratio for this outcome.
+        Where no level has a ratio.
 
     Examples
     --------
@@ -55,47 +54,38 @@ def plot_effects(
     >>> keys = ("segment", "level", "outcome", "model")
     >>> given = Estimate(frame, Meta("coefficient", "as in a study", keys, n_deals=40))
     >>> plot_effects(given).layout.meta["title"]
-    'Won: faster, and more often?'
+    'Faster, and more often?'
     """
-    rows = [row for row in records(effects.frame) if row["outcome"] == outcome and math.isfinite(row["estimate"])]
-    if not rows:
-        raise ValueError(f"there is nothing to draw: no level has a ratio for {outcome!r}")
-    title = title or f"{theme.outcome_name(outcome)}: faster, and more often?"
-    drawn, said, head = [], [], ""
-    for key in dict.fromkeys((row["segment"], row["level"]) for row in rows):
-        mine = [row for row in rows if (row["segment"], row["level"]) == key]
-        dots = [_dot(row, outcome, *LOOKS[row["model"]], 6 - 12 * i) for i, row in enumerate(mine)]
-        value = "<br>".join(_ratio(row) for row in mine)
-        heading = _heading(mine[0]) if key[0] != head else ""
-        head = key[0]
-        drawn.append(Row(str(key[1]), tuple(dots), value, under=size(mine[0]), head=heading))
-        said.append(f"{key[1]} against {mine[0]['reference']}: " + ", ".join(f"{r['model']} {_ratio(r)}" for r in mine))
+    drawn: list[Row] = []
+    said = []
+    for (segment, level, outcome), rows in _by_level(effects).items():
+        dots = [_dot(row, outcome, row["model"] == SHARE, 6 - 12 * i) for i, row in enumerate(rows)]
+        value = "<br>".join(_ratio(row) for row in rows)
+        name = theme.outcome_name(outcome)
+        drawn.append(Row(name, tuple(dots), value, under=size(rows[0], "n_event", "events"),
+                         head=_heading(rows[0], drawn, segment, level)))  # fmt: skip
+        said.append(f"{level} against {rows[0]['reference']}, {name.lower()}: "
+                    + ", ".join(f"{row['model']} {_ratio(row)}" for row in rows))  # fmt: skip
     caption = f"{wording.provenance(effects.meta)} Associated with, not because of."
     words = Words(title, subtitle, caption, f"{title} {listed(said)}.")
-    return dot_rows(
-        drawn, words, Columns(characters=26, left=180, right=150, ratios=True, axis="ratio to the largest level")
-    )
+    return dot_rows(drawn, words, COLUMNS)
 
 
 @answers_or_sentence
-def plot_ratios_by_age(
-    ratios: Estimate, *, outcome: Outcome = "won", title: str = "Does the ratio hold at every age?"
-) -> go.Figure | Any:
-    """Draw the ratio of every level in each band of ages, one shape per band; a level whose ratio varies says so.
+def plot_ratios_by_age(ratios: Estimate, *, title: str = "Does the ratio hold at every age?") -> go.Figure | Any:
+    """Draw the ratio of every level and outcome in its bands of ages, one shape per band; one that varies says so.
 
     Parameters
     ----------
     ratios : Estimate
         Kind coefficient (log ratios), keys (segment, level, outcome, age), with `reference`, `p_adjusted`, `varies`.
-    outcome : str
-        The outcome that is drawn.
     title : str
         Heading.
 
     Raises
     ------
     ValueError
-        Where no level has a ratio for this outcome.
+        Where no level has a ratio.
 
     Examples
     --------
@@ -110,41 +100,60 @@ def plot_ratios_by_age(
     >>> plot_ratios_by_age(given).layout.meta["title"]
     'Does the ratio hold at every age?'
     """
-    rows = [row for row in records(ratios.frame) if row["outcome"] == outcome and math.isfinite(row["estimate"])]
-    if not rows:
-        raise ValueError(f"there is nothing to draw: no level has a ratio for {outcome!r}")
-    bands = list(dict.fromkeys(row["age"] for row in rows))
-    drawn, said, head = [], [], ""
-    for key in dict.fromkeys((row["segment"], row["level"]) for row in rows):
-        mine = [row for row in rows if (row["segment"], row["level"]) == key]
+    drawn: list[Row] = []
+    ages: dict[str, list[Any]] = {}
+    said = []
+    for (segment, level, outcome), rows in _by_level(ratios).items():
+        bands = ages.setdefault(outcome, [])
+        bands += [row["age"] for row in rows if row["age"] not in bands]
+        places = [bands.index(row["age"]) for row in rows]
         dots = [
-            _dot(row, outcome, SHAPES[bands.index(row["age"]) % 5], False, 10 - 10 * bands.index(row["age"]))
-            for row in mine
+            _dot(row, outcome, False, 10 - 10 * place, SHAPES[place % 5])
+            for row, place in zip(rows, places, strict=True)
         ]
-        varies = "varies with age" if bool(mine[0]["varies"]) else "no change with age shown"
-        heading = _heading(mine[0]) if key[0] != head else ""
-        head = key[0]
-        figures = "<br>".join(_ratio(row) for row in mine)
-        drawn.append(Row(str(key[1]), tuple(dots), figures, under=varies, head=heading))
-        said.append(f"{key[1]}: " + ", ".join(f"{r['age']} days {_ratio(r)}" for r in mine) + f", {varies}")
-    signs = "; ".join(f"{SIGNS[SHAPES[i % 5]]} {band} days" for i, band in enumerate(bands))
-    caption = f"{wording.provenance(ratios.meta)} Each band holds about as many of these outcomes."
-    words = Words(
-        title, f"{theme.outcome_name(outcome)}, pace while open. {signs}", caption, f"{title} {listed(said)}."
+        varies = "varies with age" if bool(rows[0]["varies"]) else "no change with age shown"
+        figures = "<br>".join(_ratio(row) for row in rows)
+        name = theme.outcome_name(outcome)
+        drawn.append(Row(name, tuple(dots), figures, under=varies, head=_heading(rows[0], drawn, segment, level)))
+        said.append(f"{level}, {name.lower()}: " + ", ".join(f"{r['age']} days {_ratio(r)}" for r in rows)
+                    + f", {varies}")  # fmt: skip
+    signs = "; ".join(
+        f"{theme.outcome_name(outcome).lower()} "
+        + ", ".join(f"{SIGNS[SHAPES[i % 5]]} {b}" for i, b in enumerate(bands))
+        for outcome, bands in ages.items()
     )
-    return dot_rows(
-        drawn, words, Columns(characters=26, left=180, right=150, ratios=True, axis="ratio to the largest level")
-    )
+    caption = f"{wording.provenance(ratios.meta)} Each band of an outcome holds about as many of its deals."
+    words = Words(title, f"Pace while open, by age in days: {signs}", caption, f"{title} {listed(said)}.")
+    return dot_rows(drawn, words, COLUMNS)
 
 
-def _heading(row: dict[str, Any]) -> str:
-    return f"{row['segment']}, against {row['reference']}"
+def _by_level(estimate: Estimate) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
+    """Put the ratios that can be drawn under their segment, level and outcome, in the order of the table."""
+    found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row in records(estimate.frame):
+        if math.isfinite(row["estimate"]):
+            found.setdefault((str(row["segment"]), str(row["level"]), str(row["outcome"])), []).append(row)
+    if not found:
+        raise ValueError("there is nothing to draw: no level has a ratio")
+    places = {key[:2]: place for place, key in enumerate(found)}
+    return {key: found[key] for key in sorted(found, key=lambda key: (places[key[:2]], OUTCOMES.index(key[2])))}
 
 
-def _dot(row: dict[str, Any], outcome: str, marker: str, hollow: bool, lift: float) -> Dot:
+def _heading(row: dict[str, Any], drawn: list[Row], segment: str, level: str) -> str:
+    """Name a level above its first row."""
+    words = f"{segment} {level}, against {row['reference']}"
+    n = size(row)
+    return "" if any(other.head.startswith(words) for other in drawn) else f"{words} · {n}" if n else words
+
+
+def _dot(row: dict[str, Any], outcome: str, hollow: bool, lift: float, marker: str = "") -> Dot:
     hover = wording.safe(f"{row['level']}, {row.get('model') or row.get('age')}: {_ratio(row)}", 120)
     value, low, high = (float(row[name]) for name in ("estimate", "conf_low", "conf_high"))
-    return Dot(value, low, high, theme.colour(outcome), marker, hollow, float(lift), hover)
+    return Dot(value, low, high, _tint(outcome), marker or theme.MARKERS[outcome], hollow, float(lift), hover)
+
+
+def _tint(outcome: str) -> str:
+    return theme.QUIET if outcome == "no_decision" else theme.colour(outcome)
 
 
 def _ratio(row: dict[str, Any]) -> str:

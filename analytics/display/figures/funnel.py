@@ -74,6 +74,7 @@ def plot_funnel(shares: Estimate, *, segment: str = "", title: str = "", subtitl
     caption = wording.provenance(shares.meta)
     caption += " Dashed: 95 % funnel; solid: 99.8 %; thin line: all groups together. Circle: inside; diamond: outside "
     caption += "the inner, filled square: outside the outer funnel."
+    caption += " Funnels take deals as independent; the test does not." if shares.meta.cluster else ""
     said = [f"{row['level']}: {_share(row)}, {wording.count(row['n_deals'])} closed" for row in _told(groups, segment)]
     parts = (title, f"All together {wording.percent(overall, 2000)}.", f"{subtitle}.", listed(said))
     alt = " ".join(part for part in parts if part)

@@ -29,9 +29,10 @@ from analytics.estimators.result import Estimate
 
 NEXT = {
     "heard_again": ("heard of again", theme.COLOURS["rate"], "solid"),
-    "won": ("recorded won", theme.COLOURS["won"], "dash"),
-    "lost": ("recorded lost", theme.COLOURS["lost"], "dot"),
-    "no_decision": ("recorded no decision", theme.QUIET, "solid"),
+    "won": ("recorded won", theme.COLOURS["won"], "longdash"),
+    "lost": ("recorded lost", theme.COLOURS["lost"], theme.DASHES["lost"]),
+    "no_decision": ("recorded no decision", theme.QUIET, theme.DASHES["no_decision"]),
+    "unknown": ("closed, outcome not recorded", theme.QUIET, theme.DASHES["unknown"]),
 }
 PLOT = 260
 

@@ -40,7 +40,7 @@ def plot_ratios(
     head : str
         Column whose values are headings above the rows.
     weekly : str
-        What the column `weekly` is of ("deals a week"); empty: it is not written.
+        What the column `weekly` is a share of, `n_risk` of them ("deal-weeks"); empty: it is not written.
 
     Raises
     ------
@@ -96,7 +96,8 @@ def _texts(
         first = next(iter(row.values()))
         group = text(first, head) if head else ""
         lines = wording.wrapped(text(first, "label"), 34, 2)
-        pace = f"{wording.percent(number(first, 'weekly'), 2000)} of {weekly}" if weekly else ""
+        at_risk = f"{wording.count(number(first, 'n_risk'))} " if math.isfinite(number(first, "n_risk")) else ""
+        pace = f"{wording.percent(number(first, 'weekly'), 2000)} of {at_risk}{weekly}" if weekly else ""
         note = "the level that the others are compared with" if first.get("reference") else ""
         lines += [wording.quiet(line) for line in wording.wrapped(under({}, pace, note), 40, 3) if line]
         given = row.get(outcomes[0], {})

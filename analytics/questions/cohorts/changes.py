@@ -15,11 +15,10 @@ from analytics.estimators.lacking import lacking
 from analytics.estimators.rates import known_accounts
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import count
-from analytics.estimators.watched import SMALLEST_CELL
+from analytics.estimators.watched import at_risk_in, reach
 from analytics.questions.cohorts.cohort import pooled
 from analytics.questions.cohorts.splitting import OWNER, Split, words_of
 from analytics.records.calendar import Quarter
-from analytics.records.period import restrict_to_period
 
 FEWEST_EVENTS = 5
 TOO_FEW = f"fewer than {FEWEST_EVENTS} such deals in one of the quarters: too few to tell"
@@ -89,7 +88,7 @@ def quarter_on_quarter(
         if why:
             notes.append(f"{other.name}: {why}")
             continue
-        age = min(_reach(then, horizon_days), _reach(now, horizon_days))
+        age = min(reach(then, horizon_days), reach(now, horizon_days))
         for name in (name for name in names if name in known.by or name in known.deals):
             sides = _both_pooled(then, now, name)
             parts = mix_and_rate(Pace(sides[0]), Pace(sides[1]), by=name, horizon_days=age, resampling=resampling)
@@ -113,14 +112,7 @@ def quarter_on_quarter(
 def _at_risk(split: Split, quarter: Quarter, lag: int, horizon: int) -> pd.DataFrame:
     """Deals at risk in a quarter, watched to the settled day that belongs to it and to the horizon."""
     end = min(quarter.end, quarter.end + dt.timedelta(days=lag))
-    deals = split.deals
-    if end < quarter.start or not len(deals):
-        return deals.iloc[:0].assign(opened_in_period=pd.Series(dtype=bool))
-    watched = restrict_to_period(deals, start=quarter.start, end=end)
-    watched = watched[watched["entry"] < horizon].reset_index(drop=True)
-    outcome = watched["outcome"].astype(object).mask(watched["exit"] > horizon, "open")
-    opened = pd.to_datetime(watched["opened_on"]) >= pd.Timestamp(quarter.start)
-    return watched.assign(outcome=outcome, exit=watched["exit"].clip(upper=horizon), opened_in_period=opened)
+    return at_risk_in(split.deals, quarter, end if end >= quarter.start else None, horizon_days=horizon)
 
 
 def _not_comparable(then: pd.DataFrame, now: pd.DataFrame) -> str:
@@ -128,20 +120,6 @@ def _not_comparable(then: pd.DataFrame, now: pd.DataFrame) -> str:
         if not len(side) or not side["opened_in_period"].any():
             return "one of the two quarters has no openings, so its mix is not known."
     return unrecorded_outcomes([*then["outcome"], *now["outcome"]])
-
-
-def _reach(deals: pd.DataFrame, horizon: int) -> int:
-    """Give the age up to which the pace is known: the horizon, or the last one before a gap with five at risk."""
-    size = horizon + 2
-    entry, leave = (np.clip(deals[name].to_numpy(dtype=np.int64) + 1, 0, size - 1) for name in ("entry", "exit"))
-    at_risk = np.cumsum(np.bincount(entry, minlength=size) - np.bincount(leave, minlength=size))[: horizon + 1]
-    start = int(np.argmax(at_risk > 0))
-    gaps = np.flatnonzero(at_risk[start:] == 0)
-    last = start + int(gaps[0]) - 1 if len(gaps) else horizon
-    if not len(gaps) or bool((deals.loc[deals["exit"] == last, "outcome"] != "open").all()):
-        return horizon
-    enough = np.flatnonzero(at_risk[: last + 1] >= SMALLEST_CELL)
-    return int(enough[-1]) if len(enough) else last
 
 
 def _both_pooled(then: pd.DataFrame, now: pd.DataFrame, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:

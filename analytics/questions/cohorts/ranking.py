@@ -109,9 +109,9 @@ def overdispersion(shares: Estimate | Finding) -> Estimate | Finding:
     Estimate or Finding
         Kind test, keys (segment,): `estimate` is the between-group standard deviation with its limits; `statistic`
         (Pearson's chi-squared), `df`, `p_value` (the larger of that with deals taken as independent and that by
-        account), `p_adjusted` (Benjamini-Hochberg over the segments), `n_levels`, `share_lowest`,
-        `share_highest`, `two_sd_high` (twice the upper limit: differences that are not ruled out), `verdict`,
-        `sentence`.
+        account, which `by_account` tells), `p_adjusted` (Benjamini-Hochberg over the segments), `n_levels`,
+        `share_lowest`, `share_highest`, `two_sd_high` (twice the upper limit: differences that are not ruled out; empty
+        where they cannot be bounded), `verdict`, `sentence`.
 
     Notes
     -----
@@ -158,7 +158,8 @@ def _test(segment: str, levels: pd.DataFrame) -> list[dict[str, Any]]:
         "conf_high": found.sd_high, "statistic": found.statistic, "df": found.df, "p_value": p,
         "n_levels": len(levels), "share_lowest": float(levels["estimate"].min()),
         "share_highest": float(levels["estimate"].max()),
-        "two_sd_high": 2 * found.sd_high, "n_deals": int(n.sum()), "no_interval_reason": "",
+        "two_sd_high": 2 * found.sd_high if 2 * found.sd_high <= UNBOUNDED else np.nan, "n_deals": int(n.sum()),
+        "by_account": clustered is not None and clustered.p_value > found.p_value, "no_interval_reason": "",
     }]  # fmt: skip
 
 
@@ -174,8 +175,9 @@ def _sentence(row: Mapping[Any, Any], shown: bool) -> str:
     span = f"{levels} {where} won of closed deals"
     digits = 3 if row["p_value"] < 0.1 else 2
     p = "p < 0.001" if row["p_value"] < 0.001 else f"p = {row['p_value']:.{digits}f}"
+    p += ", deals of one account taken together" if row["by_account"] else ""
     test = f"chi-squared {row['statistic']:.1f} on {row['df']} degrees of freedom, {p}"
-    most = points(row["two_sd_high"]) if row["two_sd_high"] <= UNBOUNDED else ""
+    most = points(row["two_sd_high"]) if np.isfinite(row["two_sd_high"]) else ""
     name = words_of(str(row["segment"]))
     if shown:
         limit = f"up to ±{in_points(row['two_sd_high'])} at the upper 95 % limit" if most else "with no upper bound"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from analytics.estimators.activity_coverage import activity_coverage
 from analytics.questions.data_health.abilities import abilities, abilities_in_short, observed, trusted
-from analytics.questions.data_health.activities import activity_coverage
 from analytics.questions.data_health.coming_in import left_out, rejected, rejected_rows, what_came_in
 from analytics.questions.data_health.fields import completeness, field_counts
 from analytics.questions.data_health.outcomes import outcome_shares

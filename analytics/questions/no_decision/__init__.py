@@ -10,6 +10,7 @@ from analytics.questions.no_decision.firing import Firings, firings
 from analytics.questions.no_decision.landmarks import Landmarks, landmarks
 from analytics.questions.no_decision.quiet import comes_back
 from analytics.questions.no_decision.reasons import reasons_given
+from analytics.questions.no_decision.silence import readable_silence
 from analytics.questions.no_decision.stages import stage_exits
 from analytics.questions.no_decision.unrecorded import unrecorded_bounds
 from analytics.questions.no_decision.zombies import largest, zombie_chances, zombies
@@ -27,6 +28,7 @@ __all__ = [
     "no_decision_range",
     "pace_after",
     "person_weeks",
+    "readable_silence",
     "reasons_given",
     "stage_exits",
     "unrecorded_bounds",

@@ -151,7 +151,8 @@ def _ratios(fitted: Estimate, periods: PersonPeriods, event: str, outcomes: Sequ
                    "weekly": sums[f"d_{outcome}"] / sums["at_risk"]}  # fmt: skip
             rows.append({**row, **_ratio(fitted, outcome, event, level, number)})
     meta = Meta(
-        kind="coefficient", keys=("outcome", *LEVELS), n_deals=periods.n_deals, n_accounts=fitted.meta.n_accounts,
+        kind="coefficient", keys=("outcome", *LEVELS), n_deals=periods.n_deals,
+        n_accounts=fitted.meta.n_accounts if has_accounts(periods.frame) else None,
         estimand=f"{EVENTS[event].lower()}: how many times the weekly odds of ending so, against "
         f"{_words(event, levels[0])}, at the same age",
         interval="Wald on the log scale", variance="sandwich", cluster=fitted.meta.cluster,

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.cell_deals import ids_of, members_apart, with_deals
-from analytics.estimators.counts import count_events
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.result import Estimate, Finding, Meta
-from analytics.estimators.watched import counted, has_accounts, not_studied
+from analytics.estimators.watched import accounts_of, counted, has_accounts, not_studied, reach, without_account
 from analytics.questions.no_decision.firing import Firings
-from analytics.questions.no_decision.followed import followed, reach, share_at
+from analytics.questions.no_decision.followed import followed, share_at
 from analytics.records.firing_days import ended_by
 
 LABELS = {
@@ -23,6 +22,7 @@ LABELS = {
 }  # fmt: skip
 GROUPS = {"declared": "By reason code", "silent": "By silence", "pushed": "By pushed close dates", "aged": "By age",
           "plateau": "By the plateau of wins"}  # fmt: skip
+UNKNOWN = "Some outcomes are not on record: the intervals hold every way of counting them."
 LATER_DAYS = 180
 FEW_AT_RISK = 20
 FLAT = 0.01
@@ -88,25 +88,25 @@ def no_decision_range(
     plain, members = members_apart([*rows, *([] if plateau is None else [plateau])])
     frame = pd.DataFrame(plain)
     frame["group"] = frame["rule"].map(GROUPS)
-    accounts = frame["n_accounts"].iloc[0]
     meta = Meta(
         kind="probability", estimand=f"share of deals that end in no decision within {horizon_days} days of opening",
-        keys=("rule", "threshold"), n_deals=len(watched), n_accounts=None if pd.isna(accounts) else int(accounts),
+        keys=("rule", "threshold"), n_deals=len(watched), n_accounts=accounts_of(watched),
         interval="log-log", variance="by account where known", cluster="account_id" if has_accounts(deals) else None,
+        note=f"{UNKNOWN if (watched['outcome'] == 'unknown').any() else ''} {without_account(watched)}".strip(),
     )  # fmt: skip
     return with_deals(Estimate(frame, meta), **members)
 
 
 def _row(watched: pd.DataFrame, rule: str, threshold: int, horizon_days: int) -> dict[str, Any]:
-    risk = counted(watched)
-    age = reach(risk, horizon_days)
+    age = reach(watched, horizon_days)
     note = "" if age == horizon_days else f"Deals were followed up to {age} days, not to {horizon_days}."
     if rule == "aged" and threshold >= age:
         note = f"It fires only after the {age} days at which shares are read."
     label = LABELS.get(rule, "{0}").format(threshold).replace("pushed 1 times", "pushed once")
-    row = {"rule": rule, "threshold": threshold, "label": label, **share_at(risk, age), "horizon_reached": age}
+    row = {"rule": rule, "threshold": threshold, "label": label, **share_at(counted(watched), age)}
     ended = watched[(watched["exit"] <= age) & (watched["outcome"] == "no_decision")]
-    return {**row, "note": note, "members": {"n_event": ids_of(ended), "n_deals": ids_of(watched)}}
+    members = {"n_event": ids_of(ended), "n_deals": ids_of(watched)}
+    return {**row, "n_accounts": accounts_of(watched), "horizon_reached": age, "note": note, "members": members}
 
 
 def undeclared(deals: pd.DataFrame) -> str:
@@ -125,37 +125,45 @@ def undeclared(deals: pd.DataFrame) -> str:
 
 
 def _and_later(row: dict[str, Any], deals: pd.DataFrame, fired: pd.DataFrame, settled_on: dt.date) -> dict[str, Any]:
-    """Add to a rule's row the deals that it ended, and an estimate of which share of them was won all the same."""
+    """Add to a rule's row the deals that it ended, and an estimate of which share of them was won all the same.
+
+    Closings without an outcome widen the interval to its bounds: each may have been a win.
+    """
     ended = since_firing(deals, fired, settled_on)
     won = ended[ended["outcome"] == "won"]
     members = {**row["members"], "fired": ids_of(ended), "later_won": ids_of(won)}
     row = {**row, "fired": len(ended), "later_won": len(won), "members": members}
     if not len(ended):
         return row
-    found = count_events(ended, cluster="account_id" if has_accounts(ended) else None, unknown="lost")
-    days = reach(found, LATER_DAYS)
-    share = cumulative_incidence(found, times=[days]).at(outcome="won").iloc[0]
+    days = reach(ended, LATER_DAYS)
+    share = share_at(counted(ended), days, "won")
     return row | {"won_share": share["estimate"], "won_low": share["conf_low"], "won_high": share["conf_high"],
                   "won_days": days}  # fmt: skip
 
 
 def since_firing(deals: pd.DataFrame, fired: pd.DataFrame, settled_on: dt.date) -> pd.DataFrame:
-    """Follow the deals that a rule ended on: `exit` in days from the firing to the day on which a closing was recorded.
+    """Follow the deals that a rule ended on: `entry` and `exit` in days from the firing, to the recorded closing.
+
+    A deal that was watched only from some day after the firing enters then: the export does not hold those that ended
+    before, so the days between would be days on which nothing could be seen to end.
 
     Examples
     --------
-    >>> deals = pd.DataFrame({"deal_id": ["A"], "recorded_on": [pd.Timestamp("2025-03-02")], "outcome": ["won"]})
-    >>> fired = pd.DataFrame({"deal_id": ["A"], "fired_on": [pd.Timestamp("2025-01-31")]})
+    >>> deals = pd.DataFrame({"deal_id": ["A", "B"], "opened_on": pd.Timestamp("2025-01-01"), "entry": [-1, 44],
+    ...                       "recorded_on": pd.Timestamp("2025-03-02"), "outcome": "won"})
+    >>> fired = pd.DataFrame({"deal_id": ["A", "B"], "fired_on": pd.Timestamp("2025-01-31")})
     >>> since_firing(deals, fired, dt.date(2025, 4, 1))[["entry", "exit", "outcome"]].values.tolist()
-    [[-1, 30, 'won']]
+    [[-1, 30, 'won'], [14, 30, 'won']]
     """
     both = deals.merge(fired[["deal_id", "fired_on"]], on="deal_id")
     both = both[both["fired_on"] <= pd.Timestamp(settled_on)]
     recorded, last = pd.to_datetime(both["recorded_on"]), pd.Timestamp(settled_on)
     is_open = (both["outcome"] == "open") | (recorded > last)
-    end = recorded.where(~is_open, last)
-    days = np.maximum((end - both["fired_on"]).dt.days, 0)
-    return both.assign(entry=-1, exit=days, outcome=both["outcome"].astype(object).mask(is_open, "open"))
+    days = np.maximum((recorded.where(~is_open, last) - both["fired_on"]).dt.days, 0)
+    age = (both["fired_on"] - pd.to_datetime(both["opened_on"])).dt.days
+    outcome = both["outcome"].astype(object).mask(is_open, "open")
+    found = both.assign(entry=np.maximum(both["entry"] - age, -1), exit=days, outcome=outcome)
+    return found[found["exit"] > found["entry"]].reset_index(drop=True)
 
 
 def _plateau(deals: pd.DataFrame, watched: pd.DataFrame, settled_on: dt.date) -> dict[str, Any] | None:

@@ -6,9 +6,13 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from analytics.estimators.rates import quantile
 from analytics.estimators.result import Estimate, Finding, Verdict
 from analytics.estimators.sentences import count, percent
 from analytics.questions.no_decision.said import nothing, rows_of, share_said
+
+SHOWN = 0.05
+KINDS = {"indecision": "indecision", "status quo": "a preference for the status quo", "no money": "a lack of money"}
 
 
 def _verdict(row: Mapping[str, Any]) -> Verdict:
@@ -74,14 +78,24 @@ def stages_card(estimate: Estimate) -> Finding:
     return Finding("", headline, detail, "described", "stage_exits", (("stage", str(top["stage"])),))
 
 
+def _wider(row: Mapping[str, Any], miss: float) -> dict[str, Any]:
+    """Widen the interval of a ratio, so that it misses with this chance in place of 1 in 20."""
+    value, wider = float(row["estimate"]), quantile(1 - miss) / quantile(1 - SHOWN)
+    limits = {name: value * (float(row[name]) / value) ** wider for name in ("conf_low", "conf_high")}
+    return {**row, **limits}
+
+
 def drivers_card(estimate: Estimate) -> Finding:
-    """Say which trait stands out, or that none does."""
+    """Say which trait stands out, or that none does; the interval of one picked among many knows it.
+
+    It is as wide as it takes for 95 of 100 picked ones to hold (Benjamini & Yekutieli 2005, JASA 100:71).
+    """
     rows = [row for row in rows_of(estimate, outcome="no_decision") if not row["reference"]]
     if not rows:
         return Finding("", "Which traits go with no decision cannot be told.",
                        estimate.meta.note or "Too few deals are shown.", "cannot tell", "drivers")  # fmt: skip
-    n = len(estimate.frame[~estimate.frame["reference"].astype(bool)])
-    shown = [row for row in rows if float(row["p_adjusted"]) <= 0.05]
+    looked = estimate.frame[~estimate.frame["reference"].astype(bool)]
+    shown = [row for row in rows if float(row["p_adjusted"]) <= SHOWN]
     size = count(float(estimate.meta.n_deals), "deal")
     if not shown:
         reach = max(max(float(row["conf_high"]), 1 / max(float(row["conf_low"]), 1e-9)) for row in rows)
@@ -94,9 +108,11 @@ def drivers_card(estimate: Estimate) -> Finding:
     against = str(same[0]["label"]) if same else "the largest level"
     trait = f"{far['segment'].replace('_', ' ').capitalize()} {far['label']}"
     headline = f"{trait} is associated with no decision {way} than {against}."
+    found = int((looked["p_adjusted"] <= SHOWN).sum())
+    picked = _ratio(_wider(far, SHOWN * found / len(looked)))
     detail = (
-        f"{_ratio(far)} the pace of {against}, other segments the same; picked from "
-        f"{n} ratios looked at (false discovery rate 5 %), {count(float(far['n_event']), 'event')}, {size}."
+        f"{picked} the pace of {against}, other segments the same; picked from {len(looked)} ratios looked at, {found} "
+        f"shown (false discovery rate 5 %), which the interval knows; {count(float(far['n_event']), 'event')}, {size}."
     )
     return Finding("", headline, detail, "shown, size unclear", "drivers",
                    (("outcome", "no_decision"), ("segment", str(far["segment"])),
@@ -148,11 +164,12 @@ def reasons_card(estimate: Estimate) -> Finding:
         return Finding("", "The reasons do not say whether buyers could not decide or preferred things as they are.",
                        f"{size}; reasons that name the cause would make it possible.", "cannot tell",
                        "reasons_given")  # fmt: skip
-    words = ", ".join(f"{kind} {share_said(row)}" for kind, row in told.items())
-    headline = f"By the reasons sellers wrote, no decision is {words}" + (
-        f"; {percent(float(silent['estimate']))} of the reasons do not say." if silent else "."
+    words = ", ".join(f"{share_said(row)} {KINDS.get(kind, kind)}" for kind, row in told.items())
+    headline = f"By the reasons sellers wrote, no-decisions are {words}" + (
+        f"; {percent(float(silent['estimate']))} do not say." if silent else "."
     )
-    low = float(rows["indecision"]["estimate"]) if "indecision" in rows else 0.0
-    high = low + (float(silent["estimate"]) if silent else 0.0)
-    detail = f"{size}. Indecision is between {percent(low)} and {percent(high)} of them."
+    open_ = float(silent["estimate"]) if silent else 0.0
+    ends = {kind: float(rows[kind]["estimate"]) if kind in rows else 0.0 for kind in ("indecision", "status quo")}
+    between = [f"{kind} between {percent(low)} and {percent(low + open_)}" for kind, low in ends.items()]
+    detail = f"{size}. Whatever the others were: {', '.join(between)} of them."
     return Finding("", headline, detail, "described", "reasons_given", (("part", "kind"),))

@@ -14,7 +14,7 @@ from analytics.estimators.hazards.models import cause_specific_cox
 from analytics.estimators.lacking import lacking
 from analytics.estimators.proportions import adjusted_p_values
 from analytics.estimators.result import Estimate, Finding, Meta
-from analytics.estimators.watched import OUTCOMES, has_accounts
+from analytics.estimators.watched import OUTCOMES, accounts_of, has_accounts, without_account
 from analytics.questions.no_decision.followed import cannot_tell, followed
 from analytics.records.errors import InputError
 
@@ -66,7 +66,8 @@ def drivers(deals: pd.DataFrame, *, by: Sequence[str], settled_on: dt.date) -> E
         return cannot_tell("drivers", "No segment has two levels with 20 deals each, so no traits can be compared.")
     named = {name: f"segment_{place}" for place, name in enumerate(levels)}
     table = watched.assign(**{named[name]: values for name, values in levels.items()})
-    rows, notes = [], [] if kept.all() else [f"{int((~kept).sum())} deals of levels with few deals are left out."]
+    rows, notes = [], [without_account(table)]
+    notes += [] if kept.all() else [f"{int((~kept).sum())} deals of levels with few deals are left out."]
     for outcome in OUTCOMES:
         events = int((table["outcome"] == outcome).sum())
         if events < FEW_EVENTS:
@@ -76,15 +77,16 @@ def drivers(deals: pd.DataFrame, *, by: Sequence[str], settled_on: dt.date) -> E
             rows += _of_outcome(table, outcome, named)
         except InputError as error:
             notes.append(f"{outcome.replace('_', ' ').capitalize()} is left out: {error.problem}.")
+    said = " ".join(note for note in notes if note)
     if not rows:
-        return cannot_tell("drivers", "Which traits go with no decision cannot be told.", " ".join(notes))
+        return cannot_tell("drivers", "Which traits go with no decision cannot be told.", said)
     frame = pd.DataFrame(rows)
     frame["p_adjusted"] = adjusted_p_values(frame["p_value"].to_numpy(dtype=float))
     meta = Meta(
         kind="coefficient", keys=("outcome", "segment", "level"), n_deals=len(table), interval="Wald on the log scale",
         estimand="how many times the pace of ending so among open deals, against the segment's largest level "
-        "(cause-specific hazard ratio)", variance="by account where known", unit="ratio", note=" ".join(notes),
-        n_accounts=int(table["account_id"].nunique()) if has_accounts(table) else None,
+        "(cause-specific hazard ratio)", variance="by account where known", unit="ratio", note=said,
+        n_accounts=accounts_of(table),
         cluster="account_id" if has_accounts(table) else None,
     )  # fmt: skip
     return Estimate(frame, meta)

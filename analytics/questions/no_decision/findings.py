@@ -113,7 +113,7 @@ def _by_rule(estimate: Estimate) -> Finding:
     days, fired = int(worst["won_days"]), float(worst["fired"])
     wrong = share_said({**worst, "n_deals": fired}, "won")
     label = label_of(worst)
-    headline = f"Of deals called dead because {_because(label)}, {wrong} were won within {days} days all the same."
+    headline = f"Of deals that the rule “{label}” calls dead, {wrong} were won within {days} days all the same."
     others = [row for row in chosen if row is not worst]
     detail = f"{count(fired, 'deal')} ended by that rule." + "".join(
         f" {label_of(row).capitalize()}: {share_said({**row, 'n_deals': row['fired']}, 'won')} of "
@@ -122,10 +122,6 @@ def _by_rule(estimate: Estimate) -> Finding:
     )
     return Finding("", headline, detail, "described", "no_decision_range",
                    (("rule", str(worst["rule"])), ("threshold", str(worst["threshold"]))))  # fmt: skip
-
-
-def _because(label: str) -> str:
-    return label.replace("nothing heard", "nothing was heard") if label.startswith("nothing") else f"they were {label}"
 
 
 def _unrecorded(estimate: Estimate) -> Finding:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from analytics.estimators.bounds import incidence_bounds
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.result import Finding
-from analytics.estimators.watched import SMALLEST_CELL
 from analytics.records.period import restrict_to_period
 
 
@@ -27,25 +25,6 @@ def followed(deals: pd.DataFrame, settled_on: dt.date) -> pd.DataFrame:
     [[30, 'open']]
     """
     return restrict_to_period(deals, end=settled_on)
-
-
-def reach(risk: RiskTable, horizon_days: int, *, smallest: int = SMALLEST_CELL) -> int:
-    """Give the age up to which deals were followed: the horizon, or the last age at which enough were at risk.
-
-    Examples
-    --------
-    >>> from analytics.estimators.counts import count_events
-    >>> deals = pd.DataFrame({"entry": -1, "exit": [2, 3, 9, 9, 9, 9, 9, 12], "outcome": ["won"] * 7 + ["open"]})
-    >>> reach(count_events(deals), 12), reach(count_events(deals), 30)
-    (12, 9)
-    """
-    leave = risk.cells["exit"].to_numpy(dtype=np.int64)
-    last_open = risk.cells.loc[risk.cells["outcome"] == "open", "exit"].max()
-    if leave.max() >= horizon_days or not (pd.notna(last_open) and last_open >= leave.max()):
-        return horizon_days
-    moves = risk.movements()
-    enough = moves.loc[moves["n_risk"] >= smallest, "time"]
-    return int(enough.max() if len(enough) else leave.max())
 
 
 def share_at(risk: RiskTable, age: int, outcome: str = "no_decision") -> dict[str, Any]:

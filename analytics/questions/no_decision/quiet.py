@@ -11,14 +11,15 @@ from analytics.estimators.counts import count_events
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.lacking import lacking
 from analytics.estimators.result import Estimate, Finding
-from analytics.estimators.watched import has_accounts
+from analytics.estimators.watched import accounts_of, has_accounts, reach, without_account
 from analytics.questions.no_decision.by_rule import since_firing
 from analytics.questions.no_decision.firing import Firings
-from analytics.questions.no_decision.followed import cannot_tell, reach
+from analytics.questions.no_decision.followed import cannot_tell
 
 QUIET_DAYS = 60
 FOLLOWED_DAYS = 180
-NEXT = ("heard_again", "won", "lost", "no_decision")
+FEW = 5
+NEXT = ("heard_again", "won", "lost", "no_decision", "unknown")
 
 
 def quiet_days(firings: Firings) -> int | None:
@@ -49,9 +50,9 @@ def comes_back(deals: pd.DataFrame, firings: Firings, *, settled_on: dt.date) ->
     Returns
     -------
     Estimate or Finding
-        Kind incidence, keys (outcome, time) with outcomes heard_again, won, lost, no_decision (recorded without
-        anything heard before) and days since the deal went quiet; `quiet_days`. A Finding without activities or where
-        fewer than five deals went quiet.
+        Kind incidence, keys (outcome, time) with outcomes heard_again, won, lost, no_decision and, where there are
+        any, unknown (recorded without anything heard before), and days since the deal went quiet; `quiet_days`. A
+        Finding without activities or where fewer than five deals went quiet.
 
     Notes
     -----
@@ -68,17 +69,20 @@ def comes_back(deals: pd.DataFrame, firings: Firings, *, settled_on: dt.date) ->
         return lacking("comes_back", "when a deal that went quiet comes back", "activities")
     fired = firings.of("silent", days)
     ended = since_firing(deals, fired, settled_on)
-    if len(ended) < 5:
-        return cannot_tell("comes_back", f"Fewer than 5 deals went quiet for {days} days, so nothing can be told.")
     heard = (ended["deal_id"].map(fired.set_index("deal_id")["heard_on"]) - ended["fired_on"]).dt.days
     first = heard.notna() & (heard <= ended["exit"])
-    outcome = ended["outcome"].astype(object).mask(first, "heard_again").replace("unknown", "lost")
+    outcome = ended["outcome"].astype(object).mask(first, "heard_again")
     next_ = ended.assign(exit=heard.where(first, ended["exit"]).astype("int64"), outcome=outcome)
-    risk = count_events(next_, outcomes=NEXT, cluster="account_id" if has_accounts(next_) else None)
-    last = reach(risk, FOLLOWED_DAYS)
+    next_ = next_[next_["exit"] > next_["entry"]]  # what was heard before a deal was watched cannot be seen next
+    if len(next_) < FEW:
+        return cannot_tell("comes_back", f"Fewer than {FEW} deals went quiet for {days} days, so nothing can be told.")
+    outcomes = NEXT if (outcome == "unknown").any() else NEXT[:-1]
+    cluster = "account_id" if has_accounts(next_) else None
+    risk = count_events(next_, outcomes=outcomes, cluster=cluster, unknown="bounds")
+    last = reach(next_, FOLLOWED_DAYS)
     curve = cumulative_incidence(risk, times=np.arange(last + 1.0))
     made = curve.stamped(
         estimand=f"of deals of which nothing was heard for {days} days, the share with each thing that happened next",
-        time_unit="days since the deal went quiet",
+        n_accounts=accounts_of(next_), time_unit="days since the deal went quiet", note=without_account(next_),
     )  # fmt: skip
     return Estimate(made.frame.assign(quiet_days=days, n_deals=risk.n_deals), made.meta)

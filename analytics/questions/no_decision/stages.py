@@ -14,7 +14,7 @@ from analytics.estimators.lacking import lacking
 from analytics.estimators.multistate.history import stage_rows
 from analytics.estimators.rates import clustered_proportion
 from analytics.estimators.result import Estimate, Finding
-from analytics.estimators.watched import OUTCOMES
+from analytics.estimators.watched import OUTCOMES, accounts_of
 from analytics.questions.no_decision.followed import cannot_tell, followed
 from analytics.records.contract import History
 
@@ -93,7 +93,7 @@ def stage_exits(
     meta = replace(
         found.meta, kind="probability", keys=("stage", "outcome"), time_unit="days since the deal came to the stage",
         estimand=f"of deals that came to a stage, the share that left it in each way within {days} days",
-        n_deals=len(watched),
+        n_deals=len(watched), n_accounts=accounts_of(watched),
     )  # fmt: skip
     return Estimate(frame, meta)
 

@@ -13,8 +13,8 @@ from analytics.estimators.counts import RiskTable, count_events
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.lacking import lacking
 from analytics.estimators.result import Estimate, Finding, Meta
-from analytics.estimators.watched import has_accounts
-from analytics.questions.no_decision.followed import followed, reach
+from analytics.estimators.watched import accounts_of, has_accounts, reach, without_account
+from analytics.questions.no_decision.followed import followed
 
 ELSE = "closed, outcome unknown"
 
@@ -62,7 +62,7 @@ def unrecorded_bounds(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days:
     unknown = watched["outcome"] == "unknown"
     outcome = watched["outcome"].astype(object).mask(unknown, ELSE)
     risk = _counted(watched.assign(outcome=outcome.mask(watched["_blank"], "unknown")))
-    age = reach(risk, horizon_days)
+    age = reach(watched, horizon_days)
     row = incidence_bounds(risk, times=[age], between=("lost", "no_decision")).at(outcome="no_decision").iloc[0]
     low, high = (_as_no_decision(watched, blank, age) for blank in (watched["_blank"] & False, watched["_blank"]))
     rows = [
@@ -77,13 +77,14 @@ def unrecorded_bounds(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days:
     without = int((by_age & watched["_blank"]).sum()), int((by_age & (watched["_blank"] | unknown)).sum())
     frame = pd.DataFrame(rows).assign(
         n_unrecorded=[without[row["treatment"] == "outcomes"] for row in rows],
-        n_deals=risk.n_deals, n_accounts=risk.n_accounts, horizon_reached=age,
+        n_deals=risk.n_deals, n_accounts=accounts_of(watched), horizon_reached=age,
         n_event=int((by_age & (watched["outcome"] == "no_decision")).sum()),
     )  # fmt: skip
     meta = Meta(
-        kind="probability", keys=("treatment",), n_deals=risk.n_deals, n_accounts=risk.n_accounts, interval="log-log",
+        kind="probability", keys=("treatment",), n_deals=risk.n_deals, n_accounts=accounts_of(watched),
+        interval="log-log",
         estimand=f"share of deals that end in no decision within {age} days, by what losses without a reason count as",
-        variance="by account where known", cluster=risk.cluster,
+        variance="by account where known", cluster=risk.cluster, note=without_account(watched),
     )  # fmt: skip
     return Estimate(frame, meta)
 

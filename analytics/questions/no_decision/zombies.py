@@ -12,7 +12,7 @@ import pandas as pd
 from analytics.estimators.rates import clustered_proportion
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
 from analytics.estimators.sentences import MANY, share_with_interval
-from analytics.estimators.watched import not_studied
+from analytics.estimators.watched import accounts_of, not_studied
 from analytics.questions.no_decision.landmarks import Landmarks, chances, standing
 from analytics.records.contract import History
 from analytics.records.rules import OutcomeRules
@@ -21,7 +21,7 @@ LATE_SHARE = 0.99
 SHOWN = ("deal_id", "account_id", "owner_id", "stage", "opened_on", "age_days", "silent_days", "pushes",
          "expected_close_on", "amount", "currency", "why", "chance", "chance_low", "chance_high")  # fmt: skip
 
-BRIEFLY = ("deal_id", "stage", "age_days", "silent_days", "pushes", "amount", "why", "chance")
+BRIEFLY = ("deal_id", "stage", "age_days", "silent_days", "pushes", "amount", "currency", "why", "chance")
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,8 @@ def zombie_chances(
     meta = Meta(
         kind="probability", keys=("rule",), n_deals=int(past["deal_id"].nunique()), interval="Wilson",
         estimand=f"of deals that stood so at some time, the share recorded won within {found.within_days} days",
-        n_accounts=int(past["account"].nunique()), variance="by account", cluster="account_id",
+        n_accounts=accounts_of(deals[deals["deal_id"].isin(past["deal_id"])]), variance="by account",
+        cluster="account_id",
     )  # fmt: skip
     return Estimate(pd.DataFrame(rows), meta)
 

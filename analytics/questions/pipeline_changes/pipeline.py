@@ -96,6 +96,12 @@ class Pipeline:
         return "as known on each day" if self.view == "frozen" else f"as known on {day(self.as_of)}"
 
     @cached_property
+    def todays_teams(self) -> bool:
+        """Whether the owners table knows only one team of everybody: that of the day on which it was written."""
+        owners = side_known(self.history, "owners", self.as_of, "recorded_on")
+        return owners is None or not owners.groupby("owner_id")["team"].nunique().gt(1).any()
+
+    @cached_property
     def teams(self) -> tuple[pd.Series, pd.Series] | None:
         """The owner's team at both ends of every stretch; None where no owners table tells it."""
         owners = side_known(self.history, "owners", self.as_of, "recorded_on")

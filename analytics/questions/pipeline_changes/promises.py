@@ -41,7 +41,9 @@ def closed_by_date(
     pipeline : Pipeline
         The restated one (`view="restated"`): closings count on their own days.
     settled_on : datetime.date
-        Dates count that fell in the 365 days up to it: by then nearly all closings have been recorded.
+        Dates count that fell in the 365 days up to it: by then nearly all closings have been recorded. Where deals that
+        ended before a day are absent (`observed_from`), only dates stated from that day on: the deals whose earlier
+        dates are on record are those that outlived them.
     split : {"pushes", "ahead"}
         The first date of a deal apart from dates after one, two, more pushes; or by how long ahead a date was stated.
     days_after : sequence of int
@@ -86,6 +88,8 @@ def closed_by_date(
         return lacking("closed_by_date", "whether deals close by the date stated", *pipeline.lacks)
     said = dates_stated(pipeline)
     said = said[(said["expected"] >= said["on"]) & (said["span"] == 1)]
+    if pipeline.definitions.observed_from is not None:
+        said = said[said["on"] >= pd.Timestamp(pipeline.definitions.observed_from)]
     due = said[(said["expected"] <= pd.Timestamp(settled_on)) & (said["expected"] > pd.Timestamp(settled_on - YEAR))]
     if not len(due):
         headline = f"No stated close date fell in the year to {settled_on}."

@@ -171,8 +171,10 @@ def team_waterfalls(pipeline: Pipeline, *, border: Border = "whole") -> Listing 
         for currency in pipeline.currencies
     ]
     frame = pd.concat(frames, ignore_index=True)
-    title = f"{_title(pipeline, border)} By team of the owner on the day."
-    return _with_its_deals(Listing(frame[["team", *COLUMNS]], title), frame)
+    whose = "today's team of the owner: earlier teams are not on record" if pipeline.todays_teams else (
+        "team of the owner on the day"
+    )  # fmt: skip
+    return _with_its_deals(Listing(frame[["team", *COLUMNS]], f"{_title(pipeline, border)} By {whose}."), frame)
 
 
 def _with_its_deals(listing: Listing, frame: pd.DataFrame) -> Listing:

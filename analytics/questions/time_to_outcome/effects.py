@@ -14,7 +14,7 @@ from analytics.estimators.decomposition import NOT_RECORDED, level_of
 from analytics.estimators.hazards.age_bands import hazard_ratios_by_age
 from analytics.estimators.hazards.models import HazardModel, cause_specific_cox, fine_gray
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
-from analytics.estimators.watched import counted, not_studied
+from analytics.estimators.watched import not_studied
 from analytics.questions.time_to_outcome.followed import Followed, followed, split_by
 from analytics.records.errors import InputError
 
@@ -89,7 +89,7 @@ def effects(
         kind="coefficient", estimand="log ratio of the pace among open deals (cause-specific), and of the incidence "
         "(Fine-Gray), against the largest level, deals alike in the other segments",
         keys=("segment", "level", "outcome", "model"), n_deals=len(given.young),
-        n_accounts=counted(given.young).n_accounts, interval="Wald", variance=f"{variance}, by account where known",
+        n_accounts=given.n_accounts, interval="Wald", variance=f"{variance}, by account where known",
         cluster=given.cluster, unit="log hazard ratio", note=" ".join(note for note in notes if note),
     )  # fmt: skip
     return Estimate(frame.assign(words=[_meaning(row) for row in frame.to_dict("records")]), meta)
@@ -254,7 +254,7 @@ def ratios_by_age(
     meta = Meta(
         kind="coefficient", estimand="log ratio of the pace among open deals in each band of ages, against the largest "
         "level", keys=("segment", "level", "outcome", "age"), n_deals=len(given.young),
-        n_accounts=counted(given.young).n_accounts, interval="Wald", variance="by account where known",
+        n_accounts=given.n_accounts, interval="Wald", variance="by account where known",
         cluster=given.cluster, unit="log hazard ratio", note=" ".join(note for note in notes if note),
     )  # fmt: skip
     return Estimate(frame, meta)

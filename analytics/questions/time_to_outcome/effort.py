@@ -15,7 +15,7 @@ from analytics.estimators.lacking import lacking
 from analytics.estimators.open_effort import effort_past, floor_age, work_past
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import count
-from analytics.estimators.watched import SMALLEST_CELL, at_risk_by_age, counted, not_studied
+from analytics.estimators.watched import SMALLEST_CELL, accounts_of, at_risk_by_age, counted, not_studied
 from analytics.questions.time_to_outcome.followed import Followed, followed
 
 LABELS = {
@@ -73,7 +73,7 @@ def later_won(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days: int) ->
         rows.append({"age": int(age), **values, "n_risk": int(at_risk[age]), "n_event": int((wins >= age).sum())})
     meta = Meta(
         kind="probability", estimand=f"of deals still open at an age, the share won by day {given.age}", keys=("age",),
-        n_deals=len(given.young), n_accounts=risk.n_accounts, interval="log-log", cluster=risk.cluster,
+        n_deals=len(given.young), n_accounts=given.n_accounts, interval="log-log", cluster=risk.cluster,
         variance="infinitesimal jackknife by account where known, else Greenwood", note=given.note,
     )  # fmt: skip
     return Estimate(pd.DataFrame(rows).assign(horizon_reached=given.age), meta)
@@ -139,7 +139,7 @@ def seldom_won(
     frame = pd.DataFrame(rows).assign(horizon_reached=given.age)
     meta = Meta(
         kind="probability", estimand="where open deal-days, touches and wins lie by age (described)",
-        keys=("one_in", "measure"), n_deals=len(given.deals), n_accounts=counted(given.deals).n_accounts,
+        keys=("one_in", "measure"), n_deals=len(given.deals), n_accounts=accounts_of(given.deals),
         interval="log-log; percentile; Wilson", variance="by account where known", cluster=given.cluster,
         note=" ".join(note for note in notes if note),
     )  # fmt: skip

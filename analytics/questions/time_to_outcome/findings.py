@@ -25,6 +25,12 @@ from analytics.questions.time_to_outcome.times import ANY
 Answer = Estimate | Finding | None
 Row = Mapping[Any, Any]
 PLACEHOLDER = "was not studied."
+WORDS = {
+    "where_deals_end_up": "where deals end up", "how_long_deals_take": "how long deals take",
+    "still_open": "what becomes of deals still open", "old_open_deals": "past which age open deals are seldom won",
+    "segments_differ": "whether segments differ", "effects_by_age": "whether one ratio holds at every age",
+    "practice_misleads": "by how much today's practice misleads",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -275,7 +281,8 @@ def _not_told(cards: list[Finding]) -> Finding:
     if absent:
         rest = " ".join(card.headline for card in absent[1:])
         return replace(absent[0], name="not_told", detail=tidy(f"{absent[0].detail} {rest}"))
-    untold = [card for card in cards if card.verdict == "cannot tell"]
+    untold = [WORDS[card.name] for card in cards if card.verdict == "cannot tell"]
     if untold:
-        return replace(untold[0], name="not_told")
+        detail = "The cards above say how many deals were behind it. More deals, or more accounts, would tell."
+        return Finding("not_told", f"Could not be told: {'; '.join(untold)}.", detail, "cannot tell")
     return Finding("not_told", "Every question of this study could be answered.", "", "described")

@@ -13,7 +13,15 @@ from analytics.estimators.decomposition import level_of
 from analytics.estimators.lacking import lacking
 from analytics.estimators.result import Finding
 from analytics.estimators.sentences import count
-from analytics.estimators.watched import SMALLEST_CELL, has_accounts, not_studied, reach, within
+from analytics.estimators.watched import (
+    SMALLEST_CELL,
+    accounts_of,
+    has_accounts,
+    not_studied,
+    reach,
+    within,
+    without_account,
+)  # fmt: skip
 from analytics.records.errors import InputError, nearest
 from analytics.records.leakage import refuse_leaky
 from analytics.records.period import restrict_to_period
@@ -53,10 +61,15 @@ class Followed:
 
     @property
     def note(self) -> str:
-        """Say where the records end before the horizon; empty where they do not."""
-        if self.age >= self.horizon_days:
-            return ""
-        return f"Deals were followed up to {self.age} days, not to {self.horizon_days}."
+        """Say where the records end before the horizon, and how many deals have no account; empty where nothing is."""
+        late = self.age < self.horizon_days
+        short = f"Deals were followed up to {self.age} days, not to {self.horizon_days}." if late else ""
+        return f"{short} {without_account(self.young)}".strip()
+
+    @property
+    def n_accounts(self) -> int | None:
+        """How many accounts are known, where any is: a deal without one is not an account."""
+        return accounts_of(self.young)
 
 
 def followed(

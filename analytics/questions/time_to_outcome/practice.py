@@ -88,7 +88,7 @@ def practice_shares(
     meta = right.estimate.meta
     shown = Meta(
         kind="probability", estimand=f"{BASE} by day {given.age}", keys=("practice",), n_deals=len(given.young),
-        n_accounts=meta.n_accounts if given.cluster else None, interval=meta.interval,
+        n_accounts=given.n_accounts, interval=meta.interval,
         variance=meta.variance, cluster=given.cluster, note=given.note,
     )  # fmt: skip
     return Estimate(frame.assign(horizon_reached=given.age), shown)
@@ -190,7 +190,7 @@ def practice_days(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days: int
     meta = right.estimate.meta
     shown = Meta(
         kind="mean", estimand=f"mean days from opening to winning within {given.age} days", keys=("practice",),
-        n_deals=len(given.young), n_accounts=meta.n_accounts if given.cluster else None, interval=meta.interval,
+        n_deals=len(given.young), n_accounts=given.n_accounts, interval=meta.interval,
         variance=meta.variance, cluster=given.cluster, unit="days", note=given.note,
     )  # fmt: skip
     return Estimate(frame, shown)

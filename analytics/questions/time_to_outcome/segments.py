@@ -17,7 +17,7 @@ from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import outcome_words
 from analytics.estimators.subdistribution_test import subdistribution_score_test
-from analytics.estimators.watched import counted, not_studied
+from analytics.estimators.watched import accounts_of, counted, not_studied
 from analytics.questions.time_to_outcome.followed import Followed, followed, left_out, split_by, with_level
 
 MOST_LEVELS = 6
@@ -81,13 +81,14 @@ def incidence_by_segment(
             before = frame.groupby("outcome", sort=False)["cum_event"].shift(fill_value=0)
             parts.append(frame.assign(
                 segment=column, level=level, n_event=frame["cum_event"] - before, n_deals=risk.n_deals,
-                n_accounts=risk.n_accounts,
+                n_accounts=accounts_of(levels[levels["level"] == level]),
             ))  # fmt: skip
     if not parts:
         return not_studied(name, "No segment has a level with five deals.", " ".join(note for note in notes if note))
     whole = cumulative_incidence(counted(given.young), times=[given.age]).meta
     meta = replace(
-        whole, keys=("segment", "level", "outcome", "time"), note=" ".join(note for note in notes if note),
+        whole, keys=("segment", "level", "outcome", "time"), n_accounts=given.n_accounts,
+        note=" ".join(note for note in notes if note),
         estimand="share of a segment's deals with each outcome by each age, deals still open counted",
     )  # fmt: skip
     return Estimate(pd.concat(parts, ignore_index=True), meta)
@@ -153,7 +154,7 @@ def segment_tests(
     notes = [given.note, *(left_out(given.young, column) for column in by)]
     meta = Meta(
         kind="test", estimand="whether the cumulative incidence of an outcome is the same in every level of a segment",
-        keys=("segment", "outcome"), n_deals=len(given.young), n_accounts=counted(given.young).n_accounts,
+        keys=("segment", "outcome"), n_deals=len(given.young), n_accounts=given.n_accounts,
         variance="Gray 1988; robust score test by account where accounts are known", cluster=given.cluster,
         unit="chi-squared", note=" ".join(note for note in notes if note),
     )  # fmt: skip
@@ -185,7 +186,7 @@ def _tests(given: Followed, column: str) -> list[dict[str, Any]]:
             "segment": column, "outcome": outcome, "estimate": own["estimate"], "std_error": np.nan,
             "conf_low": np.nan, "conf_high": np.nan, "test": GRAY if use_gray else ROBUST, "df": own["df"],
             "p_value": p, "gray": np.nan if gray is None else gray["estimate"], "p_gray": p_gray, "n_levels": groups,
-            "n_deals": len(levels), "n_accounts": accounts.n_accounts, "n_event": n_event, "note": note,
+            "n_deals": len(levels), "n_accounts": accounts_of(levels), "n_event": n_event, "note": note,
             "no_interval_reason": own["no_interval_reason"] or NO_INTERVAL,
         })  # fmt: skip
     return rows

@@ -86,7 +86,7 @@ def still_open(
     notes = [given.note, "" if states is not None else NO_STAGES, _late(since)]
     whole = at_horizon(given.young, given.age).meta
     note = " ".join(text for text in notes if text)
-    meta = replace(whole, estimand=ESTIMAND, keys=("age", "stage", "outcome"), note=note)
+    meta = replace(whole, estimand=ESTIMAND, keys=("age", "stage", "outcome"), n_accounts=given.n_accounts, note=note)
     return Estimate(frame.drop(columns="_place"), meta)
 
 

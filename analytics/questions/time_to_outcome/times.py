@@ -61,7 +61,7 @@ def times_to_outcome(
     note = f"{found.meta.note} {given.note}".strip()
     frame = frame.rename(columns={"reached_share": "share_reached"}).drop(columns=["followed_to"])
     frame = frame.assign(n_event=frame["cum_event"])  # events of one day would be few
-    return Estimate(frame, replace(found.meta, note=note))
+    return Estimate(frame, replace(found.meta, n_accounts=given.n_accounts, note=note))
 
 
 def days_by_outcome(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days: int) -> Estimate | Finding:
@@ -95,7 +95,9 @@ def days_by_outcome(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days: i
         return given
     found = restricted_mean_time_lost(counted(given.young), horizon_days=given.age)
     frame = found.frame[found.frame["outcome"].isin([*given.outcomes, "open"])]
-    return Estimate(frame, replace(found.meta, note=f"{found.meta.note} {given.note}".strip()))
+    return Estimate(
+        frame, replace(found.meta, n_accounts=given.n_accounts, note=f"{found.meta.note} {given.note}".strip())
+    )
 
 
 def mean_age(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days: int) -> Estimate | Finding:
@@ -124,4 +126,6 @@ def mean_age(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days: int) -> 
         return given
     found = mean_age_at_outcome(counted(given.young), horizon_days=given.age)
     frame = found.frame[found.frame["outcome"].isin(given.outcomes)]
-    return Estimate(frame, replace(found.meta, note=f"{found.meta.note} {given.note}".strip()))
+    return Estimate(
+        frame, replace(found.meta, n_accounts=given.n_accounts, note=f"{found.meta.note} {given.note}".strip())
+    )

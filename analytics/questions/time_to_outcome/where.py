@@ -69,14 +69,16 @@ def incidence(
     risk, days = counted(given.young), np.arange(given.age + 1, dtype=float)
     if "unknown" in risk.outcomes:
         curve = incidence_bounds(risk, times=days)
-        return curve.stamped(estimand=ESTIMAND, note=f"{curve.meta.note} {given.note}".strip())
+        return curve.stamped(
+            estimand=ESTIMAND, n_accounts=given.n_accounts, note=f"{curve.meta.note} {given.note}".strip()
+        )
     curve = cumulative_incidence(risk, times=days)
     frame = curve.frame.assign(band_low=np.nan, band_high=np.nan)
     for outcome, band in _bands(risk, given, (reps, seed)).items():
         mine = frame["outcome"] == outcome
         frame.loc[mine, ["band_low", "band_high"]] = band.reindex(frame.loc[mine, "time"]).to_numpy()
     note = f"{curve.meta.note} {given.note}".strip()
-    return Estimate(frame, replace(curve.meta, estimand=ESTIMAND, note=note))
+    return Estimate(frame, replace(curve.meta, estimand=ESTIMAND, n_accounts=given.n_accounts, note=note))
 
 
 def _bands(risk: RiskTable, given: Followed, how: tuple[int, int]) -> dict[str, pd.DataFrame]:

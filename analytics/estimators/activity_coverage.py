@@ -7,11 +7,10 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.rates import account_codes
+from analytics.estimators.rates import account_codes, clustered_proportion
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import outcome_words
-from analytics.estimators.watched import has_accounts
-from analytics.questions.data_health.fields import proportion_row
+from analytics.estimators.watched import OUTCOMES, has_accounts
 
 
 def activity_coverage(
@@ -54,7 +53,7 @@ def activity_coverage(
         action = "Add the activities table (Task in Salesforce) to use silence."
         return Finding(name, "Whether silence means anything is not known.", action, "not studied")
     activities, what = _counted(activities, as_of)
-    closed = ledger_deals[ledger_deals["outcome"].isin(["won", "lost", "no_decision"])].reset_index(drop=True)
+    closed = ledger_deals[ledger_deals["outcome"].isin(OUTCOMES)].reset_index(drop=True)
     if not len(closed):
         return Finding(name, "No deal has closed, so coverage by activities is not known.", "", "not studied")
     pairs = closed[["deal_id", "closed_on"]].reset_index().merge(activities[["deal_id", "occurred_on"]], on="deal_id")
@@ -62,12 +61,15 @@ def activity_coverage(
     covered = np.isin(closed.index, pairs.loc[(before >= 0) & (before <= days), "index"])
     known = has_accounts(closed)
     rows = []
-    for outcome in ("won", "lost", "no_decision"):
+    for outcome in OUTCOMES:
         inside = (closed["outcome"] == outcome).to_numpy()
         if inside.any():
-            row = proportion_row(pd.Series(covered[inside]), closed.loc[inside, "account_id"] if known else None)
+            hits, accounts = covered[inside].astype(float), closed.loc[inside, "account_id"] if known else None
+            row = clustered_proportion(hits, cluster=accounts)._asdict()
+            row |= {"n_event": int(hits.sum()), "n_risk": len(hits), "n_deals": len(hits)}
+            row["n_accounts"] = None if accounts is None else account_codes(accounts)[1]
             label = f"{outcome_words(outcome)} deals with {what} in the {days} days before closing"
-            rows.append({"outcome": outcome, **row, "label": label, "n_deals": row["n_risk"]})
+            rows.append({"outcome": outcome, **row, "label": label})
     meta = Meta(
         kind="probability", estimand=f"share of closed deals with {what} in the {days} days before closing",
         keys=("outcome",), n_deals=len(closed), n_accounts=account_codes(closed["account_id"])[1] if known else None,
