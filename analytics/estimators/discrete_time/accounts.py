@@ -51,7 +51,7 @@ def _leverage(counts: Counts, place: Ints, curved: Floats, inverse: Floats) -> L
     """Return the leverage of each cluster: its part of the information on the scale of the inverse information."""
     terms, outcomes = counts.shape
     clusters = int(place.max()) + 1
-    root = np.linalg.cholesky((inverse + inverse.T) / 2)
+    root: Floats = np.asarray(np.linalg.cholesky((inverse + inverse.T) / 2), dtype=float)
     blocks = inverse.reshape(outcomes, terms, outcomes, terms)
     size = np.zeros(len(place))
     for k in range(outcomes):
@@ -64,8 +64,8 @@ def _leverage(counts: Counts, place: Ints, curved: Floats, inverse: Floats) -> L
             for a in range(terms):
                 moved = counts.x * (counts.x[:, a] * curved[:, k, j])[:, None]
                 part[:, k, a, j] = summed(place, moved, clusters)[account]
-    part = part.reshape(len(account), outcomes * terms, outcomes * terms)
-    return Leverage(account, root.T @ part @ root, root)
+    whole = part.reshape(len(account), outcomes * terms, outcomes * terms)
+    return Leverage(account, np.asarray(root.T @ whole @ root), root)
 
 
 def _effective_df(counts: Counts, place: Ints, parts: tuple[Floats, Floats], inverse: Floats) -> Floats:
@@ -85,4 +85,4 @@ def _effective_df(counts: Counts, place: Ints, parts: tuple[Floats, Floats], inv
         shared[:, column] = summed(place, moved, clusters) ** 2 @ spread
     whole = own + shared
     total = whole.sum(axis=0)
-    return np.maximum(total**2 / (whole**2).sum(axis=0) - shared.sum(axis=0) / total, 1.0)
+    return np.asarray(np.maximum(total**2 / (whole**2).sum(axis=0) - shared.sum(axis=0) / total, 1.0))

@@ -47,7 +47,7 @@ def leverage_of(rows: RiskRows, point: Point, ties: Ties, model: Floats, unit: I
     The part of an account is the sum over its deals of the integral of (x - mean)(x - mean)' over their hazards.
     `model` is the inverse information, `unit` the account of each row in the kernel's order.
     """
-    root = np.linalg.cholesky(model)
+    root: Floats = np.asarray(np.linalg.cholesky(model), dtype=float)
     times = watched(rows, point, ties, root)
     units = int(unit.max()) + 1
     trace = np.zeros(units)
@@ -83,7 +83,7 @@ def effective_df(rows: RiskRows, point: Point, ties: Ties, model: Floats, unit: 
     spread = own + frailty * shared
     total = spread.sum(axis=0)
     worth = total**2 / (spread**2).sum(axis=0)
-    return np.maximum(worth - frailty * shared.sum(axis=0) / total, 1.0)
+    return np.asarray(np.maximum(worth - frailty * shared.sum(axis=0) / total, 1.0))
 
 
 def few_units_root(units: int) -> float:
