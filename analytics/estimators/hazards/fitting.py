@@ -132,7 +132,7 @@ def robust_covariance(rows: RiskRows, point: Point, ties: Ties, model: Floats, u
     within accounts: 20 accounts gave intervals of 88-90 %. The influence of each is therefore corrected by the root of
     what its leverage leaves, (1 - H_c)^(-1/2), as Bell & McCaffrey (2002), Surv Methodol 28:169 and Kauermann & Carroll
     (2001), JASA 96:1387 do for regressions and Wang, Turner & Li (2023), Biom J 65:2200113 for Cox models; the factor
-    C/(C-1) stands for the baseline's part, which H_c leaves out. Held by simulation (tests/simulations).
+    C/(C-1) stands for the part of the baseline, which H_c leaves out. Scenarios: tests/simulations/hazard_models.py.
 
     Raises
     ------
