@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,14 @@ def stratum_column(values: pd.Series[Any]) -> Any:
     if pd.api.types.is_string_dtype(values.dtype) or values.dtype == object:
         return values.astype(object).where(values.notna(), NOT_RECORDED)
     raise InputError("a stratum is missing", column=str(values.name), action="Fill it, or use a text column")
+
+
+def category_orders(deals: Any, names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+    """Return the categories, in order, of the named columns that are categorical; an ibis table has none."""
+    if not isinstance(deals, pd.DataFrame):
+        return {}
+    kept = {name: stratum_column(deals[name]) for name in names if isinstance(deals[name].dtype, pd.CategoricalDtype)}
+    return {name: tuple(values.cat.categories) for name, values in kept.items()}
 
 
 def account_column(deals: pd.DataFrame, cluster: str) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from analytics.estimators.columns import (
     NO_ACCOUNT,
     NOT_RECORDED,
     account_column,
+    category_orders,
     day_column,
     outcome_column,
     stratum_column,
@@ -49,6 +50,8 @@ class RiskTable:
         Clusters counted; None without `cluster`.
     weighted : bool
         Whether weights were given.
+    levels : mapping of str to tuple
+        The categories, in order, of those strata that had an order of their own (categorical columns of a frame).
     """
 
     cells: pd.DataFrame
@@ -58,14 +61,16 @@ class RiskTable:
     n_deals: int
     n_accounts: int | None
     weighted: bool = False
+    levels: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def __add__(self, other: RiskTable) -> RiskTable:
         """Return the table of the union of two disjoint sets of deals."""
-        mine = (self.by, self.cluster, self.outcomes, self.weighted)
-        theirs = (other.by, other.cluster, other.outcomes, other.weighted)
+        mine = (self.by, self.cluster, self.outcomes, self.weighted, dict(self.levels))
+        theirs = (other.by, other.cluster, other.outcomes, other.weighted, dict(other.levels))
         if mine != theirs:
             raise InputError(
-                f"two risk tables that count differently cannot be added (strata, cluster, outcomes, weights: "
+                f"two risk tables that count differently cannot be added (strata, cluster, outcomes, weights, "
+                f"order of categories: "
                 f"{mine} and {theirs})",
                 action="Count both with the same by, cluster, outcomes and weights",
             )
@@ -178,7 +183,9 @@ def count_events(
     cells = read(deals, strata, weights, cluster)
     cells, causes = _settle_outcomes(cells, causes, unknown)
     _check_cells(cells)
-    return _table(cells, RiskTable(cells, strata, cluster, causes, 0, None, weights is not None))
+    return _table(
+        cells, RiskTable(cells, strata, cluster, causes, 0, None, weights is not None, category_orders(deals, strata))
+    )
 
 
 def _table(cells: pd.DataFrame, like: RiskTable) -> RiskTable:

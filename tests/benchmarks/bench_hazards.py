@@ -65,8 +65,7 @@ def ours(deals: Spells, *, subdistribution: bool = False, repeats: int = 5) -> A
         return fit_rows(rows, "breslow", ("x1", "x2", "x3"), robust=subdistribution)
 
     seconds, found = fastest(fit, repeats)
-    covariance = found.robust if subdistribution else found.model
-    return seconds, found.beta, np.sqrt(np.diag(covariance))
+    return seconds, found.beta, np.sqrt(np.diag(found.covariance))
 
 
 def with_comprisk(deals: Spells, kind: str, repeats: int = 3) -> Answer | None:

@@ -60,9 +60,7 @@ def compare_model(name: str, key: str, value) -> Differences:
     seen.see(frame["estimate"], list(value["coef"].values()))
     seen.see(frame["model_std_error"], value["se"])
     if value["robust_se"]:
-        # R has no factor C/(C-1) for C units
-        few = 1.0 if model.unit is None else np.sqrt(1 - 1 / (model.unit.max() + 1))
-        seen.see(frame["std_error"] * few, value["robust_se"])
+        seen.see(frame["sandwich_std_error"], value["robust_se"])
     seen.see([model.fit.null.loglik, model.fit.point.loglik], value["loglik"])
     seen.largest = max(np.abs(np.asarray(frame["estimate"]) - list(value["coef"].values())).max(), seen.largest / 1e3)
     return seen

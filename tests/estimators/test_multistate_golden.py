@@ -212,8 +212,7 @@ def cox(value: Any) -> Differences:
     frame = fitted.coefficients.frame.set_index(["from", "to"])
     for k, (term, coefficient) in enumerate(value["coef"].items()):
         h, j = (names[int(place) - 1] for place in term.split("_")[1].split(":"))
-        few = np.sqrt(1 - 1 / (fitted.models[h, j].unit.max() + 1))  # R has no factor C/(C-1) for C deals
-        row = frame.loc[(h, j), ["estimate", "std_error", "model_std_error"]] * [1.0, few, 1.0]
+        row = frame.loc[(h, j), ["estimate", "sandwich_std_error", "model_std_error"]]
         seen.see(row, [coefficient, value["robust_se"][k], value["naive_se"][k]])
     return seen
 

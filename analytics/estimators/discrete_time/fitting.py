@@ -10,7 +10,6 @@ import numpy as np
 from analytics.estimators.discrete_time.likelihood import (
     Counts,
     Floats,
-    Ints,
     Point,
     curvature,
     evaluate,
@@ -116,24 +115,6 @@ def refuse_runaway(counts: Counts, coef: Floats, step: Floats, names: Names) -> 
     far = np.where(np.abs(step) * width > STILL_MOVING, np.abs(coef) * width, 0.0)
     if far.max() > RUNAWAY:
         raise _runaway(names, far)
-
-
-def robust_covariance(counts: Counts, place: Ints, point: Point, inverse: Floats) -> tuple[Floats, Floats]:
-    """Return the sandwich over clusters, with C / (C - 1) for C of them, and each cluster's influence.
-
-    `place` numbers the cluster of each row. Liang & Zeger (1986), Biometrika 73:13, with independence within.
-    """
-    terms, outcomes = counts.shape
-    clusters = int(place.max()) + 1
-    if clusters < 2:
-        raise InputError("robust errors need at least two clusters", action="Leave cluster out")
-    score = np.empty((clusters, outcomes * terms))
-    for k in range(outcomes):
-        for j in range(terms):
-            added = np.bincount(place, weights=point.residual[:, k] * counts.x[:, j], minlength=clusters)
-            score[:, k * terms + j] = added
-    influence = score @ inverse
-    return influence.T @ influence * (clusters / (clusters - 1)), influence
 
 
 def ridge_of(ridge: float | Mapping[str, float], terms: Sequence[str]) -> Floats:

@@ -8,18 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.discrete_time.fitting import (
-    Names,
-    check_outcomes,
-    maximise,
-    ridge_of,
-    robust_covariance,
-)
+from analytics.estimators.discrete_time.accounts import Robust, robust_covariance
+from analytics.estimators.discrete_time.fitting import Names, check_outcomes, maximise, ridge_of
 from analytics.estimators.discrete_time.likelihood import Counts, Floats, Ints, evaluate, stacked
 from analytics.estimators.discrete_time.periods import PersonPeriods
 from analytics.estimators.discrete_time.random_effects import GroupEffects, fit_group_effects
+from analytics.estimators.hazards.coefficients import BY_ACCOUNT
 from analytics.estimators.hazards.design import Design, columns_read, design
-from analytics.estimators.rates import quantile
+from analytics.estimators.intervals import t_value
 from analytics.estimators.result import Estimate, Meta
 from analytics.records.errors import InputError
 
@@ -34,17 +30,18 @@ class DiscreteTimeModel:
     ----------
     coefficients : Estimate
         Kind coefficient, keys (outcome, term): `estimate` (log ratio of the odds of ending so in a period to staying
-        open), its interval, `odds_ratio`, `ratio_low`, `ratio_high`, `z`, `p_value`, `model_std_error`.
+        open), its interval, `odds_ratio`, `ratio_low`, `ratio_high`, `z`, `p_value`, `model_std_error`, and
+        with clusters `sandwich_std_error`, which is not corrected.
     outcomes, period_days, internal, conf_level
         Of the person-periods, and as asked for.
     design : Design or None
         Formula and covariates; None where the formula is "1".
     coef : array (terms, outcomes)
         Coefficients, the intercept first.
-    model, robust : array (outcomes * terms, outcomes * terms)
-        Covariances of `coef`, outcome by outcome; `robust` is None without clusters.
-    influence : array (clusters, outcomes * terms) or None
-        What each cluster adds to the coefficients.
+    model : array (outcomes * terms, outcomes * terms)
+        Covariance of `coef`, outcome by outcome, from the information.
+    robust : Robust or None
+        The one over clusters, where there are any.
     loglik : float
         Log-likelihood (without penalty).
     groups : GroupEffects or None
@@ -59,15 +56,19 @@ class DiscreteTimeModel:
     design: Design | None
     coef: Floats
     model: Floats
-    robust: Floats | None
-    influence: Floats | None
+    robust: Robust | None
     loglik: float
     groups: GroupEffects | None
 
     @property
     def covariance(self) -> Floats:
         """The covariance that the intervals use: the robust one where there is one."""
-        return self.model if self.robust is None else self.robust
+        return self.model if self.robust is None else self.robust.covariance
+
+    @property
+    def df(self) -> Floats:
+        """Degrees of freedom of each coefficient's variance, infinite without clusters."""
+        return np.full(len(self.model), np.inf) if self.robust is None else self.robust.df
 
     def covariates(self, profiles: pd.DataFrame) -> Floats:
         """Return the covariates of profiles with a leading 1, `(profiles, terms)`."""
@@ -94,7 +95,8 @@ def discrete_time_model(
         "C(period) + C(segment) + pushes": time enters as a covariate like any other ("bs(period, df=4)",
         "C(period):x1"); "1" has intercepts only.
     cluster : str, optional
-        Column of accounts (or deals): standard errors are then robust. Needed with weights.
+        Column of accounts (or deals): standard errors are then robust, corrected for leverage, and limits take t by
+        what the clusters are worth for each coefficient (`robust_covariance`). Needed with weights.
     ridge : float or mapping of str to float
         Penalty on squared coefficients (half of it times the square is taken off the log-likelihood), one for all
         terms or by term or factor ("C(period)"): a normal prior with variance 1 / ridge. Intercepts are free.
@@ -139,7 +141,7 @@ def discrete_time_model(
     penalties = np.concatenate([[0.0], ridge_of(ridge, names.terms[1:])])
     scale, back = _standardising(rows.patterns.x)
     standard = Counts(rows.patterns.x @ back, rows.patterns.n, rows.patterns.d)
-    robust = influence = groups = None
+    robust = groups = None
     if random is None:
         best = maximise(standard, penalties * scale**2, names)
         coef, turned = back @ best.coef, np.kron(np.eye(len(names.outcomes)), back)
@@ -147,7 +149,7 @@ def discrete_time_model(
         loglik = best.point.loglik
         if cluster is not None:
             point = evaluate(rows.counts, rows.counts.x @ coef)
-            robust, influence = robust_covariance(rows.counts, rows.place, point, model)
+            robust = robust_covariance(rows.counts, rows.place, point, model)
     else:
         own = Counts(rows.counts.x @ back, rows.counts.n, rows.counts.d, rows.place)
         check_outcomes(own, names)
@@ -155,7 +157,7 @@ def discrete_time_model(
     estimate = _coefficients(names, coef, (model, robust), periods, (cluster, len(rows.labels), conf_level, groups))
     return DiscreteTimeModel(
         estimate, periods.outcomes, periods.period_days, _read(periods, rows.made), conf_level, rows.made, coef, model,
-        robust, influence, loglik, groups,
+        robust, loglik, groups,
     )  # fmt: skip
 
 
@@ -222,27 +224,32 @@ def _read(periods: PersonPeriods, made: Design | None) -> tuple[str, ...]:
 def _coefficients(
     names: Names,
     coef: Floats,
-    covariances: tuple[Floats, Floats | None],
+    covariances: tuple[Floats, Robust | None],
     periods: PersonPeriods,
     asked: tuple[str | None, int, float, GroupEffects | None],
 ) -> Estimate:
-    from scipy.special import ndtr
+    from scipy.special import ndtr, stdtr
 
     (model, robust), (cluster, units, conf_level, groups) = covariances, asked
     value = stacked(coef)
-    error = np.sqrt(np.diag(model if robust is None else robust))
-    reach = quantile(conf_level) * error
+    error = np.sqrt(np.diag(model if robust is None else robust.covariance))
+    df = np.full(len(value), np.inf) if robust is None else robust.df
+    reach = t_value(conf_level, df) * error
+    z = np.abs(value / error)
     frame = pd.DataFrame({
         "outcome": np.repeat(names.outcomes, len(names.terms)), "term": names.terms * len(names.outcomes),
         "estimate": value, "std_error": error, "conf_low": value - reach, "conf_high": value + reach,
         "odds_ratio": np.exp(value), "ratio_low": np.exp(value - reach), "ratio_high": np.exp(value + reach),
-        "z": value / error, "p_value": 2 * ndtr(-np.abs(value / error)), "model_std_error": np.sqrt(np.diag(model)),
+        "z": value / error, "p_value": 2 * (ndtr(-z) if robust is None else stdtr(df, -z)),
+        "model_std_error": np.sqrt(np.diag(model)),
     })  # fmt: skip
+    if robust is not None:
+        frame["sandwich_std_error"] = np.sqrt(np.diag(robust.sandwich))
     meta = Meta(
         kind="coefficient", keys=("outcome", "term"),
         estimand="log ratio of the odds of ending so within a period to staying open, for one unit of each covariate",
         n_deals=periods.n_deals, n_accounts=units if cluster else None, conf_level=conf_level, interval="Wald",
-        variance="inverse information" if robust is None else "sandwich", cluster=cluster, unit="log odds ratio",
+        variance="inverse information" if robust is None else BY_ACCOUNT, cluster=cluster, unit="log odds ratio",
         time_unit=f"periods of {periods.period_days} days", note="" if groups is None else groups.note,
     )  # fmt: skip
     return Estimate(frame, meta)

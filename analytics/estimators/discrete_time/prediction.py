@@ -54,8 +54,9 @@ def predicted_incidence(
     F_k = sum over periods of h_k times the product of 1 - (sum of hazards) before. A calendar quarter in the formula
     stays the profile's: "at this quarter's pace". An internal covariate gives hazards only: whether a deal will be
     pushed depends on whether it is still open (Kalbfleisch & Prentice 2002, section 6.3.2; Cortese & Andersen 2010,
-    Biom J 52:138). Intervals by the delta method from the covariance of the model, by accounts where it is, on the
-    log-log scale; with random intercepts given their variances.
+    Biom J 52:138). Intervals by the delta method from the covariance of the model, on the log-log scale; by accounts
+    where it is, then with t by what accounts are worth for the coefficient they know least of; with random intercepts
+    given their variances.
 
     Examples
     --------
@@ -272,8 +273,9 @@ def _estimate(
     of = model.coefficients.meta
     size = np.full(len(frame), float(max(of.n_accounts or of.n_deals, 1)))
     low, high = probability_interval(
-        frame["estimate"].to_numpy(), frame["std_error"].to_numpy(), size, conf_level=model.conf_level
-    )
+        frame["estimate"].to_numpy(), frame["std_error"].to_numpy(), size, conf_level=model.conf_level,
+        df=float(model.df.min()),
+    )  # fmt: skip
     notes = [HELD] * (hold and bool(model.internal)) + [of.note] * bool(of.note)
     meta = Meta(
         kind="incidence" if kind == "incidence" else "survival", keys=keys, n_deals=of.n_deals,

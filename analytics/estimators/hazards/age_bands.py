@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analytics.estimators.hazards.fitting import maximise, robust_covariance
+from analytics.estimators.hazards.fitting import Fit, fit_rows
 from analytics.estimators.hazards.models import HazardModel
 from analytics.estimators.hazards.proportionality import ALL_TERMS, NO_INTERVAL
 from analytics.estimators.hazards.rows import Floats, RiskRows
-from analytics.estimators.intervals import z_value
+from analytics.estimators.intervals import t_value
 from analytics.estimators.result import Estimate, Meta
 from analytics.records.errors import InputError
 
@@ -36,9 +36,9 @@ def hazard_ratios_by_age(
     -------
     (Estimate, Estimate)
         Ratios: kind coefficient, keys ("term", "age"), `estimate` (log hazard ratio), limits, `hazard_ratio`,
-        `ratio_low`, `ratio_high`, `n_event`. Equality: kind test, keys ("term",) with "all terms" last, `estimate`
-        (Wald chi-squared), `df`, `p_value`; where there are too few accounts to
-        compare the bands of a term, its row is absent and the note says so.
+        `ratio_low`, `ratio_high`, `n_event`, and `sandwich_std_error` (R's) where errors are robust. Equality: kind
+        test, keys ("term",) with "all terms" last, `estimate` (Wald chi-squared), `df`, `p_value`; where there are too
+        few accounts to compare the bands of a term, its row is absent and the note says so.
 
     Raises
     ------
@@ -50,8 +50,10 @@ def hazard_ratios_by_age(
     -----
     The partial likelihood of covariates times bands falls apart into one factor per band, since every risk set lies in
     one band: each is maximised by itself, which is R's coxph(Surv(tstart, tstop, event) ~ x:strata(band)) on survSplit
-    data. Accounts and weights tie the bands together, and the sandwich covariance across bands is used. Choose the cuts
-    before looking; a later band describes only deals that are still open then. Therneau & Grambsch (2000), section 6.5.
+    data. Accounts and weights tie the bands together, and the covariance over accounts across bands is used, corrected
+    as in `cause_specific_cox`; limits take t, and tests Hotelling's T-squared, by what accounts are worth. Choose the
+    cuts before looking; a later band describes only deals that are still open then. Therneau & Grambsch (2000),
+    section 6.5.
 
     Examples
     --------
@@ -64,27 +66,34 @@ def hazard_ratios_by_age(
     """
     if model.kind != "cause-specific":
         raise InputError("hazard ratios by age are for cause-specific models", action="Use cause_specific_cox")
-    edges = [-np.inf, *(float(cut) for cut in cuts), np.inf]
-    if len(edges) < 3 or not all(a < b for a, b in itertools.pairwise(edges)):
-        raise InputError("cuts must be days after opening in increasing order", value=list(cuts),
-                         action="Say (30, 90) for up to 30, 31 to 90 and later")  # fmt: skip
-    names = [_named(low, high) for low, high in itertools.pairwise(edges)]
-    fits = [
-        _band(model, (model.rows.time > low) & (model.rows.time <= high), name)
-        for (low, high), name in zip(itertools.pairwise(edges), names, strict=True)
-    ]
-    beta = np.concatenate([fit[0] for fit in fits])
-    covariance = _covariance(model, [fit[1] for fit in fits])
-    ratios = _ratios(model, names, beta, covariance, conf_level).assign(
-        n_event=np.repeat([fit[2] for fit in fits], len(model.design.terms))
-    )
+    bands = bands_of(model, cuts)
+    ratios = _ratios(model, bands, conf_level)
     of = model.coefficients.meta
     shown = Meta(
         kind="coefficient", estimand=f"log ratio of the hazard of {model.outcome} among open deals, by age",
         keys=("term", "age"), n_deals=of.n_deals, n_accounts=of.n_accounts, conf_level=conf_level, interval="Wald",
         variance=of.variance, cluster=of.cluster, unit="log hazard ratio",
     )  # fmt: skip
-    return Estimate(ratios, shown), _equality(model, len(names), beta, covariance)
+    return Estimate(ratios, shown), _equality(model, [band.fit for band in bands])
+
+
+@dataclass(frozen=True)
+class Band:
+    """A band of ages in words, the fit to it, and its events."""
+
+    name: str
+    fit: Fit
+    events: int
+
+
+def bands_of(model: HazardModel, cuts: Sequence[float]) -> list[Band]:
+    """Fit each band by itself."""
+    edges = [-np.inf, *(float(cut) for cut in cuts), np.inf]
+    if len(edges) < 3 or not all(a < b for a, b in itertools.pairwise(edges)):
+        raise InputError("cuts must be days after opening in increasing order", value=list(cuts),
+                         action="Say (30, 90) for up to 30, 31 to 90 and later")  # fmt: skip
+    time = model.rows.time
+    return [_band(model, (time > low) & (time <= high), _named(low, high)) for low, high in itertools.pairwise(edges)]
 
 
 def _named(low: float, high: float) -> str:
@@ -93,17 +102,13 @@ def _named(low: float, high: float) -> str:
     return f"over {low:g}" if np.isinf(high) else f"over {low:g} to {high:g}"
 
 
-def _band(model: HazardModel, inside: npt.NDArray[np.bool_], name: str) -> tuple[Floats, Floats, int]:
-    """Return coefficients, their model covariance or each unit's influence, and the events of one band."""
-    rows = _within(model.rows, inside)
+def _band(model: HazardModel, inside: npt.NDArray[np.bool_], name: str) -> Band:
+    rows, robust = _within(model.rows, inside), model.fit.over_units is not None
     try:
-        beta, point, _ = maximise(rows, model.ties, model.design.terms)
+        fit = fit_rows(rows, model.ties, model.design.terms, robust=robust, unit=model.unit)
     except InputError as error:
         raise InputError(f"deals of age {name} days: {error}", action="Merge this band with the next one") from None
-    spread = np.asarray(np.linalg.inv(point.information), dtype=float)
-    if model.fit.robust is not None:
-        _, spread = robust_covariance(rows, point, model.ties, spread, model.unit)
-    return beta, spread, round(float(rows.n[rows.hit].sum()))
+    return Band(name, fit, round(float(rows.n[rows.hit].sum())))
 
 
 def _within(rows: RiskRows, inside: npt.NDArray[np.bool_]) -> RiskRows:
@@ -115,37 +120,51 @@ def _within(rows: RiskRows, inside: npt.NDArray[np.bool_]) -> RiskRows:
     )  # fmt: skip
 
 
-def _covariance(model: HazardModel, parts: Sequence[Floats]) -> Floats:
-    if model.fit.robust is not None:
-        influence = np.concatenate(parts, axis=1)
+def covariance_of(fits: Sequence[Fit], *, plain: bool = False) -> Floats:
+    """Return the covariance of the coefficients of all bands: over units, which tie them together, where there are any.
+
+    With `plain` without the correction for few accounts, as R has it.
+    """
+    over = [fit.over_units for fit in fits if fit.over_units is not None]
+    if over:
+        influence = np.concatenate([one.plain if plain else one.influence for one in over], axis=1)
         return np.asarray(influence.T @ influence)
-    terms = len(model.design.terms)
-    whole = np.zeros((terms * len(parts), terms * len(parts)))
-    for place, part in enumerate(parts):
+    terms = len(fits[0].beta)
+    whole = np.zeros((terms * len(fits), terms * len(fits)))
+    for place, fit in enumerate(fits):
         own = slice(place * terms, (place + 1) * terms)
-        whole[own, own] = part
+        whole[own, own] = fit.model
     return whole
 
 
-def _ratios(
-    model: HazardModel, names: Sequence[str], beta: Floats, covariance: Floats, conf_level: float
-) -> pd.DataFrame:
-    error = np.sqrt(np.diag(covariance))
-    low, high = beta - z_value(conf_level) * error, beta + z_value(conf_level) * error
+def _ratios(model: HazardModel, bands: Sequence[Band], conf_level: float) -> pd.DataFrame:
+    fits = [band.fit for band in bands]
+    beta = np.concatenate([fit.beta for fit in fits])
+    error = np.sqrt(np.concatenate([np.diag(fit.covariance) for fit in fits]))
+    reach = t_value(conf_level, np.concatenate([fit.df for fit in fits])) * error
+    low, high = beta - reach, beta + reach
     terms = list(model.design.terms)
-    return pd.DataFrame({
-        "term": terms * len(names), "age": np.repeat(list(names), len(terms)), "estimate": beta, "std_error": error,
-        "conf_low": low, "conf_high": high,
-        "hazard_ratio": np.exp(beta), "ratio_low": np.exp(low), "ratio_high": np.exp(high),
+    frame = pd.DataFrame({
+        "term": terms * len(bands), "age": np.repeat([band.name for band in bands], len(terms)), "estimate": beta,
+        "std_error": error, "conf_low": low, "conf_high": high, "hazard_ratio": np.exp(beta),
+        "ratio_low": np.exp(low), "ratio_high": np.exp(high),
+        "n_event": np.repeat([band.events for band in bands], len(terms)),
     })  # fmt: skip
+    over = [np.diag(fit.over_units.sandwich) for fit in fits if fit.over_units is not None]
+    return frame.assign(sandwich_std_error=np.sqrt(np.concatenate(over))) if over else frame
 
 
-def _equality(model: HazardModel, bands: int, beta: Floats, covariance: Floats) -> Estimate:
-    """Return Wald tests that the bands of each term, and of all terms together, have one ratio."""
-    from scipy.special import chdtrc
+def wald_tests(
+    model: HazardModel, fits: Sequence[Fit], covariance: Floats
+) -> tuple[list[tuple[str, float, int, float]], list[str]]:
+    """Test that the bands of each term, and of all terms together, have one ratio.
 
+    Returns term, Wald statistic, its degrees of freedom and the p-value of each, and the terms of which nothing can be
+    said: as many differences as the accounts are worth leave nothing to judge them by.
+    """
     terms = model.design.terms
-    steps = np.diff(np.eye(bands), axis=0)  # each band less the one before
+    beta, df = np.concatenate([fit.beta for fit in fits]), np.min([fit.df for fit in fits], axis=0)
+    steps = np.diff(np.eye(len(fits)), axis=0)  # each band less the one before
     tested, untested = [], []
     for name, chosen in [*((term, [j]) for j, term in enumerate(terms)), (ALL_TERMS, list(range(len(terms))))]:
         contrast = np.kron(steps, np.eye(len(terms))[chosen])
@@ -153,10 +172,17 @@ def _equality(model: HazardModel, bands: int, beta: Floats, covariance: Floats) 
         if np.linalg.matrix_rank(spread) < len(gap):
             untested.append(name)
             continue
-        tested.append((name, float(gap @ np.linalg.solve(spread, gap)), len(gap)))
+        wald = float(gap @ np.linalg.solve(spread, gap))
+        tested.append((name, wald, len(gap), _p_value(wald, len(gap), float(df[chosen].min()))))
+    return tested, untested + [test[0] for test in tested if np.isnan(test[3])]
+
+
+def _equality(model: HazardModel, fits: Sequence[Fit]) -> Estimate:
+    tested, untested = wald_tests(model, fits, covariance_of(fits))
     note = f"Too few accounts to compare so many bands: {', '.join(untested)}. Use fewer cuts." if untested else ""
-    frame = pd.DataFrame(tested, columns=["term", "estimate", "df"])
-    frame["p_value"] = chdtrc(frame["df"], frame["estimate"])
+    frame = pd.DataFrame(
+        [test for test in tested if test[0] not in untested], columns=["term", "estimate", "df", "p_value"]
+    )
     frame = frame.assign(conf_low=np.nan, conf_high=np.nan, no_interval_reason=NO_INTERVAL)
     of = model.coefficients.meta
     return Estimate(frame, Meta(
@@ -164,3 +190,13 @@ def _equality(model: HazardModel, bands: int, beta: Floats, covariance: Floats) 
         keys=("term",), n_deals=of.n_deals, n_accounts=of.n_accounts, variance=f"Wald test, {of.variance}",
         cluster=of.cluster, unit="chi-squared", note=note,
     ))  # fmt: skip
+
+
+def _p_value(wald: float, terms: int, df: float) -> float:
+    """Return the chance of so large a Wald statistic: chi-squared, or Hotelling's T-squared where accounts are few."""
+    from scipy.special import chdtrc, fdtrc
+
+    if np.isinf(df):
+        return float(chdtrc(terms, wald))
+    left = df - terms + 1
+    return float(fdtrc(terms, left, wald * left / (df * terms))) if left > 0 else float("nan")

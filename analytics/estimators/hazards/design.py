@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.counts import RiskTable
 from analytics.estimators.hazards.rows import Floats
 from analytics.records.errors import InputError, nearest
 
@@ -89,14 +90,51 @@ def design(deals: pd.DataFrame, formula: str) -> Design:
     >>> made.terms, made.of(pd.DataFrame({"size": [4.0], "segment": ["b"]})).tolist()
     (('size', 'C(segment)[T.b]'), [[4.0, 1.0]])
     """
+    columns = columns_read(deals, formula)
+    return _made(deals, formula, columns, _matrix(deals, formula))
+
+
+def design_of_counts(counted: RiskTable, formula: str) -> Design:
+    """Turn a formula into the covariates of counted deals, a row per cell.
+
+    What a formula learns from the data (the mean of `scale` and `center`, the knots of `bs`, the polynomials of `poly`)
+    is learned from the deals, each as often as it was counted, and categories keep the order that they had in the
+    deals, so that coefficients are those of one row per deal.
+
+    Raises
+    ------
+    InputError
+        As `design`.
+
+    Examples
+    --------
+    >>> from analytics.estimators.counts import count_events
+    >>> deals = pd.DataFrame({"entry": -1, "exit": 3, "outcome": "won", "size": [1.0, 1, 1, 5]})
+    >>> design_of_counts(count_events(deals, by="size"), "center(size)").x.tolist()
+    [[-1.0], [3.0]]
+    """
+    cells = counted.cells.assign(**{
+        name: pd.Categorical(counted.cells[name], categories=list(levels)) for name, levels in counted.levels.items()
+    })  # fmt: skip
+    columns = columns_read(cells, formula)
+    matrix = _matrix(cells, formula)
+    if matrix.model_spec.transform_state and (cells["n"] != 1).any():
+        every = cells[list(columns)].loc[np.repeat(cells.index.to_numpy(), cells["n"].to_numpy(dtype=np.int64))]
+        matrix = _matrix(every.reset_index(drop=True), formula).model_spec.get_model_matrix(cells)
+    return _made(cells, formula, columns, matrix)
+
+
+def _matrix(deals: pd.DataFrame, formula: str) -> Any:
     from formulaic import Formula
     from formulaic.errors import FormulaicError
 
-    columns = columns_read(deals, formula)
     try:
-        matrix = Formula(formula).get_model_matrix(deals)
+        return Formula(formula).get_model_matrix(deals)
     except FormulaicError as error:
         raise _unreadable(formula, error) from None
+
+
+def _made(deals: pd.DataFrame, formula: str, columns: tuple[str, ...], matrix: Any) -> Design:
     x, terms = _without_intercept(matrix)
     _independent(x, terms)
     levels = {name: frozenset(deals[name].unique()) for name in columns if not _is_number(deals[name])}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from analytics.estimators.hazards.accounts import effective_df, few_units_root, leverage_of
 from analytics.estimators.hazards.likelihood import Point, Ties, evaluate, event_means, score_residuals
 from analytics.estimators.hazards.rows import Floats, Ints, RiskRows, summed
 from analytics.records.errors import InputError
@@ -16,6 +18,35 @@ RUNAWAY = 25.0
 
 
 @dataclass(frozen=True)
+class Robust:
+    """A covariance over units.
+
+    Attributes
+    ----------
+    influence : array (units, terms)
+        What each unit adds to the coefficients, over accounts corrected for their leverage and few number.
+    plain : array (units, terms)
+        The same without correction.
+    df : array (terms,)
+        Degrees of freedom of each coefficient's variance; infinite without accounts.
+    """
+
+    influence: Floats
+    plain: Floats
+    df: Floats
+
+    @cached_property
+    def covariance(self) -> Floats:
+        """The covariance of the coefficients."""
+        return np.asarray(self.influence.T @ self.influence)
+
+    @cached_property
+    def sandwich(self) -> Floats:
+        """The sandwich as it stands, which is R's."""
+        return self.covariance if self.plain is self.influence else np.asarray(self.plain.T @ self.plain)
+
+
+@dataclass(frozen=True)
 class Fit:
     """Coefficients with both covariances, and what each unit adds to their error.
 
@@ -23,10 +54,10 @@ class Fit:
     ----------
     beta : array (terms,)
         Log hazard ratios.
-    model, robust : array (terms, terms)
-        Inverse information, and the sandwich over units; `robust` is None where it was not asked for.
-    influence : array (units, terms) or None
-        What each unit adds to `beta`; `influence.T @ influence` is `robust`.
+    model : array (terms, terms)
+        Inverse information.
+    over_units : Robust or None
+        The covariance over units; None where it was not asked for.
     point : Point
         The likelihood at `beta`.
     null : Point
@@ -35,19 +66,26 @@ class Fit:
 
     beta: Floats
     model: Floats
-    robust: Floats | None
-    influence: Floats | None
+    over_units: Robust | None
     point: Point
     null: Point
 
+    @property
+    def covariance(self) -> Floats:
+        """The covariance that intervals use: the one over units where there is one."""
+        return self.model if self.over_units is None else self.over_units.covariance
+
+    @property
+    def df(self) -> Floats:
+        """Degrees of freedom of each coefficient's variance."""
+        return np.full(len(self.beta), np.inf) if self.over_units is None else self.over_units.df
+
 
 def fit_rows(rows: RiskRows, ties: Ties, terms: tuple[str, ...], *, robust: bool, unit: Ints | None = None) -> Fit:
-    """Return the coefficients with their covariance, and with `robust` the sandwich over `unit` (over rows without)."""
+    """Return the coefficients with their covariance, and with `robust` the one over `unit` (over rows without)."""
     beta, point, null = maximise(rows, ties, terms)
     model: Floats = np.asarray(np.linalg.inv(point.information), dtype=float)
-    if not robust:
-        return Fit(beta, model, None, None, point, null)
-    return Fit(beta, model, *robust_covariance(rows, point, ties, model, unit), point, null)
+    return Fit(beta, model, robust_covariance(rows, point, ties, model, unit) if robust else None, point, null)
 
 
 def maximise(rows: RiskRows, ties: Ties, terms: tuple[str, ...]) -> tuple[Floats, Point, Point]:
@@ -65,7 +103,7 @@ def maximise(rows: RiskRows, ties: Ties, terms: tuple[str, ...]) -> tuple[Floats
     scale = np.sqrt(np.diag(rows.squares(share)) - (share @ rows.x) ** 2)
     null = point = evaluate(rows, beta, ties)
     for _ in range(ITERATIONS):
-        step = _newton_step(point, terms)
+        step = _newton_step(point, null, terms)
         for _ in range(30):
             trial = evaluate(rows, beta + step, ties)
             if np.isfinite(trial.loglik) and trial.loglik >= point.loglik - 1e-9 * (1 + abs(point.loglik)):
@@ -84,13 +122,17 @@ def maximise(rows: RiskRows, ties: Ties, terms: tuple[str, ...]) -> tuple[Floats
     raise _runaway(terms[int(np.abs(step * scale).argmax())])
 
 
-def robust_covariance(
-    rows: RiskRows, point: Point, ties: Ties, model: Floats, unit: Ints | None
-) -> tuple[Floats, Floats]:
-    """Return the sandwich covariance over units (rows stand alone without `unit`) and each unit's influence.
+def robust_covariance(rows: RiskRows, point: Point, ties: Ties, model: Floats, unit: Ints | None) -> Robust:
+    """Return the covariance over units (rows stand alone without `unit`) with each unit's influence.
 
     Lin & Wei (1989), JASA 84:1074; with units as in Lee, Wei & Amato (1992). A row that counts several deals adds the
-    sum of their squared weights. With C units both carry the factor C/(C-1) (its root), as everywhere in this library.
+    sum of their squared weights.
+
+    Over C accounts the sandwich falls short where C is below some hundred, most of all for covariates that are alike
+    within accounts: 20 accounts gave intervals of 88-90 %. The influence of each is therefore corrected by the root of
+    what its leverage leaves, (1 - H_c)^(-1/2), as Bell & McCaffrey (2002), Surv Methodol 28:169 and Kauermann & Carroll
+    (2001), JASA 96:1387 do for regressions and Wang, Turner & Li (2023), Biom J 65:2200113 for Cox models; the factor
+    C/(C-1) stands for the part of the baseline, which H_c leaves out. Scenarios: tests/simulations/hazard_models.py.
 
     Raises
     ------
@@ -102,29 +144,24 @@ def robust_covariance(
         influence = (residuals * np.sqrt(rows.w2)[:, None]) @ model
         back = np.empty_like(influence)
         back[rows.order] = influence
-        return influence.T @ influence, back
+        return Robust(back, back, np.full(len(model), np.inf))
     units = int(unit.max()) + 1
-    influence = few_units_root(units) * (summed(unit[rows.order], residuals * rows.w[:, None], units) @ model)
-    return influence.T @ influence, influence
+    few, own = few_units_root(units), unit[rows.order]
+    score = summed(own, residuals * rows.w[:, None], units)
+    corrected = few * leverage_of(rows, point, ties, model, own).corrected(score)
+    return Robust(corrected, score @ model, effective_df(rows, point, ties, model, own))
 
 
-def few_units_root(units: int) -> float:
-    """Return the root of C/(C-1)."""
-    if units < 2:
-        raise InputError(
-            "all deals belong to one account: nothing tells how accounts differ", action="Leave out cluster"
-        )
-    return float(np.sqrt(units / (units - 1)))
-
-
-def _newton_step(point: Point, terms: tuple[str, ...]) -> Floats:
+def _newton_step(point: Point, null: Point, terms: tuple[str, ...]) -> Floats:
     try:
         return np.asarray(np.linalg.solve(point.information, point.score))
     except np.linalg.LinAlgError:
-        flat = int(np.argmin(np.diag(point.information)))
+        now, first = np.diag(point.information), np.diag(null.information)
+        if (first > 0).all() and (now < 1e-10 * first).any():  # known at 0, and lost on the way to infinity
+            raise _runaway(terms[int(np.argmin(now / first))]) from None
         raise InputError(
-            "nothing can be said about this covariate: deals at risk together never differ in it", value=terms[flat],
-            action="Leave it out",
+            "nothing can be said about this covariate: deals at risk together never differ in it",
+            value=terms[int(np.argmin(now))], action="Leave it out",
         ) from None  # fmt: skip
 
 

@@ -70,6 +70,38 @@ def evaluate(rows: RiskRows, beta: Floats, ties: Ties) -> Point:
     return Point(loglik, score, information, relative, hazard, own, mean, own_mean)
 
 
+@dataclass(frozen=True)
+class Watched:
+    """Rows over the hazards that they met, for the parts of the information that lie with them.
+
+    `turned` are the covariates times a matrix and `met` their means summed over the hazards, `spent` the hazards' sum.
+    """
+
+    rows: RiskRows
+    steps: Steps
+    weight: Floats
+    turned: Floats
+    mean: Floats
+    spent: Floats
+    met: Floats
+
+    def product(self, a: int, b: int) -> Floats:
+        """Return each row's integral of (y_a - mean_a)(y_b - mean_b) over its hazard, times its weight."""
+        values = self.steps.weight / self.steps.risk * self.mean[:, a] * self.mean[:, b]
+        both = _exposure(self.rows, *_of_times(self.rows, self.steps, values))
+        y, met = self.turned, self.met
+        whole = y[:, a] * y[:, b] * self.spent - y[:, a] * met[:, b] - y[:, b] * met[:, a] + both
+        return np.asarray(self.weight * whole)
+
+
+def watched(rows: RiskRows, point: Point, ties: Ties, turn: Floats) -> Watched:
+    """Return what the parts of the information are made of, for covariates times `turn`."""
+    weight = rows.w * point.relative
+    steps, mean = _met(rows, weight, ties)
+    spent, met = _exposure(rows, point.hazard, point.own), _exposure(rows, point.mean, point.own_mean)
+    return Watched(rows, steps, weight, rows.x @ turn, mean @ turn, spent, met @ turn)
+
+
 def martingale_residuals(rows: RiskRows, point: Point) -> Floats:
     """Return events minus expected events of each row (of one deal; a cell counts w of them)."""
     residuals = -point.relative * _exposure(rows, point.hazard, point.own)

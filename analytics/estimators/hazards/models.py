@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,15 +12,13 @@ import pandas as pd
 from analytics.estimators.columns import account_column, day_column, outcome_column, stratum_column
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.hazards.arrange import Spells, arrange
-from analytics.estimators.hazards.design import Design, design
+from analytics.estimators.hazards.coefficients import Asked, Kind, Sizes, coefficients
+from analytics.estimators.hazards.design import Design, design, design_of_counts
 from analytics.estimators.hazards.fitting import Fit, fit_rows
 from analytics.estimators.hazards.likelihood import Ties
 from analytics.estimators.hazards.rows import Floats, Ints, RiskRows
-from analytics.estimators.rates import quantile
-from analytics.estimators.result import Estimate, Meta
+from analytics.estimators.result import Estimate
 from analytics.records.errors import InputError, nearest
-
-Kind = Literal["cause-specific", "subdistribution"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +29,8 @@ class HazardModel:
     ----------
     coefficients : Estimate
         Kind coefficient, keys (term,): `estimate` (log hazard ratio), its interval, `hazard_ratio`, `ratio_low`,
-        `ratio_high`, `z`, `p_value`, `model_std_error` (without accounts and weights).
+        `ratio_high`, `z`, `p_value`, `model_std_error` (without accounts and weights), `sandwich_std_error` (R's robust
+        one, without the correction for few accounts).
     outcome, kind, ties, conf_level
         As asked for.
     design : Design
@@ -60,8 +59,8 @@ class HazardModel:
 
     @property
     def covariance(self) -> Floats:
-        """The covariance that the intervals use: the robust one where there is one."""
-        return self.fit.model if self.fit.robust is None else self.fit.robust
+        """The covariance that the intervals use: the one over accounts (or deals) where there is one."""
+        return self.fit.covariance
 
     def baseline(self) -> pd.DataFrame:
         """Return the baseline hazard of a deal whose covariates are all 0 (first categories).
@@ -105,7 +104,8 @@ def cause_specific_cox(
         How events of one day are treated.
     weights, cluster : str, optional
         Columns of weights and of accounts (or of deal ids, where a deal has several rows). With either, standard errors
-        are the robust ones.
+        are robust; over accounts they are corrected for leverage and the limits take t with the degrees of freedom that
+        the accounts are worth for the coefficient (`robust_covariance`, `Leverage.df`; R does neither).
     strata : sequence of str
         Columns whose values have a baseline hazard each.
     conf_level : float
@@ -134,7 +134,7 @@ def cause_specific_cox(
     >>> model.coefficients.frame[["term", "estimate", "std_error"]].round(4).values.tolist()
     [['x', 0.2739, 1.0107]]
     """
-    return _fitted(_Asked(deals, formula, outcome, "cause-specific", ties, conf_level), weights, cluster, strata)
+    return _fitted(Asked(deals, formula, outcome, "cause-specific", ties, conf_level), weights, cluster, strata)
 
 
 def fine_gray(
@@ -180,20 +180,10 @@ def fine_gray(
     >>> fine_gray(deals, "x", outcome="won").coefficients.frame["estimate"].round(4).tolist()
     [0.2739]
     """
-    return _fitted(_Asked(deals, formula, outcome, "subdistribution", ties, conf_level), weights, cluster, strata)
+    return _fitted(Asked(deals, formula, outcome, "subdistribution", ties, conf_level), weights, cluster, strata)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    deals: pd.DataFrame | RiskTable
-    formula: str
-    outcome: str
-    kind: Kind
-    ties: Ties
-    conf_level: float
-
-
-def _fitted(asked: _Asked, weights: str | None, cluster: str | None, strata: Sequence[str]) -> HazardModel:
+def _fitted(asked: Asked, weights: str | None, cluster: str | None, strata: Sequence[str]) -> HazardModel:
     counted = asked.deals if isinstance(asked.deals, RiskTable) else None
     if counted is not None and (weights or cluster):
         raise InputError("counted deals have their weights and accounts already", value=weights or cluster,
@@ -201,7 +191,8 @@ def _fitted(asked: _Asked, weights: str | None, cluster: str | None, strata: Seq
     frame = asked.deals if counted is None else counted.cells
     assert isinstance(frame, pd.DataFrame)
     cluster = cluster if counted is None else counted.cluster
-    made = design(frame, asked.formula)
+    _known_outcome(asked.outcome, frame, counted)
+    made = design(frame, asked.formula) if counted is None else design_of_counts(counted, asked.formula)
     center = made.x.mean(axis=0)
     made = replace(made, x=made.x - center)
     stratum, values = _strata(frame, strata)
@@ -211,10 +202,24 @@ def _fitted(asked: _Asked, weights: str | None, cluster: str | None, strata: Seq
     weighted = bool(weights) if counted is None else counted.weighted
     robust = asked.kind == "subdistribution" or weighted or cluster is not None
     fit = fit_rows(rows, asked.ties, made.terms, robust=robust, unit=unit)
-    estimate = _coefficients(asked, made, fit, _Sizes(int(spells.n.sum()), unit, cluster))
+    estimate = coefficients(asked, made.terms, fit, Sizes(int(spells.n.sum()), unit, cluster))
     return HazardModel(
         estimate, asked.outcome, asked.kind, asked.ties, asked.conf_level, made, center, fit, rows, values, unit
     )
+
+
+def _known_outcome(outcome: str, frame: pd.DataFrame, counted: RiskTable | None) -> None:
+    _require(frame, "outcome")
+    known = sorted({str(value) for value in frame["outcome"].dropna().unique()} - {"open"})
+    known = list(counted.outcomes) if counted is not None else known
+    if outcome == "open" or (counted is not None and outcome not in known):
+        raise InputError(f"this is not one of the outcomes ({', '.join(known)})", column="outcome", value=outcome,
+                         action=nearest(outcome, known))  # fmt: skip
+    if not (frame["outcome"] == outcome).any():
+        raise InputError(
+            f"no deal had the outcome, so there is nothing to fit; those that deals had: {', '.join(known) or 'none'}",
+            column="outcome", value=outcome, action=nearest(outcome, known),
+        )  # fmt: skip
 
 
 def _times(frame: pd.DataFrame, asked: str) -> tuple[Any, Any, Ints]:
@@ -233,6 +238,11 @@ def _counts(frame: pd.DataFrame, weights: str | None, counted: RiskTable | None)
     """Return deals, sum of weights and sum of squared weights behind each row."""
     if counted is not None:
         n, w, w2 = (frame[name].to_numpy(dtype=float) for name in ("n", "w", "w2"))
+        if not (w > 0).all():
+            raise InputError(
+                f"{int(n[~(w > 0)].sum()):,} counted deals have weight 0, which says nothing of a hazard",
+                action="Leave deals of weight 0 out before count_events",
+            )
         return n, w if counted.weighted else n, w2
     n = np.ones(len(frame))
     if not weights:
@@ -263,41 +273,3 @@ def _require(frame: pd.DataFrame, name: str) -> None:
 
 def _codes(values: Any) -> Ints:
     return np.asarray(pd.factorize(values)[0], dtype=np.int64)
-
-
-@dataclass(frozen=True)
-class _Sizes:
-    rows: int
-    unit: Ints | None
-    cluster: str | None
-
-    @property
-    def accounts(self) -> int | None:
-        return None if self.unit is None else int(self.unit.max()) + 1
-
-
-def _coefficients(asked: _Asked, made: Design, fit: Fit, sizes: _Sizes) -> Estimate:
-    from scipy.special import ndtr
-
-    covariance = fit.model if fit.robust is None else fit.robust
-    error = np.sqrt(np.diag(covariance))
-    reach = quantile(asked.conf_level) * error
-    frame = pd.DataFrame({
-        "term": made.terms, "estimate": fit.beta, "std_error": error,
-        "conf_low": fit.beta - reach, "conf_high": fit.beta + reach,
-        "hazard_ratio": np.exp(fit.beta), "ratio_low": np.exp(fit.beta - reach), "ratio_high": np.exp(fit.beta + reach),
-        "z": fit.beta / error, "p_value": 2 * ndtr(-np.abs(fit.beta / error)),
-        "model_std_error": np.sqrt(np.diag(fit.model)),
-    })  # fmt: skip
-    of = (
-        "cumulative incidence (subdistribution hazard)"
-        if asked.kind == "subdistribution"
-        else "hazard among open deals"
-    )
-    meta = Meta(
-        kind="coefficient", estimand=f"log ratio of the {of} of {asked.outcome} for one unit of each covariate",
-        keys=("term",), n_deals=sizes.rows, n_accounts=sizes.accounts, conf_level=asked.conf_level, interval="Wald",
-        variance="inverse information" if fit.robust is None else "sandwich", cluster=sizes.cluster,
-        unit="log hazard ratio",
-    )  # fmt: skip
-    return Estimate(frame, meta)

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.hazards.fitting import few_units_root, robust_covariance
+from analytics.estimators.hazards.accounts import few_units_root
+from analytics.estimators.hazards.fitting import robust_covariance
 from analytics.estimators.hazards.likelihood import hazard_influence
+from analytics.estimators.hazards.limits import contrast_of, shares_of
 from analytics.estimators.hazards.models import HazardModel
 from analytics.estimators.hazards.paths import Grid, Paths, SeparatePaths, grid_of, paths_of
 from analytics.estimators.hazards.rows import Floats, summed
-from analytics.estimators.intervals import probability_interval, z_value
-from analytics.estimators.result import Estimate, EstimateKind, Meta
+from analytics.estimators.result import Estimate
 from analytics.records.errors import InputError, nearest
 
-KNOWN_WEIGHTS = "infinitesimal jackknife of the models; the weights from censorings and late entries taken as known"
 CHUNK = 2_000
 """Profiles followed at a time: each has a hazard per model and event time."""
 
@@ -42,8 +42,10 @@ def predicted_incidence(
     -------
     Estimate
         Kind incidence (probability for Fine-Gray models, see below), keys ("profile", "outcome", "time") with the
-        profile's number from 0; log-log limits, standard errors by the infinitesimal jackknife over accounts where the
-        models have them.
+        profile's number from 0; log-log limits with t, by as many degrees of freedom as the outcome has events less
+        the terms, or as the accounts are worth for the coefficient they know least of. Standard errors by the
+        infinitesimal jackknife over accounts where the models have them, corrected for leverage as in
+        `cause_specific_cox`.
 
     Raises
     ------
@@ -88,9 +90,8 @@ def predicted_incidence(
     note = "The summed hazards of a profile exceed 1 on some day and were scaled down there." if crowded else ""
     if excess:
         note = f"The shares of all outcomes sum to more than 1: {', '.join(excess)}. Use cause-specific models here."
-    return _incidence(
-        frame, fitted[0], conf_level, "share of deals like the profile with each outcome by each age", note
-    )
+    words = "share of deals like the profile with each outcome by each age"
+    return shares_of(frame, models, conf_level, words, note)
 
 
 def standardised_incidence(
@@ -109,7 +110,8 @@ def standardised_incidence(
     models, times, conf_level
         As for `predicted_incidence`.
     target : pandas.DataFrame
-        The deals over which is averaged: the ones that the models were fitted to, in the same order, or others.
+        The deals over which is averaged: the ones that the models were fitted to, row by row in the same order (known
+        by their covariates), or others.
     exposure : str
         Column of the formulas that is set.
     levels : sequence, optional
@@ -152,7 +154,7 @@ def standardised_incidence(
         raise InputError("stratified models cannot be standardised", action="Put the stratum into the formula")
     asked = np.asarray(times, dtype=float)
     values: list[Any] = list(levels) if levels is not None else sorted(target[exposure].unique().tolist())
-    own = len(target) == len(fitted[0].rows.order)
+    own = all(_fitted_to(model, target) for model in {model.design.formula: model for model in fitted}.values())
     averages = [_Average(fitted, grid_of(fitted, 0), target.assign(**{exposure: level}), asked) for level in values]
     influences = [average.influence(own_target=own) for average in averages]
     keys = [(outcome, time) for outcome in models for time in asked]
@@ -171,8 +173,8 @@ def standardised_incidence(
     )
     excess = sum(len(average.excess) for average in averages)
     note = f"For {excess:,} pairs of deal and level the shares of all outcomes sum to more than 1." if excess else ""
-    first = _incidence(pd.DataFrame(shares, columns=names), fitted[0], conf_level, words, note)
-    return first, _contrast(pd.DataFrame(differences, columns=names), fitted[0], conf_level, values[0])
+    first = shares_of(pd.DataFrame(shares, columns=names), models, conf_level, words, note)
+    return first, contrast_of(pd.DataFrame(differences, columns=names), models, conf_level, values[0])
 
 
 class _Average:
@@ -189,10 +191,12 @@ class _Average:
         self.on_beta = [np.zeros((count * size, model.design.x.shape[1])) for model in models]
         self.crowded = False
         self.excess: list[tuple[int, str]] = []
-        pieces = []
+        pieces, by_formula = [], {model.design.formula: model for model in models}
         for begin in range(0, len(profiles), CHUNK):
             part = profiles.iloc[begin : begin + CHUNK]
-            x = [model.design.of(part) - model.center for model in models]
+            # models of the same deals with one formula have one design
+            covariates = {formula: model.design.of(part) for formula, model in by_formula.items()}
+            x = [covariates[model.design.formula] - model.center for model in models]
             paths = paths_of(models, grid, x)
             self.crowded |= paths.crowded
             self.excess += self._above_one(paths, begin)
@@ -234,10 +238,8 @@ class _Average:
         total = np.zeros((units, len(self.on_hazard)))
         for j, model in enumerate(self.models):
             fit, rows = model.fit, model.rows
-            beta = fit.influence
-            if beta is None:
-                _, beta = robust_covariance(rows, fit.point, model.ties, fit.model, model.unit)
-            total += beta @ self.on_beta[j].T
+            units_of = fit.over_units or robust_covariance(rows, fit.point, model.ties, fit.model, model.unit)
+            total += units_of.influence @ self.on_beta[j].T
             for column, factor in enumerate(self.on_hazard[:, j, :]):
                 along = np.zeros(len(rows.time))
                 along[self.grid.part[j]] = factor[self.grid.place[j]]
@@ -247,6 +249,13 @@ class _Average:
             spread = (self.each - self.each.mean(axis=0)) / len(self.each)
             total += spread if first.unit is None else few_units_root(units) * summed(first.unit, spread, units)
         return total
+
+
+def _fitted_to(model: HazardModel, target: pd.DataFrame) -> bool:
+    """Say whether the target is the deals that the model was fitted to, row by row: as many, with its covariates."""
+    if len(target) != len(model.design.x) or (model.rows.n != 1).any():
+        return False
+    return bool(np.allclose(model.design.of(target) - model.center, model.design.x, rtol=1e-9, atol=1e-12))
 
 
 def _by_unit(moved: Floats, model: HazardModel, units: int) -> Floats:
@@ -281,34 +290,3 @@ def _stratum(model: HazardModel, profile: pd.DataFrame) -> int:
     if not same.any():
         raise InputError("no deal that the models were fitted to is in this stratum", value=profile.iloc[0].to_dict())
     return int(np.flatnonzero(same)[0])
-
-
-def _incidence(frame: pd.DataFrame, model: HazardModel, conf_level: float, words: str, note: str) -> Estimate:
-    estimate = frame["estimate"].to_numpy()
-    size = np.full(len(frame), float(model.coefficients.meta.n_accounts or model.coefficients.meta.n_deals))
-    low, high = probability_interval(estimate, frame["std_error"].to_numpy(), size, conf_level=conf_level)
-    keys = tuple(name for name in frame.columns if name not in ("estimate", "std_error"))
-    # separate Fine-Gray models are not one distribution, so nothing requires their shares to add to 1
-    kind: EstimateKind = "incidence" if model.kind == "cause-specific" else "probability"
-    meta = Meta(
-        kind=kind, estimand=words, keys=keys, n_deals=model.coefficients.meta.n_deals,
-        n_accounts=model.coefficients.meta.n_accounts, conf_level=conf_level, interval="log-log",
-        variance=_variance(model), cluster=model.coefficients.meta.cluster, note=note,
-    )  # fmt: skip
-    return Estimate(frame.assign(conf_low=low, conf_high=high), meta)
-
-
-def _variance(model: HazardModel) -> str:
-    return "infinitesimal jackknife of the models" if model.kind == "cause-specific" else KNOWN_WEIGHTS
-
-
-def _contrast(frame: pd.DataFrame, model: HazardModel, conf_level: float, reference: object) -> Estimate:
-    reach = z_value(conf_level) * frame["std_error"]
-    low, high = frame["estimate"] - reach, frame["estimate"] + reach
-    meta = Meta(
-        kind="contrast", estimand=f"difference of the standardised shares from those at {reference}",
-        keys=tuple(frame.columns[:3]), n_deals=model.coefficients.meta.n_deals,
-        n_accounts=model.coefficients.meta.n_accounts, conf_level=conf_level, interval="Wald",
-        variance=_variance(model), cluster=model.coefficients.meta.cluster,
-    )  # fmt: skip
-    return Estimate(frame.assign(conf_low=low.clip(-1, 1), conf_high=high.clip(-1, 1)), meta)
