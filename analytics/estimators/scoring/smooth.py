@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.intervals import z_value
+from analytics.estimators.intervals import t_value
 from analytics.estimators.result import Estimate
 from analytics.estimators.scoring.cohort import Cohort, Floats, Forecasts, judged
-from analytics.estimators.scoring.joint import meta_of
+from analytics.estimators.scoring.joint import accounts_df, meta_of
 from analytics.estimators.scoring.pseudo import least_squares, link_of, pseudo_values, sandwich
 from analytics.records.errors import InputError
 
@@ -100,6 +100,7 @@ class _Fit:
     knots: Floats
     beta: Floats
     covariance: Floats
+    df: float
 
     def at(self, p: Floats, beta: Floats) -> Floats:
         """Observed share at forecasts `p`; one column per column of `beta`."""
@@ -109,7 +110,7 @@ class _Fit:
         basis = spline(cloglog(grid), self.knots)
         eta = basis @ self.beta
         error = np.sqrt(np.einsum("ij,jk,ik->i", basis, self.covariance, basis))
-        reach = z_value(conf_level) * error
+        reach = t_value(conf_level, self.df) * error
         share, low, high = (-np.expm1(-np.exp(np.clip(e, -50, 5))) for e in (eta, eta - reach, eta + reach))
         slope = np.exp(eta - np.exp(eta))
         return pd.DataFrame({"forecast": grid, "estimate": share, "std_error": slope * error, "conf_low": low,
@@ -140,7 +141,7 @@ def _fitted(p: Floats, y: Floats, cohort: Cohort) -> _Fit:
     x = spline(z, knots)
     beta = least_squares(x, y, "cloglog")
     unit = cohort.unit if cohort.cluster else None
-    return _Fit(knots, beta, sandwich(x, y, "cloglog", beta, unit))
+    return _Fit(knots, beta, sandwich(x, y, "cloglog", beta, unit), accounts_df(cohort))
 
 
 def cloglog(p: Floats) -> Floats:
