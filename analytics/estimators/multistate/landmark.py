@@ -132,7 +132,7 @@ def markov_difference(
     Notes
     -----
     Both use the same deals: the error is that of the difference of their infinitesimal jackknives, with quantiles of t
-    by the accounts of the landmark's deals where deals belong to accounts (`account_df`). A difference that is
+    by as many degrees of freedom as the landmark's deals (or their accounts) are worth. A difference that is
     clear of 0 says that the past matters for deals in this stage; none seen does not say that it does not.
 
     Examples
@@ -161,7 +161,8 @@ def markov_difference(
         keys=(*stages.by, "state", "time"), conf_level=conf_level, interval="Wald", note=" ".join(notes),
         **facts_of(stages),
     )  # fmt: skip
-    return Estimate(pd.concat(frames, ignore_index=True), meta)
+    shown = [frame for frame in frames if len(frame)] or frames[:1]
+    return Estimate(pd.concat(shown, ignore_index=True), meta)
 
 
 def _difference(
@@ -179,7 +180,7 @@ def _difference(
     if not pieces:
         return pd.DataFrame(columns=[*values, "state", "time", *VALUE_COLUMNS, "no_interval_reason"])
     frame = pd.concat(pieces, ignore_index=True).assign(**values)
-    reach = t_value(conf_level, account_df(walks[1].stays, stages.cluster)) * frame["std_error"]
+    reach = t_value(conf_level, account_df(walks[1].stays, stages.cluster or "deal_id")) * frame["std_error"]
     known = frame["std_error"] > 1e-12
     frame["conf_low"] = (frame["estimate"] - reach).clip(lower=-1).where(known)
     frame["conf_high"] = (frame["estimate"] + reach).clip(upper=1).where(known)
