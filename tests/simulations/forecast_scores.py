@@ -35,6 +35,7 @@ LANDMARK = 10
 BENT = (-0.3, 0.8)
 """The bent model: cloglog of the honest forecast is the first plus the second times cloglog of the bent one."""
 UNSETTLED = "missing where the curve cannot be fitted, of which the error says so"
+PROJECTED = "limits from a joint region hold at least what they say; missing as the curve"
 _NODES, _MASS = np.polynomial.hermite_e.hermegauss(40)
 _MASS = _MASS / _MASS.sum()
 
@@ -198,14 +199,15 @@ class Judge:
         try:
             smooth = calibration_curve(deals, told, points=5, **self.how)
         except InputError:
-            return [*found, *(Found(*name, np.nan, self.events, note=UNSETTLED) for name in names)]
+            found += [Found(*name, np.nan, self.events, note=UNSETTLED) for name in names]
+            return [*found[:-1], replace(found[-1], high=1.0, note=PROJECTED)]
         rows = smooth.curve.frame.iloc[[0, 2, 4]]
         truths = _unbent(rows["forecast"].to_numpy()).tolist()
         truths.append(float(self.mass @ np.abs(self.honest - self.bent)[:, -1]))
         shown = [*zip(rows["conf_low"], rows["conf_high"], strict=True), limits(smooth.errors)["bent", "won", "ICI"]]
         found += [replace(self.row(*name, *pair), note=UNSETTLED)
                   for name, pair in zip(names, zip(shown, truths, strict=True), strict=True)]  # fmt: skip
-        return found
+        return [*found[:-1], replace(found[-1], high=1.0, note=PROJECTED)]
 
     def mean_chance(self, deals: pd.DataFrame, b: int) -> float:
         """The honest mean of the deals in one of four groups of the bent forecasts."""

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy.stats import t
+from scipy.stats import t as student
 
 from analytics.estimators.counts import count_events
 from analytics.estimators.incidence import cumulative_incidence
@@ -408,7 +408,7 @@ def test_limits_by_account_use_t_of_effective_accounts() -> None:
     frame = pd.DataFrame({"entry": -1, "exit": rng.integers(1, 40, 60), "outcome": rng.choice(["won", "lost"], 60),
                           "account": np.repeat([0, 1, 2], [10, 20, 30])})  # fmt: skip
     told = Forecasts(("won",), (20.0,), {"a": rng.random(60)[:, None, None], "b": rng.random(60)[:, None, None]})
-    for cluster, critical in (("account", t.ppf(0.975, 36 / 14 - 1)), (None, 1.959963984540054)):
+    for cluster, critical in (("account", student.ppf(0.975, 36 / 14 - 1)), (None, 1.959963984540054)):
         score = brier_score(frame, told, cluster=cluster)
         gap = score_differences(score, reference="b").at(model="a").iloc[0]
         for row in (score.estimate.frame.iloc[0], gap, prediction_accuracy(score).frame.iloc[0]):
@@ -417,4 +417,4 @@ def test_limits_by_account_use_t_of_effective_accounts() -> None:
                 min(critical * row["std_error"], row["estimate"] if row is not gap and row["conf_low"] == 0 else np.inf)
             )
         df = 36 / 14 - 1 if cluster else np.inf
-        assert gap["p_value"] == pytest.approx(2 * t.sf(abs(gap["estimate"]) / gap["std_error"], df))
+        assert gap["p_value"] == pytest.approx(2 * student.sf(abs(gap["estimate"]) / gap["std_error"], df))
