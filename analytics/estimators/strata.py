@@ -118,10 +118,11 @@ def account_df(rows: Rows) -> float:
     """
     if rows.account is None:
         return float("inf")
-    return df_of_sizes(np.bincount(rows.account, weights=rows.w * (rows.leave - rows.entry)))
+    days = rows.w * (rows.leave - rows.entry)
+    return df_of_sizes(np.bincount(rows.account, weights=days))
 
 
-def df_of_sizes(size: Floats) -> float:
+def df_of_sizes(size: npt.NDArray[Any]) -> float:
     """Return (sum d)^2 / sum d^2 - 1 for accounts of these sizes, at least 1.
 
     Examples
