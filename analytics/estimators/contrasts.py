@@ -215,8 +215,8 @@ def clustered_difference(
     return Interval(p - q, std_error, p - q - half, p - q + half)
 
 
-def two_sided_p(estimate: float, std_error: float) -> float:
-    """Give the two-sided p-value of estimate / std_error against the normal distribution; NaN without a standard error.
+def two_sided_p(estimate: float, std_error: float, df: float = float("inf")) -> float:
+    """Give the two-sided p-value of estimate / std_error against normal or t (`df`); NaN without a standard error.
 
     Examples
     --------
@@ -225,6 +225,10 @@ def two_sided_p(estimate: float, std_error: float) -> float:
     """
     if not (np.isfinite(std_error) and std_error > 0 and np.isfinite(estimate)):
         return float("nan")
+    if np.isfinite(df):
+        from scipy.special import stdtr
+
+        return float(2 * stdtr(df, -abs(estimate) / std_error))
     return 2 * NormalDist().cdf(-abs(estimate) / std_error)
 
 

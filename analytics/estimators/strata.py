@@ -118,7 +118,18 @@ def account_df(rows: Rows) -> float:
     """
     if rows.account is None:
         return float("inf")
-    size = np.bincount(rows.account, weights=rows.w * (rows.leave - rows.entry))
+    days = rows.w * (rows.leave - rows.entry)
+    return df_of_sizes(np.bincount(rows.account, weights=days))
+
+
+def df_of_sizes(size: npt.NDArray[Any]) -> float:
+    """Return (sum d)^2 / sum d^2 - 1 for accounts of these sizes, at least 1.
+
+    Examples
+    --------
+    >>> df_of_sizes(np.array([2.0, 2.0, 2.0])), df_of_sizes(np.array([9.0, 1.0]))
+    (2.0, 1.0)
+    """
     square = float((size**2).sum())
     return max(float(size.sum()) ** 2 / square - 1.0, 1.0) if square > 0 else 1.0
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.stats import t as student
 
 from analytics.estimators.counts import count_events
 from analytics.estimators.incidence import cumulative_incidence, survival
@@ -459,3 +460,33 @@ def test_a_model_that_cannot_be_fitted_names_its_move() -> None:
     frame = frame_of([(-1, "a", [(3, "b"), (5, "won")], "x", 0, 2), (-1, "a", [(4, "b"), (5, "won")], "x", 0, 2)])
     with pytest.raises(InputError, match="the move from a to b: this covariate is the same for every deal"):
         move_hazards(frame.assign(z=1.0), "z")
+
+
+def test_visits_end_with_the_horizon() -> None:
+    """Day by day by hand: the moves of the first day after the horizon are not in the count, nor in its error."""
+    ways = [[(5, "b"), (2, "a"), (3, "b"), (4, "won")], [(7, "won")], [(20, "lost")]]
+    frame = frame_of([(-1, "a", way, "x", k, 1) for k, way in enumerate(ways)])
+    by_hand = {4: [0, 1 / 3, 0, 0], 5: [0, 1 / 3, 0, 0], 6: [1 / 3, 1 / 3, 1 / 3, 0], 9: [1 / 3, 2 / 3, 1 / 3, 0]}
+    for horizon, visits in by_hand.items():
+        found = expected_visits(read_stages(frame), horizon_days=horizon).frame
+        np.testing.assert_allclose(found["estimate"], visits, atol=1e-12)
+        shares = np.minimum(np.array(visits), 1 / 3)  # one deal each, so the error is that of a share, or twice it
+        times = np.where(np.array(visits) > 0.5, 2, 1)
+        np.testing.assert_allclose(found["std_error"], times * np.sqrt(shares * (1 - shares) / 3), atol=1e-12)
+
+
+def test_limits_by_account_use_t_of_effective_accounts() -> None:
+    """Accounts of 1, 2 and 3 deals, all watched equally long: (1 + 2 + 3)^2 / (1 + 4 + 9) - 1 degrees of freedom."""
+    ways = [[(5, "b"), (3, "won")], [(8, None)], [(6, "b"), (2, "lost")], [(2, "b"), (6, "won")], [(8, "won")],
+            [(8, "lost")]]  # fmt: skip
+    frame = frame_of([(-1, "a", way, "x", k, 1) for way, k in zip(ways, [0, 1, 1, 2, 2, 2], strict=True)])
+    read = read_stages(frame, cluster="account")
+    days, visits = (f(read, horizon_days=7).frame.iloc[1] for f in (mean_stage_days, expected_visits))
+    df = (36 / 14 - 1) * (1 + (8 / 6) ** 2)  # three deals came to b by day 7 and left it; few moves ease the accounts
+    share, error = days["estimate"] / 7, days["std_error"] / 7
+    reach = student.ppf(0.975, df) * error / (share * (1 - share))
+    expected = [7 / (1 + (1 - share) / share * np.exp(sign * reach)) for sign in (1, -1)]
+    assert days[["conf_low", "conf_high"]].tolist() == pytest.approx(expected)
+    factor = np.exp(student.ppf(0.975, df) * visits["std_error"] / visits["estimate"])
+    expected = [visits["estimate"] / factor, visits["estimate"] * factor]
+    assert visits[["conf_low", "conf_high"]].tolist() == pytest.approx(expected)

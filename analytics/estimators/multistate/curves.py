@@ -10,7 +10,7 @@ import numpy as np
 from analytics.estimators.incidence import Times
 from analytics.estimators.multistate.process import Process, backing
 from analytics.estimators.multistate.rows import Floats, Ints, Stays
-from analytics.estimators.strata import stratum_name
+from analytics.estimators.strata import eased_df, stratum_name
 from analytics.records.errors import InputError
 
 
@@ -19,7 +19,7 @@ class Path:
     """A distribution over states from day `start` on: `share` and `variance` `(T + 1, S)`, the start first.
 
     `values` are the keys of all its rows, `reason` says why no interval can be given, where none can, and `most` caps
-    the number of deals behind it (accounts).
+    the number of deals behind it (accounts). `df` are the degrees of freedom of the variance.
     """
 
     values: dict[str, Any]
@@ -28,6 +28,7 @@ class Path:
     variance: Floats
     reason: str = ""
     most: float = np.inf
+    df: float = np.inf
 
 
 def path_tables(path: Path, stays: Stays, process: Process, states: tuple[str, ...], grid: Floats) -> list[Any]:
@@ -35,6 +36,7 @@ def path_tables(path: Path, stays: Stays, process: Process, states: tuple[str, .
     place = np.searchsorted(process.time, grid, side="right")
     came = np.concatenate([np.zeros((1, len(states)), dtype=np.int64), process.n_moves.sum(axis=1)])
     total = np.cumsum(came, axis=0)
+    moved = total + np.cumsum(np.concatenate([0 * came[:1], process.n_moves.sum(axis=2)]), axis=0)
     on_day = (place > 0) & (np.concatenate(([np.nan], process.time))[place] == grid)
     n_eff = np.minimum(backing(stays, process, path.share, grid), path.most)
     n_eff = np.where(np.isinf(n_eff), 0.0, n_eff)  # only outcomes have a share, and nobody leaves them
@@ -44,7 +46,7 @@ def path_tables(path: Path, stays: Stays, process: Process, states: tuple[str, .
             **path.values, "state": state, "time": grid, "estimate": path.share[place, k],
             "variance": path.variance[place, k], "n_risk": present[:, k],
             "n_event": np.where(on_day, came[place, k], 0), "cum_event": total[place, k], "n_eff": n_eff,
-            "reason": path.reason,
+            "reason": path.reason, "df": eased_df(path.df, moved[place, k]),
         }
         for k, state in enumerate(states)
     ]  # fmt: skip

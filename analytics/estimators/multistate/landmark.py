@@ -12,10 +12,10 @@ import pandas as pd
 from analytics.estimators.counts import count_events
 from analytics.estimators.group_tests import NO_INTERVAL, logrank_scores, quadratic_form
 from analytics.estimators.incidence import Times
-from analytics.estimators.intervals import Interval, z_value
+from analytics.estimators.intervals import Interval, t_value
 from analytics.estimators.multistate.curves import Path, grid_of
 from analytics.estimators.multistate.influence import Walk, walk_of
-from analytics.estimators.multistate.occupation import facts_of, few_factor, stage_occupation, units_of
+from analytics.estimators.multistate.occupation import account_df, facts_of, few_factor, stage_occupation, units_of
 from analytics.estimators.multistate.process import products
 from analytics.estimators.multistate.rows import Floats, Stages, Stays
 from analytics.estimators.result import VALUE_COLUMNS, Estimate, Meta
@@ -64,7 +64,7 @@ def landmark_occupation(
     at: float,
     times: Times = None,
     conf_level: float = 0.95,
-    interval: Interval = "log-log",
+    interval: Interval | None = None,
 ) -> Estimate:
     """Of deals seen in a stage at the end of a day, what share is in each state by each later day, Markov or not?
 
@@ -131,7 +131,8 @@ def markov_difference(
 
     Notes
     -----
-    Both use the same deals: the error is that of the difference of their infinitesimal jackknives. A difference that is
+    Both use the same deals: the error is that of the difference of their infinitesimal jackknives, with quantiles of t
+    by as many degrees of freedom as the landmark's deals (or their accounts) are worth. A difference that is
     clear of 0 says that the past matters for deals in this stage; none seen does not say that it does not.
 
     Examples
@@ -160,7 +161,8 @@ def markov_difference(
         keys=(*stages.by, "state", "time"), conf_level=conf_level, interval="Wald", note=" ".join(notes),
         **facts_of(stages),
     )  # fmt: skip
-    return Estimate(pd.concat(frames, ignore_index=True), meta)
+    shown = [frame for frame in frames if len(frame)] or frames[:1]
+    return Estimate(pd.concat(shown, ignore_index=True), meta)
 
 
 def _difference(
@@ -178,7 +180,7 @@ def _difference(
     if not pieces:
         return pd.DataFrame(columns=[*values, "state", "time", *VALUE_COLUMNS, "no_interval_reason"])
     frame = pd.concat(pieces, ignore_index=True).assign(**values)
-    reach = z_value(conf_level) * frame["std_error"]
+    reach = t_value(conf_level, account_df(walks[1].stays, stages.cluster or "deal_id")) * frame["std_error"]
     known = frame["std_error"] > 1e-12
     frame["conf_low"] = (frame["estimate"] - reach).clip(lower=-1).where(known)
     frame["conf_high"] = (frame["estimate"] + reach).clip(upper=1).where(known)

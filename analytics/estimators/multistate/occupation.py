@@ -12,7 +12,7 @@ from analytics.estimators.multistate.curves import Path, grid_of, path_tables
 from analytics.estimators.multistate.influence import Initial, Walk, walk_of
 from analytics.estimators.multistate.rows import Floats, Stages, Stays
 from analytics.estimators.result import Estimate, Meta
-from analytics.estimators.strata import ONE_ACCOUNT, VARIANCE_WORDS
+from analytics.estimators.strata import ONE_ACCOUNT, VARIANCE_WORDS, df_of_sizes
 
 
 def stage_occupation(
@@ -22,7 +22,7 @@ def stage_occupation(
     initial: Initial = None,
     times: Times = None,
     conf_level: float = 0.95,
-    interval: Interval = "log-log",
+    interval: Interval | None = None,
 ) -> Estimate:
     """What share of deals is in each stage, or has ended each way, by each day after opening?
 
@@ -37,8 +37,10 @@ def stage_occupation(
         error then counts too. A given state makes this a row of the transition probabilities, with robust errors.
     times : sequence of float, optional
         Days after opening; by default every day on which a stay ended.
-    conf_level, interval
+    conf_level : float
         As for `cumulative_incidence`.
+    interval : {"log-log", "log", "logit", "plain"}, optional
+        Scale of the limits; by default log-log, and logit with accounts.
 
     Returns
     -------
@@ -57,6 +59,8 @@ def stage_occupation(
     p(start) times the product of I + dA. It needs no Markov assumption where deals are censored for reasons unrelated
     to their way through the stages (Datta & Satten 2001, Stat Prob Lett 55:403); where deals enter late it needs it.
     Infinitesimal jackknife over deals, or over C accounts times C/(C-1) (R's survfit has no such factor).
+    With accounts the limits use t with as many degrees of freedom as accounts are worth (`account_df`) on the logit
+    scale, where few accounts err to both sides alike (held by simulation, 25 and 40 accounts).
 
     Examples
     --------
@@ -74,13 +78,13 @@ def stage_occupation(
         reason = ONE_ACCOUNT if stages.cluster and units_of(walk.stays) == 1 else ""
         most = units_of(walk.stays) if stages.cluster else np.inf
         share, variance = _followed(walk, stages.cluster is not None)
-        path = Path(values, start, share, variance, reason, most)
+        path = Path(values, start, share, variance, reason, most, account_df(walk.stays, stages.cluster))
         grid = grid_of(path, walk.process, times, notes)
         tables += path_tables(path, walk.stays, walk.process, stages.states, grid)
     meta = Meta(
         kind="probability", estimand="share of deals in each stage, or ended each way, by each day after opening",
-        keys=(*stages.by, "state", "time"), conf_level=conf_level, interval=interval, note=" ".join(notes),
-        **facts_of(stages),
+        keys=(*stages.by, "state", "time"), conf_level=conf_level, note=" ".join(notes),
+        interval=interval or ("logit" if stages.cluster else "log-log"), **facts_of(stages),
     )  # fmt: skip
     return Estimate(curves_frame(tables, meta), meta)
 
@@ -99,6 +103,13 @@ def _followed(walk: Walk, clustered: bool) -> tuple[Floats, Floats]:
 def units_of(stays: Stays) -> int:
     """Return how many deals (or accounts) are there."""
     return len(np.unique(stays.unit))
+
+
+def account_df(stays: Stays, cluster: str | None) -> float:
+    """Return the degrees of freedom of a variance between accounts, by the days watched; infinite without accounts."""
+    if cluster is None:
+        return float("inf")
+    return df_of_sizes(np.bincount(stays.unit, weights=stays.w * (stays.leave - stays.entry)))
 
 
 def few_factor(stays: Stays) -> float:

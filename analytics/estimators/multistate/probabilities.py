@@ -37,7 +37,8 @@ def transition_probabilities(
     times : sequence of float, optional
         Days after opening; by default every day on which a stay ended.
     variance : {"greenwood", "aalen"}
-        Greenwood takes the moves of a day as multinomial, Aalen as independent and rare; Greenwood is the better one.
+        Greenwood takes the moves of a day as multinomial, Aalen as independent and rare. Aalen is there to compare with
+        R's mstate: where several in a hundred move on one day its 95 % limits hold the truth in 90-92 %.
     conf_level, interval
         As for `cumulative_incidence`.
 

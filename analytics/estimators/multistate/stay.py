@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.intervals import z_value
+from analytics.estimators.intervals import probability_interval, t_value
 from analytics.estimators.multistate.influence import Initial, Walk, walk_of
-from analytics.estimators.multistate.occupation import facts_of, few_factor, units_of
+from analytics.estimators.multistate.occupation import account_df, facts_of, few_factor, units_of
 from analytics.estimators.multistate.process import backing, products
 from analytics.estimators.multistate.rows import Floats, Stages
 from analytics.estimators.result import Estimate, Meta
-from analytics.estimators.strata import ONE_ACCOUNT, stratum_name
+from analytics.estimators.strata import ONE_ACCOUNT, eased_df, stratum_name
 from analytics.records.errors import InputError
 
 Beyond = Literal["leave_out", "carry"]
@@ -39,7 +40,8 @@ def mean_stage_days(
     horizon_days : float
         Day after opening at which the count ends.
     conf_level : float
-        Two-sided level; estimate ± z standard errors, kept inside the window.
+        Two-sided level; the share of the window is taken as normal on the logit scale (`probability_interval`), as
+        `restricted_mean_time_lost` has it, with quantiles of t where accounts are few (`account_df`).
     beyond_follow_up : {"leave_out", "carry"}
         A stratum whose last deal is open before the horizon is left out with a note; "carry" keeps its shares as they
         are at the end of follow-up, as R does.
@@ -78,8 +80,8 @@ def mean_stage_days(
     rows, notes = _strata(stages, (horizon_days, start, initial, beyond_follow_up), stratum)
     meta = Meta(
         kind="mean", estimand=f"mean number of days between day {begin:g} and day {horizon_days:g} spent in each state",
-        keys=(*stages.by, "state"), conf_level=conf_level, interval="plain", unit="days", note=" ".join(notes),
-        **facts_of(stages),
+        keys=(*stages.by, "state"), conf_level=conf_level, interval="logit of the share of the window", unit="days",
+        note=" ".join(notes), **facts_of(stages),
     )  # fmt: skip
     return _estimate(rows, meta, window)
 
@@ -115,6 +117,8 @@ def expected_visits(
     -----
     Sum over days of p_h(t-) dA_hj(t) over all stages h: the mean of the counting process of arrivals, which like state
     occupation needs no Markov assumption where censoring is unrelated to a deal's way (Cook & Lawless 2018, ch. 2).
+    Limits on the log scale (estimate times or divided by exp(z se / estimate), of t where accounts are few), which is
+    usual for means of counts (Lawless & Nadeau 1995, Technometrics 37:158).
 
     Examples
     --------
@@ -129,16 +133,15 @@ def expected_visits(
     def stratum(walk: Walk) -> tuple[Floats, Floats]:
         size = walk.start.influence.shape
         count, influence = np.zeros(size[0]), np.zeros(size)
-        for moment in walk.moments(visits=True):
-            if walk.process.time[moment.index] > horizon_days:
-                break
+        # the walk goes on in the same arrays, so it must not be asked for a day after the horizon
+        for moment in islice(walk.moments(visits=True), _days_upto(walk, horizon_days)):
             count, influence = moment.visits, moment.visits_influence
         return count, influence
 
     rows, notes = _strata(stages, (horizon_days, start, initial, beyond_follow_up), stratum)
     meta = Meta(
         kind="mean", estimand=f"mean number of times that a deal came to each state up to day {horizon_days:g}",
-        keys=(*stages.by, "state"), conf_level=conf_level, interval="plain", unit="visits", note=" ".join(notes),
+        keys=(*stages.by, "state"), conf_level=conf_level, interval="log", unit="visits", note=" ".join(notes),
         **facts_of(stages),
     )  # fmt: skip
     return _estimate(rows, meta, None)
@@ -148,6 +151,10 @@ def _window(horizon: float, begin: float) -> float:
     if not (np.isfinite(horizon) and horizon > begin):
         raise InputError("horizon_days must lie after the start", value=horizon)
     return float(horizon - begin)
+
+
+def _days_upto(walk: Walk, horizon: float) -> int:
+    return int(np.searchsorted(walk.process.time, horizon, side="right"))
 
 
 def _integrals(walk: Walk, begin: float, horizon: float) -> tuple[Floats, Floats]:
@@ -182,23 +189,23 @@ def _strata(stages: Stages, asked: Asked, answer: Answer) -> tuple[list[dict[str
         mean, influence = answer(walk)
         clustered = stages.cluster is not None
         variance = (influence**2).sum(axis=1) * (few_factor(walk.stays) if clustered else 1.0)
-        upto = int(np.searchsorted(walk.process.time, horizon, side="right"))
         most = float(units_of(walk.stays)) if clustered else np.inf
         n_eff = min(float(backing(walk.stays, walk.process, path, np.array([horizon]))[0]), most)
-        counts = walk.process.n_moves[:upto].sum(axis=(0, 1))
-        rows += list(_rows(stages, values, (mean, variance, n_eff), counts))
+        moves = walk.process.n_moves[: _days_upto(walk, horizon)].sum(axis=0)
+        df = eased_df(account_df(walk.stays, stages.cluster), moves.sum(axis=0) + moves.sum(axis=1))
+        rows += list(_rows(stages, values, (mean, variance, n_eff, df), moves.sum(axis=0)))
     return rows, notes
 
 
 def _rows(stages: Stages, values: dict[str, Any], found: Any, counts: Any) -> Iterator[dict[str, Any]]:
-    mean, variance, n_eff = found
+    mean, variance, n_eff, df = found
     for k, state in enumerate(stages.states):
         yield {**values, "state": state, "estimate": mean[k], "variance": variance[k], "n_eff": n_eff,
-               "n_event": int(counts[k]), "cum_event": int(counts[k])}  # fmt: skip
+               "df": df[k], "n_event": int(counts[k]), "cum_event": int(counts[k])}  # fmt: skip
 
 
 def _estimate(rows: list[dict[str, Any]], meta: Meta, window: float | None) -> Estimate:
-    """Add limits: plain ones, and at 0 (or at the whole window) that of a share of deals times the window."""
+    """Add limits: by the logit of the share of the window, or log; at 0 (or the whole window) those of a share."""
     names = [*meta.keys, "estimate", "std_error", "conf_low", "conf_high", "n_event", "cum_event", "no_interval_reason"]
     if not rows:
         return Estimate(pd.DataFrame(columns=names), meta)
@@ -209,13 +216,10 @@ def _estimate(rows: list[dict[str, Any]], meta: Meta, window: float | None) -> E
     error = np.sqrt(frame["variance"].to_numpy())
     unknown = np.isnan(error)
     error = np.where((value == 0) | (value == whole) | (error < 1e-11 * np.maximum(value, 1.0)), 0.0, error)
-    edge = ((1 - meta.conf_level) / 2) ** (1 / np.where(np.isinf(n_eff), 1e-12, n_eff))
-    reach = z_value(meta.conf_level) * error
-    low, high = np.maximum(value - reach, 0.0), np.minimum(value + reach, whole)
-    high = np.where(value == 0, (1.0 if window is None else window) * (1 - edge), high)
-    low = np.where(value == whole, whole if window is None else window * edge, low)
     inside = (value > 0) & (value < whole)
     bad = inside & ((error == 0) | unknown)
+    n_eff = np.where(np.isinf(n_eff), 1e-12, n_eff)
+    low, high = _limits(value, np.where(bad, 0.0, error), (n_eff, frame["df"].to_numpy()), (meta.conf_level, window))
     reason = np.where(bad, np.where(unknown, ONE_ACCOUNT, SAME), "")
     low, high = (np.where(bad, np.nan, limit) for limit in (low, high))
     error = np.where(inside & unknown, np.nan, error)
@@ -223,3 +227,19 @@ def _estimate(rows: list[dict[str, Any]], meta: Meta, window: float | None) -> E
         frame.assign(estimate=value, std_error=error, conf_low=low, conf_high=high, no_interval_reason=reason)[names],
         meta,
     )
+
+
+def _limits(
+    value: Floats, error: Floats, behind: tuple[Floats, Floats], how: tuple[float, float | None]
+) -> tuple[Floats, Floats]:
+    (n_eff, df), (conf_level, window) = behind, how
+    if window is not None:
+        low, high = probability_interval(
+            value / window, error / window, n_eff, conf_level=conf_level, interval="logit", df=df
+        )
+        # an estimate at either end is its own limit, whatever the rounding of the division
+        return np.minimum(low * window, value), np.maximum(high * window, value)
+    seen = value > 0
+    factor = np.exp(np.minimum(t_value(conf_level, df) * error / np.where(seen, value, 1.0), 50.0))
+    nobody = 1 - ((1 - conf_level) / 2) ** (1 / n_eff)
+    return value / factor, np.where(seen, value * factor, nobody)

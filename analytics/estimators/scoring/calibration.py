@@ -8,11 +8,11 @@ import pandas as pd
 from analytics.estimators.counts import count_events
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.influence import Influence
-from analytics.estimators.intervals import z_value
+from analytics.estimators.intervals import t_value
 from analytics.estimators.result import Estimate, Meta
 from analytics.estimators.scoring.censoring import marginal_censoring
 from analytics.estimators.scoring.cohort import Floats, Forecasts, Ints, judged
-from analytics.estimators.scoring.joint import by_unit, meta_of
+from analytics.estimators.scoring.joint import accounts_df, by_unit, meta_of
 from analytics.records.errors import InputError
 
 
@@ -69,10 +69,12 @@ def observed_expected(
     values = by_unit(cohort, np.column_stack(moved))
     meta = meta_of(cohort, "score", "deals with the outcome for every one expected (O/E)", ("model", "outcome", "time"),
                    conf_level)  # fmt: skip
-    return Influence(_ratio(frame, values, meta), cohort.names, values)
+    df = np.full(len(frame), accounts_df(cohort))
+    return Influence(_ratio(frame, (values, df), meta), cohort.names, values, df)
 
 
-def _ratio(frame: pd.DataFrame, values: Floats, meta: Meta) -> Estimate:
+def _ratio(frame: pd.DataFrame, moved: tuple[Floats, Floats], meta: Meta) -> Estimate:
+    values, df = moved
     observed, expected = frame["observed"].to_numpy(), frame["expected"].to_numpy()
     ratio = np.divide(observed, expected, out=np.full(len(frame), np.nan), where=expected > 0)
     error = np.sqrt((values**2).sum(axis=0))
@@ -81,7 +83,7 @@ def _ratio(frame: pd.DataFrame, values: Floats, meta: Meta) -> Estimate:
         ["the forecasts expected nothing", "no deal had the outcome", "a single account tells nothing of others"], "",
     )  # fmt: skip
     gone = reason != ""
-    factor = np.exp(z_value(meta.conf_level) * np.where(gone, 0.0, error))
+    factor = np.exp(t_value(meta.conf_level, df) * np.where(gone, 0.0, error))
     return Estimate(frame.assign(
         estimate=ratio, std_error=np.where(gone, np.nan, error * ratio),
         conf_low=np.where(gone, np.nan, ratio / factor), conf_high=np.where(gone, np.nan, ratio * factor),

@@ -11,9 +11,10 @@ import pandas as pd
 
 from analytics.estimators.contrasts import two_sided_p
 from analytics.estimators.influence import Influence
-from analytics.estimators.intervals import Floats, z_value
+from analytics.estimators.intervals import Floats, t_value
 from analytics.estimators.result import Estimate, EstimateKind, Meta
 from analytics.estimators.scoring.cohort import Cohort
+from analytics.estimators.strata import df_of_sizes
 from analytics.records.errors import InputError, nearest
 
 NO_SPREAD = "the deals do not differ in this score, so nothing tells how it would vary"
@@ -35,9 +36,20 @@ def by_unit(cohort: Cohort, moved: Floats) -> Floats:
 def scored(
     cohort: Cohort, frame: pd.DataFrame, moved: Floats, meta: Meta, limits: tuple[float, float] = (-np.inf, np.inf)
 ) -> Influence:
-    """Add standard errors and Wald limits to scores, within the limits that the score has."""
+    """Add standard errors and limits to scores, within the limits that the score has.
+
+    Limits are Wald's; with accounts they use t with as many degrees of freedom as accounts are worth (`df_of_sizes`).
+    """
     values = by_unit(cohort, moved)
-    return Influence(_with_limits(frame, values, meta, limits), cohort.names, values)
+    df = np.full(values.shape[1], accounts_df(cohort))
+    return Influence(_with_limits(frame, (values, df), meta, limits), cohort.names, values, df)
+
+
+def accounts_df(cohort: Cohort) -> float:
+    """Return the degrees of freedom of a variance between accounts, by their deals; infinite without accounts."""
+    if cohort.cluster is None:
+        return float("inf")
+    return df_of_sizes(np.bincount(cohort.unit).astype(float))
 
 
 def meta_of(cohort: Cohort, kind: EstimateKind, estimand: str, keys: Sequence[str], conf_level: float) -> Meta:
@@ -49,9 +61,12 @@ def meta_of(cohort: Cohort, kind: EstimateKind, estimand: str, keys: Sequence[st
     )  # fmt: skip
 
 
-def _with_limits(frame: pd.DataFrame, values: Floats, meta: Meta, limits: tuple[float, float]) -> Estimate:
+def _with_limits(
+    frame: pd.DataFrame, moved: tuple[Floats, Floats | None], meta: Meta, limits: tuple[float, float]
+) -> Estimate:
+    values, df = moved
     estimate, error = frame["estimate"].to_numpy(dtype=float), np.sqrt((values**2).sum(axis=0))
-    reach = z_value(meta.conf_level) * error
+    reach = t_value(meta.conf_level, df) * error
     nothing = ~(error > 1e-14)
     reasons = np.where(np.isnan(error), ONE_UNIT, np.where(nothing, NO_SPREAD, ""))
     if "no_interval_reason" in frame:
@@ -105,8 +120,9 @@ def score_differences(joint: Influence, *, reference: str = "null") -> Estimate:
     )
     values = joint.values[:, own] - joint.values[:, base]
     changed = replace(meta, kind="contrast", estimand=f"{meta.estimand}: difference from {reference}")
-    result = _with_limits(shown.reset_index(drop=True), values, changed, (-np.inf, np.inf))
-    p = [two_sided_p(a, b) for a, b in zip(result.frame["estimate"], result.frame["std_error"], strict=True)]
+    df = np.full(len(own), np.inf) if joint.df is None else joint.df[own]
+    result = _with_limits(shown.reset_index(drop=True), (values, df), changed, (-np.inf, np.inf))
+    p = [two_sided_p(*row) for row in zip(result.frame["estimate"], result.frame["std_error"], df, strict=True)]
     return Estimate(result.frame.assign(p_value=p), changed)
 
 
@@ -170,7 +186,9 @@ def prediction_accuracy(joint: Influence) -> Estimate:
     shown = frame[list(meta.keys)].assign(
         estimate=np.where(flat, np.nan, 1 - mine / safe), no_interval_reason=reason.astype(object)
     )
-    return _with_limits(shown, values, replace(meta, estimand="index of prediction accuracy"), (-np.inf, 1.0))
+    return _with_limits(
+        shown, (values, joint.df), replace(meta, estimand="index of prediction accuracy"), (-np.inf, 1.0)
+    )
 
 
 def integrated_score(joint: Influence) -> Influence:
@@ -211,4 +229,5 @@ def integrated_score(joint: Influence) -> Influence:
     )  # fmt: skip
     values = joint.values @ mixing
     facts = replace(meta, keys=keys, estimand=f"{meta.estimand}, averaged over horizons")
-    return Influence(_with_limits(shown, values, facts, (0.0, np.inf)), joint.units, values)
+    df = None if joint.df is None else joint.df[~frame.duplicated(list(keys)).to_numpy()]
+    return Influence(_with_limits(shown, (values, df), facts, (0.0, np.inf)), joint.units, values, df)

@@ -14,12 +14,12 @@ from analytics.estimators.aalen_johansen import Curve, Rows, curve_of
 from analytics.estimators.columns import account_column, day_column
 from analytics.estimators.counts import count_events
 from analytics.estimators.hazards.design import design
-from analytics.estimators.intervals import z_value
+from analytics.estimators.intervals import t_value
 from analytics.estimators.jackknife import changes_of, influence_at, influence_integrated
 from analytics.estimators.mean_time import days_spent
 from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Meta
-from analytics.estimators.strata import ONE_ACCOUNT
+from analytics.estimators.strata import ONE_ACCOUNT, df_of_sizes
 from analytics.records.errors import InputError, nearest
 
 Floats = npt.NDArray[np.float64]
@@ -196,7 +196,8 @@ def pseudo_regression(
     y = pseudo_values(deals, outcome=outcome, times=[time], measure=measure, method=method).iloc[:, 0].to_numpy()
     unit = None if cluster is None else account_codes(account_column(deals, cluster))[0]
     beta = least_squares(x, y, link)
-    error, reach = np.sqrt(np.diag(sandwich(x, y, link, beta, unit))), z_value(0.95)
+    df = float("inf") if unit is None else df_of_sizes(np.bincount(unit).astype(float))
+    error, reach = np.sqrt(np.diag(sandwich(x, y, link, beta, unit))), t_value(0.95, df)
     alone = "" if np.isfinite(error).all() else ONE_ACCOUNT
     frame = pd.DataFrame({"term": ["Intercept", *made.terms], "estimate": beta, "std_error": error,
                           "conf_low": beta - reach * error, "conf_high": beta + reach * error,

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.intervals import z_value
+from analytics.estimators.intervals import t_value
 from analytics.estimators.result import Estimate
 from analytics.estimators.scoring.cohort import Cohort, Floats, Forecasts, judged
-from analytics.estimators.scoring.joint import meta_of
+from analytics.estimators.scoring.joint import accounts_df, meta_of
 from analytics.estimators.scoring.pseudo import least_squares, link_of, pseudo_values, sandwich
 from analytics.records.errors import InputError
 
 DRAWS = 1000
 ERRORS = ("ICI", "E50", "E90")
+PERFECT = np.array([0.0, 1.0, 0.0, 0.0])
+"""The coefficients of a curve that is the forecast itself."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def calibration_curve(
     points : int
         Forecasts at which the curve is given: equal steps between the 2nd and the 98th percentile.
     seed : int
-        Of the draws behind the limits of the distances.
+        Of the directions in which the limits of the distances are searched.
 
     Returns
     -------
@@ -64,8 +66,11 @@ def calibration_curve(
     Pseudo-values of the outcome regressed on a natural cubic spline (three degrees of freedom, knots at the 10th, 37th,
     63rd and 90th percentile) of cloglog(forecast), by least squares under the cloglog link. Austin et al. (2022), Stat
     Med 41:4383 (ICI with competing outcomes); Gerds, Andersen & Kattan (2014), Stat Med 33:3191. Distances are never
-    below 0, so with few deals a perfect forecast has an ICI well above 0. Limits: quantiles over draws of the
-    coefficients from their robust normal distribution, widened where needed to hold the estimate.
+    below 0, so with few deals a perfect forecast has an ICI well above 0. Limits of the distances are their least and
+    greatest value over the joint confidence region of the coefficients (projection, as Scheffe 1953, Biometrika 40:87),
+    searched on its surface and on the way to the perfect forecast: 0 is a limit where calibration is not refuted, and
+    they hold the truth at least as often as they say. Quantiles over draws would not: noise adds to every distance.
+    With accounts the limits use t and F with as many degrees of freedom as accounts are worth.
     """
     cohort, kept = judged(deals, forecasts, landmark=landmark, cluster=cluster, counts=None)
     curves, errors = [], []
@@ -85,7 +90,9 @@ def calibration_curve(
         Estimate(tables[0], shown).stamped(
             unit="probability", variance="sandwich", interval="Wald on the cloglog scale"
         ),
-        Estimate(tables[1], far).stamped(unit="probability", variance="sandwich", interval="percentiles of draws"),
+        Estimate(tables[1], far).stamped(
+            unit="probability", variance="sandwich", interval="projection of a joint region"
+        ),
     )
 
 
@@ -100,6 +107,7 @@ class _Fit:
     knots: Floats
     beta: Floats
     covariance: Floats
+    df: float
 
     def at(self, p: Floats, beta: Floats) -> Floats:
         """Observed share at forecasts `p`; one column per column of `beta`."""
@@ -109,7 +117,7 @@ class _Fit:
         basis = spline(cloglog(grid), self.knots)
         eta = basis @ self.beta
         error = np.sqrt(np.einsum("ij,jk,ik->i", basis, self.covariance, basis))
-        reach = z_value(conf_level) * error
+        reach = t_value(conf_level, self.df) * error
         share, low, high = (-np.expm1(-np.exp(np.clip(e, -50, 5))) for e in (eta, eta - reach, eta + reach))
         slope = np.exp(eta - np.exp(eta))
         return pd.DataFrame({"forecast": grid, "estimate": share, "std_error": slope * error, "conf_low": low,
@@ -117,12 +125,32 @@ class _Fit:
 
     def distances(self, p: Floats, conf_level: float, seed: int) -> pd.DataFrame:
         value = _summary(np.abs(self.at(p, self.beta) - p)[:, None])[:, 0]
-        draws = np.random.default_rng(seed).multivariate_normal(self.beta, self.covariance, size=DRAWS, method="eigh")
         q = p if len(p) <= 1000 else np.quantile(p, (np.arange(1000) + 0.5) / 1000)
-        drawn = _summary(np.abs(self.at(q, draws.T) - q[:, None]))
-        low, high = np.quantile(drawn, [0.5 - conf_level / 2, 0.5 + conf_level / 2], axis=1)
-        return pd.DataFrame({"measure": ERRORS, "estimate": value, "std_error": drawn.std(axis=1, ddof=1),
-                             "conf_low": np.minimum(low, value), "conf_high": np.maximum(high, value)})  # fmt: skip
+
+        def moved(shift: Floats) -> Floats:
+            return _summary(np.abs(self.at(q, self.beta[:, None] + shift) - q[:, None]))
+
+        draws = np.random.default_rng(seed).standard_normal((len(self.beta), DRAWS))
+        values, vectors = np.linalg.eigh(self.covariance)
+        root = vectors * np.sqrt(np.maximum(values, 0.0))
+        spread = moved(root @ draws)
+        radius = self.radius(conf_level)
+        surface = moved(radius * root @ (draws / np.sqrt((draws**2).sum(axis=0))))
+        way = PERFECT - self.beta
+        far = float(np.sqrt(way @ np.linalg.pinv(self.covariance) @ way))
+        near = moved(np.outer(way * min(radius / max(far, 1e-12), 1.0), np.linspace(0, 1, 21)))
+        least, most = (np.concatenate([surface, near], axis=1).min(axis=1), surface.max(axis=1))
+        return pd.DataFrame({"measure": ERRORS, "estimate": value, "std_error": spread.std(axis=1, ddof=1),
+                             "conf_low": np.minimum(least, value), "conf_high": np.maximum(most, value)})  # fmt: skip
+
+    def radius(self, conf_level: float) -> float:
+        """Return how many standard errors the joint confidence region of the coefficients reaches in any direction."""
+        from scipy.special import chdtri, fdtri
+
+        size = len(self.beta)
+        if np.isinf(self.df):
+            return float(np.sqrt(chdtri(size, 1 - conf_level)))
+        return float(np.sqrt(size * fdtri(size, self.df, conf_level)))
 
 
 def _summary(distance: Floats) -> Floats:
@@ -140,7 +168,7 @@ def _fitted(p: Floats, y: Floats, cohort: Cohort) -> _Fit:
     x = spline(z, knots)
     beta = least_squares(x, y, "cloglog")
     unit = cohort.unit if cohort.cluster else None
-    return _Fit(knots, beta, sandwich(x, y, "cloglog", beta, unit))
+    return _Fit(knots, beta, sandwich(x, y, "cloglog", beta, unit), accounts_df(cohort))
 
 
 def cloglog(p: Floats) -> Floats:

@@ -7,14 +7,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.bootstrap import RESAMPLING, Resampling, account_weights
 from analytics.estimators.rates import quantile
 from analytics.estimators.result import Estimate, Meta
-from analytics.estimators.scoring.distributions import TotalForecast, crps, pinball
+from analytics.estimators.scoring.distributions import Floats, TotalForecast, crps, pinball
 from analytics.records.errors import InputError, nearest
 
 FEW_QUARTERS = 8
 """With fewer quarters than this, coverage and differences between models cannot be judged."""
+
+FEW_BEYOND = 5
+"""Quarters to be expected on the rarer side of a quantile before the mean of its pinball loss has limits."""
+
+SINGLE = "a single quarter tells nothing of others"
+SKEWED = "t over quarters, corrected for skewness"
 
 Told = Mapping[str, Mapping[str, TotalForecast]]
 
@@ -88,25 +93,68 @@ def mean_scores(scores: pd.DataFrame, *, unit: str = "deals", conf_level: float 
     Returns
     -------
     Estimate
-        Kind score; keys ("model", "score"); t limits over quarters, never below 0; `n_quarters`. No interval with one
-        quarter.
+        Kind score; keys ("model", "score"); limits over quarters, never below 0; `n_quarters`. No interval with one
+        quarter, or for a pinball score whose quantile fewer than 5 quarters are expected to miss on its rarer side.
 
     Notes
     -----
     Assumes that one quarter's error says nothing of the next one's; deals that stay open over quarters strain that.
+    Scores are skewed: a few bad quarters make the mean. The limits are those of t corrected for the skewness of the
+    quarters (Johnson 1978, JASA 73:536, in Hall's monotone form, 1992, JRSSB 54:221, eq. 2.3).
     """
-    grouped = scores.groupby(["model", "score"], sort=False)["value"]
-    frame = grouped.agg(["mean", "std", "size"]).reset_index()
-    n = frame["size"].to_numpy()
-    error = frame["std"].to_numpy() / np.sqrt(n)
-    reach = np.array([quantile(conf_level, k - 1) for k in n]) * error
-    frame = pd.DataFrame({
-        "model": frame["model"], "score": frame["score"], "estimate": frame["mean"], "std_error": error,
-        "conf_low": np.maximum(frame["mean"] - reach, 0.0), "conf_high": frame["mean"] + reach, "n_quarters": n,
-        "no_interval_reason": np.where(n > 1, "", "a single quarter tells nothing of others").astype(object),
-    })  # fmt: skip
-    return Estimate(frame, _meta("score", "mean score over quarters", ("model", "score"), conf_level, "t over quarters",
-                                 unit, int(n.max())))  # fmt: skip
+    rows = []
+    for (model, score), part in scores.groupby(["model", "score"], sort=False):
+        value = part["value"].to_numpy(dtype=float)
+        n, estimate = len(value), float(value.mean())
+        error, low, high = skewed_limits(value - estimate, conf_level)
+        reason = SINGLE if n < 2 else _too_rare(str(score), n)
+        if reason:
+            low = high = np.nan
+        rows.append((model, score, estimate, error, max(estimate + low, 0.0) if not reason else np.nan,
+                     estimate + high, n, reason))  # fmt: skip
+    names = ["model", "score", "estimate", "std_error", "conf_low", "conf_high", "n_quarters", "no_interval_reason"]
+    frame = pd.DataFrame(rows, columns=names)
+    return Estimate(frame, _meta("score", "mean score over quarters", ("model", "score"), conf_level, SKEWED,
+                                 unit, int(frame["n_quarters"].max())))  # fmt: skip
+
+
+def skewed_limits(deviations: Floats, conf_level: float) -> tuple[float, float, float]:
+    """Return the standard error of a mean of n quarters and its limits as distances from it, by their deviations.
+
+    With T = (mean - truth) / standard error, skewness g and c = g / sqrt(n), Hall's T + c T^2 / 3 + c^2 T^3 / 27
+    + c / 6 is taken as t with n - 1 degrees of freedom; NaN with one quarter.
+
+    Examples
+    --------
+    >>> [round(x, 3) for x in skewed_limits(np.array([-1.0, 0.0, 1.0]), 0.95)]
+    [0.577, -2.484, 2.484]
+    >>> [round(x, 2) for x in skewed_limits(np.array([-1.0, -1.0, -1.0, -1.0, 4.0]), 0.95)]
+    [1.0, -1.96, 5.81]
+    """
+    n = len(deviations)
+    if n < 2:
+        return float("nan"), float("nan"), float("nan")
+    spread = float(np.sqrt((deviations**2).mean()))
+    error = spread * float(np.sqrt(1 / (n - 1)))
+    t = quantile(conf_level, n - 1)
+    if not spread > 0:
+        return error, 0.0, 0.0
+    # the skewness of few quarters is corrected for its bias, g sqrt(n (n - 1)) / (n - 2); two have none
+    c = float((deviations**3).mean()) / spread**3 * float(np.sqrt(n - 1)) / max(n - 2, 1)
+
+    def inverse(x: float) -> float:
+        return x if abs(c) < 1e-6 else float(np.cbrt(1 + c * (x - c / 6)) - 1) * 3 / c
+
+    return error, min(-inverse(t) * error, 0.0), max(-inverse(-t) * error, 0.0)
+
+
+def _too_rare(score: str, n: int) -> str:
+    """Say where too few quarters can have fallen on the rarer side of a quantile for its mean loss to show a spread."""
+    if not score.startswith("pinball "):
+        return ""
+    level = float(score.split()[1]) / 100
+    few = n * min(level, 1 - level) < FEW_BEYOND - 1e-9
+    return f"fewer than {FEW_BEYOND} quarters are expected on the rarer side of this quantile" if few else ""
 
 
 def _meta(kind: str, words: str, keys: tuple[str, ...], conf_level: float, interval: str, unit: str, n: int) -> Meta:
@@ -118,7 +166,7 @@ def _meta(kind: str, words: str, keys: tuple[str, ...], conf_level: float, inter
 
 
 def paired_differences(
-    scores: pd.DataFrame, *, reference: str, unit: str = "deals", resampling: Resampling = RESAMPLING
+    scores: pd.DataFrame, *, reference: str, unit: str = "deals", conf_level: float = 0.95
 ) -> Estimate:
     """Which model forecasts totals better than the reference, quarter by quarter?
 
@@ -126,20 +174,19 @@ def paired_differences(
     ----------
     scores : pandas.DataFrame
         Of `total_scores`, or any frame with `model`, `quarter`, `score`, `value`; several rows of one quarter
-        (segments, say, named by further columns) are resampled together.
+        (segments, say, named by further columns) belong together.
     reference : str
         The model that is subtracted.
     unit : str
         Of the totals.
-    resampling : Resampling
-        Of whole quarters; its seed is explicit.
+    conf_level : float
 
     Returns
     -------
     Estimate
-        Kind contrast; keys ("model", "score"); mean difference (below 0: better than the reference), percentile limits
-        widened where needed to hold it, `n_quarters`, `better` (quarters in which the model was ahead). No interval
-        with one quarter or where all differences are equal; the note says where quarters are too few to judge.
+        Kind contrast; keys ("model", "score"); mean difference (below 0: better than the reference) with its limits,
+        `n_quarters`, `better` (quarters in which the model was ahead). No interval as for `mean_scores`, or where all
+        differences are equal; the note says where quarters are too few to judge.
 
     Raises
     ------
@@ -148,8 +195,8 @@ def paired_differences(
 
     Notes
     -----
-    Block bootstrap with quarters as blocks: Davison & Hinkley (1997), section 3.8; Kunsch (1989), Ann Stat 17:1217.
-    The percentile interval of few quarters is short; the spread carries sqrt(Q / (Q - 1)).
+    Quarters are the blocks: each adds the sum of its deviations from the mean. Limits as for `mean_scores`; percentiles
+    of resampled quarters, which they replace, are short where quarters are few (Davison & Hinkley 1997, section 5.3).
 
     Examples
     --------
@@ -169,27 +216,23 @@ def paired_differences(
         if gap["value"].isna().any():
             raise InputError("the models have different quarters or scores", value=str(model))
         rows += [
-            _difference(str(model), str(score), part, resampling) for score, part in gap.groupby("score", sort=False)
+            _difference(str(model), str(score), part, conf_level) for score, part in gap.groupby("score", sort=False)
         ]
     names = ["model", "score", "estimate", "std_error", "conf_low", "conf_high", "n_quarters", "better"]
     frame = pd.DataFrame(rows, columns=[*names, "no_interval_reason"])
     words = f"mean difference of scores from {reference}, same quarters"
-    return Estimate(frame, _meta("contrast", words, ("model", "score"), resampling.conf_level,
-                                 f"percentile of {resampling.reps} resamples of quarters", unit,
+    return Estimate(frame, _meta("contrast", words, ("model", "score"), conf_level, SKEWED, unit,
                                  int(frame["n_quarters"].max()) if len(frame) else 0))  # fmt: skip
 
 
-def _difference(model: str, score: str, gap: pd.DataFrame, resampling: Resampling) -> tuple[object, ...]:
-    by_quarter = gap.groupby("quarter")["value"].agg(["sum", "size"]).to_numpy(dtype=float)
-    n, estimate = len(by_quarter), float(gap["value"].mean())
-    better = int((by_quarter[:, 0] < 0).sum())
-    drawn = np.concatenate([w @ by_quarter for w in account_weights(n, reps=resampling.reps, seed=resampling.seed)])
-    means = drawn[:, 0] / drawn[:, 1]
-    spread = float(means.std(ddof=1))
-    if n < 2 or spread <= 1e-14 * max(abs(estimate), 1.0):
-        reason = "a single quarter tells nothing of others" if n < 2 else "every quarter has the same difference"
-        return model, score, estimate, np.nan, np.nan, np.nan, n, better, reason
-    half = resampling.conf_level / 2
-    low, high = np.quantile(means, [0.5 - half, 0.5 + half])
-    error = spread * float(np.sqrt(n / (n - 1)))
-    return model, score, estimate, error, min(float(low), estimate), max(float(high), estimate), n, better, ""
+def _difference(model: str, score: str, gap: pd.DataFrame, conf_level: float) -> tuple[object, ...]:
+    total, size = gap.groupby("quarter")["value"].agg(["sum", "size"]).to_numpy(dtype=float).T
+    n, estimate = len(total), float(gap["value"].mean())
+    better = int((total < 0).sum())
+    error, low, high = skewed_limits((total - estimate * size) / size.mean(), conf_level)
+    reason = SINGLE if n < 2 else _too_rare(score, n)
+    if n > 1 and error <= 1e-14 * max(abs(estimate), 1.0):
+        reason, error = "every quarter has the same difference", np.nan
+    if reason:
+        return model, score, estimate, error, np.nan, np.nan, n, better, reason
+    return model, score, estimate, error, estimate + low, estimate + high, n, better, ""

@@ -170,11 +170,21 @@ def test_curve_finds_the_truth() -> None:
     truth = 1 - (1 - grid) ** (2 / 3)
     np.testing.assert_allclose(found.curve.frame["estimate"], truth, atol=0.03)
     assert ((found.curve.frame["conf_low"] - 0.01 < truth) & (truth < found.curve.frame["conf_high"] + 0.01)).all()
+    limits = found.errors.at(measure="ICI").iloc[0]
+    assert 0 < limits["conf_low"] < np.abs(said - p).mean() < limits["conf_high"]
     measures = found.errors.frame.set_index("measure")["estimate"]
     distance = np.abs(said - p)
     assert measures["ICI"] == pytest.approx(distance.mean(), abs=0.01)
     assert measures["E50"] == pytest.approx(np.median(distance), abs=0.01)
     assert measures["E90"] == pytest.approx(np.quantile(distance, 0.9), abs=0.02)
+
+
+def test_distances_of_a_perfect_forecast_reach_down_to_none() -> None:
+    """Noise alone puts the curve off the forecast; what is not refuted is no distance."""
+    frame, p = uncensored(300, 4)
+    found = calibration_curve(frame, Forecasts(("won",), (30.0,), {"a": p[:, None, None]})).errors.frame
+    assert (found["estimate"] > 0.005).all()
+    assert found["conf_low"].tolist() == pytest.approx([0, 0, 0], abs=1e-12)
 
 
 def test_curve_rests_on_the_seed_only_for_limits() -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.stats import t as student
 
 from analytics.estimators.counts import count_events
 from analytics.estimators.incidence import cumulative_incidence
@@ -399,3 +400,21 @@ def test_one_deal_and_errors() -> None:
         concordance(one.assign(s=1.0), "s", outcome="won", pairs="uno")
     with pytest.raises(InputError, match="one forecast per outcome"):
         forecasts_of(pd.DataFrame({"profile": [0, 1], "outcome": ["won", "lost"], "time": 3.0, "estimate": 0.5}))
+
+
+def test_limits_by_account_use_t_of_effective_accounts() -> None:
+    """Accounts of 10, 20 and 30 deals: (10 + 20 + 30)^2 / (100 + 400 + 900) - 1 degrees of freedom; without, normal."""
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame({"entry": -1, "exit": rng.integers(1, 40, 60), "outcome": rng.choice(["won", "lost"], 60),
+                          "account": np.repeat([0, 1, 2], [10, 20, 30])})  # fmt: skip
+    told = Forecasts(("won",), (20.0,), {"a": rng.random(60)[:, None, None], "b": rng.random(60)[:, None, None]})
+    for cluster, critical in (("account", student.ppf(0.975, 36 / 14 - 1)), (None, 1.959963984540054)):
+        score = brier_score(frame, told, cluster=cluster)
+        gap = score_differences(score, reference="b").at(model="a").iloc[0]
+        for row in (score.estimate.frame.iloc[0], gap, prediction_accuracy(score).frame.iloc[0]):
+            # upper limits are cut at what a score can be, so the lower distance is compared where it is not cut
+            assert row["estimate"] - row["conf_low"] == pytest.approx(
+                min(critical * row["std_error"], row["estimate"] if row is not gap and row["conf_low"] == 0 else np.inf)
+            )
+        df = 36 / 14 - 1 if cluster else np.inf
+        assert gap["p_value"] == pytest.approx(2 * student.sf(abs(gap["estimate"]) / gap["std_error"], df))

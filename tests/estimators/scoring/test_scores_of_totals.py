@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import beta, binom
+from scipy.stats import beta, binom, skew, t
 
-from analytics.estimators.bootstrap import Resampling
 from analytics.estimators.scoring.coverage import interval_coverage, pit_histogram, pit_values
 from analytics.estimators.scoring.distributions import (
     TotalForecast,
@@ -20,7 +19,7 @@ from analytics.estimators.scoring.distributions import (
     pinball,
     poisson_binomial,
 )  # fmt: skip
-from analytics.estimators.scoring.totals import mean_scores, paired_differences, total_scores
+from analytics.estimators.scoring.totals import mean_scores, paired_differences, skewed_limits, total_scores
 from analytics.records.errors import InputError
 
 QUICK = settings(max_examples=40, deadline=None)
@@ -173,14 +172,12 @@ def test_paired_differences() -> None:
     gap = by_model["a"] - by_model["b"]
     assert row["estimate"] == pytest.approx(gap.mean(), abs=1e-12)
     assert row["better"] == (gap < 0).sum()
-    assert row["std_error"] == pytest.approx(gap.std(ddof=1) / np.sqrt(12), rel=0.08)
+    assert row["std_error"] == pytest.approx(gap.std(ddof=1) / np.sqrt(12), rel=1e-12)
     assert row["conf_low"] <= row["estimate"] <= row["conf_high"]
     back = paired_differences(scores, reference="a").at(score="CRPS").iloc[0]
     assert (back["estimate"], back["conf_low"]) == pytest.approx((-row["estimate"], -row["conf_high"]), abs=1e-12)
     shuffled = paired_differences(scores.sample(frac=1, random_state=1), reference="b").at(score="CRPS").iloc[0]
     assert shuffled["conf_low"] == pytest.approx(row["conf_low"], abs=1e-12)
-    other = paired_differences(scores, reference="b", resampling=Resampling(seed=3)).at(score="CRPS").iloc[0]
-    assert other["conf_low"] != row["conf_low"]
     same = pd.concat([scores[scores["model"] == "a"].assign(model=name) for name in "ab"])
     assert set(paired_differences(same, reference="b").frame["no_interval_reason"]) == {
         "every quarter has the same difference"
@@ -213,3 +210,25 @@ def test_errors_of_totals() -> None:
         poisson_binomial([1.2])
     with pytest.raises(InputError, match="no such model"):
         paired_differences(total_scores({"a": {"Q1": made}}, {"Q1": 1.0}), reference="b")
+
+
+def test_limits_of_skewed_scores_undo_hall_s_transformation() -> None:
+    """At either limit Hall's (1992) transformed statistic, with the unbiased skewness, is the quantile of t."""
+    value = np.array([1.0, 1.5, 1.2, 0.8, 6.0, 1.1, 2.0, 0.9, 1.3, 3.0])
+    n, deviations = len(value), value - value.mean()
+    error, low, high = skewed_limits(deviations, 0.95)
+    assert error == pytest.approx(value.std(ddof=1) / np.sqrt(n))
+    c = skew(value, bias=False) / np.sqrt(n)
+    for distance, quantile in ((low, 0.975), (high, 0.025)):
+        z = -distance / error  # (mean - truth) / standard error, were the truth at this limit
+        assert z + c * z**2 / 3 + c**2 * z**3 / 27 + c / 6 == pytest.approx(t.ppf(quantile, n - 1))
+    assert high > 1.5 * -low
+
+
+def test_quantiles_that_hardly_a_quarter_can_miss_have_no_limits() -> None:
+    a, came = twelve(1.0, seed=2)
+    scores = total_scores({"a": a, "b": twelve(3.0)[0]}, came, levels=[0.1, 0.5, 0.9])
+    for frame in (mean_scores(scores).frame, paired_differences(scores, reference="b").frame):
+        bare = frame["score"].isin(["pinball 10 %", "pinball 90 %"])
+        assert frame["conf_low"].isna().tolist() == bare.tolist()
+        assert (frame.loc[bare, "no_interval_reason"].str.startswith("fewer than 5 quarters")).all()
