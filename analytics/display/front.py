@@ -127,3 +127,14 @@ def _figure(drawn: Drawn, number: int, *, alone: bool) -> str:
         block = figure_div(figure_json(drawn.figure), f"front-{number}")
     more = (f"More in {drawn.study}", drawn.href)
     return block + numbers_below(drawn.numbers, tables=True, files=not alone, more=more)
+
+
+def leading_page(title: str, lead: str, href: str) -> str:
+    """Return the small page that leads to the front page of the newest run, at once or by its link.
+
+    Examples
+    --------
+    >>> 'url=runs/1/index.html"' in leading_page("Acme, 2025Q2", "As of 30 June 2025.", "runs/1/index.html")
+    True
+    """
+    return page("leading.html.j2", drawn=False, title=title, subtitle=lead, href=href, facts=())

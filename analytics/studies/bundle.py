@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import html
 import json
 import os
 import re
@@ -83,23 +82,6 @@ def publish(bundle: Path, run: str, page: str, *, same_as: str | None = None) ->
     write_json(bundle / "published.json", {"schema_version": _SCHEMA, "first": first, "current": run, "runs": kept})
     write_text(bundle / "index.html", page)
     _let_go(bundle, kept)
-
-
-def leading_page(run: str, title: str) -> str:
-    """Write the small page that leads to a run's front page.
-
-    Examples
-    --------
-    >>> 'href="runs/20260131T060000Z/index.html"' in leading_page("20260131T060000Z", "Acme, 2025Q4")
-    True
-    """
-    address, name = f"runs/{run}/index.html", html.escape(title)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="refresh" content="0; url={address}">\n<title>{name}</title>\n</head>\n'
-        f'<body>\n<p><a href="{address}">{name}</a></p>\n</body>\n</html>\n'
-    )
 
 
 def begin(bundle: Path, moment: dt.datetime) -> Path:

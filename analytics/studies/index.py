@@ -1,7 +1,8 @@
-"""The words at the head and the foot of every page of a run."""
+"""The words at the head and the foot of every page of a run, and the small page that leads to the newest run."""
 
 from __future__ import annotations
 
+from analytics.display.front import leading_page
 from analytics.studies.results import day
 from analytics.studies.study import Study
 
@@ -23,6 +24,19 @@ DEFINITIONS = (
     ("Large enough to matter", "the whole interval lies beyond the difference that was set before results were seen"),
 )  # fmt: skip
 """Words of the front page and what they mean."""
+
+
+def leading(study: Study, run: str) -> str:
+    """Write the page that a bundle replaces last: it leads to the front page of one run.
+
+    Parameters
+    ----------
+    study : Study
+        The opened study.
+    run : str
+        Name of the run's folder below `runs/`.
+    """
+    return leading_page(title(study), subtitle(study), f"runs/{run}/{FRONT}")
 
 
 def title(study: Study) -> str:

@@ -15,7 +15,7 @@ from analytics.records.errors import InputError, nearest
 from analytics.studies import bundle as bundles
 from analytics.studies.exits import DONE, INPUT, STOPPED, code_of
 from analytics.studies.front import write_front
-from analytics.studies.index import facts
+from analytics.studies.index import facts, leading
 from analytics.studies.inputs import INPUT_VARIABLE
 from analytics.studies.job import Job, Outcome
 from analytics.studies.lock import locked
@@ -172,18 +172,17 @@ def _ended(run: Run, study: Study, outcomes: list[Outcome], bundle: Path) -> Res
         if notebook.name in done:
             write_json(run.folder / f"{notebook.name}.provenance.json", notebook_facts(shared, notebook, run.folder))
     failed = [outcome for outcome in outcomes if outcome.exit_code != DONE]
+    # Where a notebook failed, that is what is said, whether or not the page about it can still be written.
+    with contextlib.suppress(*([OSError] if failed else [])):
+        write_front(study, run.folder, run.notebooks, outcomes, run.secrets)
     if failed:
-        with contextlib.suppress(OSError):  # what failed first is what is said
-            write_front(study, run.folder, run.notebooks, outcomes, run.secrets)
         run.end(failed[0].exit_code, failed[0].message)
         return Result(failed[0].exit_code, run.folder, None, tuple(outcomes))
-    write_front(study, run.folder, run.notebooks, outcomes, run.secrets)
     with _undisturbed():
         run.end(DONE)
         if run.only:
             return Result(DONE, run.folder, run.folder / f"{run.notebooks[0].name}.html", tuple(outcomes))
-        leads = bundles.leading_page(run.id, f"{study.title}, {study.quarter.name}")
-        bundles.publish(bundle, run.id, hidden(leads, run.secrets), same_as=_repeated(outcomes))
+        bundles.publish(bundle, run.id, hidden(leading(study, run.id), run.secrets), same_as=_repeated(outcomes))
         return Result(DONE, run.folder, bundle / "index.html", tuple(outcomes))
 
 

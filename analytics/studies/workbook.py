@@ -54,7 +54,8 @@ def as_excel(frames: Mapping[str, pd.DataFrame]) -> bytes:
     used: set[str] = set()
     for name, frame in (frames or {"empty": pd.DataFrame()}).items():
         sheet = book.create_sheet(_sheet_name(name, used))
-        # One cell for all texts of a sheet, each written before the next: a style for every text takes most of it.
+
+        # One cell for all texts of a sheet, each written before the next: a style each takes most of the time.
         text = WriteOnlyCell(sheet)
         text.quotePrefix = True
 

@@ -15,7 +15,7 @@ from display_samples import HOSTILE, findings, incidence, win_rates
 
 from analytics.display import figures, packing, page, rendering, tables, theme
 from analytics.display.findings import card, finding_cards
-from analytics.display.front import Drawn, Front, Line, Said, StudyLink, front_page
+from analytics.display.front import Drawn, Front, Line, Said, StudyLink, front_page, leading_page
 from analytics.display.numbers import numbers_table
 from analytics.estimators.result import Listing
 
@@ -266,6 +266,14 @@ def test_the_mailed_front_page_leads_to_no_other_file() -> None:
     words = "".join(read.words)
     assert "A third of deals end in no decision." in words
     assert "The numbers as a table" in words
+
+
+def test_the_page_that_leads_is_small_and_has_a_link() -> None:
+    text = leading_page("Demo & Co", "As of 31 January.", "runs/1/index.html")
+    assert 'http-equiv="refresh" content="0; url=runs/1/index.html"' in text
+    assert '<a href="runs/1/index.html">' in text
+    assert "<script" not in text
+    assert len(text) < 20_000
 
 
 # ------------------------------------------------------------------------------------------------------- contrast

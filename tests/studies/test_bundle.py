@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from analytics.display.front import leading_page
 from analytics.studies import bundle as bundles
-from analytics.studies.bundle import Published, begin, end, leading_page, publish, published
+from analytics.studies.bundle import Published, begin, end, publish, published
 
 START = dt.datetime(2026, 1, 31, 6, 0, 0, tzinfo=dt.UTC)
 
@@ -24,7 +25,7 @@ def whole(folder: Path, hour: int) -> str:
 
 def brought_out(folder: Path, hour: int, same_as: str | None = None) -> str:
     run = whole(folder, hour)
-    publish(folder, run, leading_page(run, "Acme"), same_as=same_as)
+    publish(folder, run, leading_page("Acme", "", f"runs/{run}/index.html"), same_as=same_as)
     return run
 
 
@@ -70,7 +71,7 @@ def test_a_kill_between_two_steps_shows_the_old_run_or_the_new_one(
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
-            publish(tmp_path, second, leading_page(second, "Acme"))
+            publish(tmp_path, second, leading_page("Acme", "", f"runs/{second}/index.html"))
     assert published(tmp_path) == Published(first, first, (first,))
     third = brought_out(tmp_path, 3)
     assert published(tmp_path) == Published(first, third, (first, third))
@@ -98,9 +99,3 @@ def test_the_last_three_that_were_not_published_are_kept_for_looking(tmp_path: P
         end(begin(tmp_path, START.replace(hour=hour)), "failed")
     good = brought_out(tmp_path, 6)
     assert runs(tmp_path) == [*(f"20260131T0{hour}0000Z.failed" for hour in (2, 3, 4)), good]
-
-
-def test_the_leading_page_is_a_plain_link_that_also_leads_by_itself() -> None:
-    page = leading_page("20260131T060000Z", "A <b> & Co")
-    assert 'content="0; url=runs/20260131T060000Z/index.html"' in page
-    assert '<a href="runs/20260131T060000Z/index.html">A &lt;b&gt; &amp; Co</a>' in page

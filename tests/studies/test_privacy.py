@@ -414,7 +414,7 @@ def run(home: Path, *more: str) -> tuple[int, str, dict[str, bytes]]:
     newest = max((bundle / "runs").iterdir()) if (bundle / "runs").is_dir() else bundle
     files = {path.name: path.read_bytes() for path in newest.rglob("*") if path.is_file()}
     if (bundle / "index.html").is_file():
-        files["leads.html"] = (bundle / "index.html").read_bytes()
+        files["leading.html"] = (bundle / "index.html").read_bytes()
     return done.exit_code, done.output, files
 
 
@@ -570,7 +570,7 @@ def shared_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, byt
     bundle = home / "reports" / "demo" / "2025Q4"
     newest = max((bundle / "runs").iterdir())
     files = {str(one.relative_to(newest)): one.read_bytes() for one in newest.rglob("*") if one.is_file()}
-    return files | {"leads.html": (bundle / "index.html").read_bytes()}, newest
+    return files | {"leading.html": (bundle / "index.html").read_bytes()}, newest
 
 
 def test_the_shared_demo_shows_no_count_of_few_deals_anywhere(shared_demo: tuple[dict[str, bytes], Path]) -> None:

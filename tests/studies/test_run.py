@@ -87,10 +87,10 @@ def test_a_run_leaves_a_whole_bundle(done: Path) -> None:
 
 
 def test_the_index_leads_to_every_page_and_pages_are_offline(done: Path) -> None:
-    leads = re.findall(r'href="([^"]+)"', (bundle(done) / "index.html").read_text())
+    leads = re.findall(r'<a href="(runs/[^"]+)"', (bundle(done) / "index.html").read_text())
     assert leads == [f"runs/{newest(done).name}/index.html"]
-    index = (newest(done) / "index.html").read_text()
-    local = [link for link in re.findall(r'href="([^"#]+)[^"]*"', index) if not link.startswith("data:")]
+    front = (newest(done) / "index.html").read_text()
+    local = [link for link in re.findall(r'href="([^"#]+)[^"]*"', front) if not link.startswith("data:")]
     assert "01_ending.html" in local
     for link in local:
         assert (newest(done) / link).exists(), link
@@ -104,7 +104,7 @@ def test_the_index_leads_to_every_page_and_pages_are_offline(done: Path) -> None
     assert "cumulative_incidence(" not in page  # no code
     assert "open_study(" not in page
     written = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
-    assert re.findall(r"(?:src|href|url\()\W*(?:https?:)?//", written + index) == []
+    assert re.findall(r"(?:src|href|url\()\W*(?:https?:)?//", written + front) == []
     size = (newest(done) / "02_size.html").read_text()
     assert len(size) < len(page) < 200_000  # plotly.js lies once beside the runs, and is read where a figure is drawn
     script = re.search(r'<script src="([^"]+)"', page)
