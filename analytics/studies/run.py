@@ -189,12 +189,12 @@ def _ended(run: Run, study: Study, outcomes: list[Outcome], bundle: Path) -> Res
         if notebook.name in done:
             write_json(run.folder / f"{notebook.name}.provenance.json", notebook_facts(shared, notebook, run.folder))
     failed = [outcome for outcome in outcomes if outcome.exit_code != DONE]
+    # Where a notebook failed, that is what is said, whether or not the page about it can still be written.
+    with contextlib.suppress(*([OSError] if failed else [])):
+        write_front(study, run.folder, run.notebooks, outcomes, run.secrets)
     if failed:
-        with contextlib.suppress(OSError):  # what failed first is what is said
-            write_front(study, run.folder, run.notebooks, outcomes, run.secrets)
         run.end(failed[0].exit_code, failed[0].message)
         return Result(failed[0].exit_code, run.folder, None, tuple(outcomes))
-    write_front(study, run.folder, run.notebooks, outcomes, run.secrets)
     with _undisturbed():
         run.end(DONE)
         if run.only:

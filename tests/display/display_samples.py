@@ -339,6 +339,7 @@ def recording_delay() -> Estimate:
                     "conf_low": np.clip(level - 0.04, 0, 1),
                     "conf_high": np.clip(level + 0.03, 0, 1),
                     "std_error": 0.02,
+                    "n_risk": 900 + 3 * days,
                 }
             )
         )

@@ -337,6 +337,13 @@ def test_completeness_and_delay_hold_their_estimates() -> None:
     assert [trace["line"]["dash"] for trace in lines] == ["solid", "dash", "dot"]
     first = recording_delay().at(outcome="lost", time=0).iloc[0]
     assert lines[1]["y"][0] == near(first["estimate"])
+    below = [item for item in drawn("delay")["layout"]["annotations"] if item.get("xref") == "x"]
+    shown = [(item["x"], item["yshift"], item["text"]) for item in below]
+    lost = recording_delay().at(outcome="lost")
+    for tick in {x for x, _, _ in shown}:
+        behind = [int(n) for time, n in zip(lost["time"], lost["n_risk"], strict=True) if time <= tick][-1]
+        assert (tick, -66, f"{behind:,}") in shown
+    assert {x for x, _, _ in shown} >= {0}
 
 
 def test_a_finding_in_place_of_an_estimate_is_shown_as_its_sentence() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,7 +14,8 @@ from analytics.display.figures.curves import band, mark
 from analytics.display.figures.sheet import Space, Words, answers_or_sentence, day_ticks, listed, note, sheet
 from analytics.estimators.result import Estimate
 
-CURVES = 260  # pixels
+CURVES, ROW = 260, 16  # pixels
+GREY = {"size": 11, "color": theme.QUIET}
 
 
 @answers_or_sentence
@@ -64,8 +65,8 @@ def plot_recording_delay(
         labels.append((day, f"{mark(*look)} {wording.bold(wording.safe(name, 18))}<br>{wording.quiet(when)}"))
         said.append(f"{name}: {_at_once(curve)}, {when}")
     words = Words(title, subtitle, wording.provenance(delay.meta), f"{title}. {listed(said)}.")
-    space = Space(CURVES, left=46, right=136, bottom=44, top=10)
-    layout = {**_axes(reach, share), "annotations": _names(labels)}
+    space = Space(CURVES, left=46, right=136, bottom=58 + ROW * len(curves), top=10)
+    layout = {**_axes(reach, share), "annotations": [*_names(labels), *_at_risk(curves, day_ticks(reach))]}
     return sheet(traces, layout, words, space, {"margin.r": 124, "margin.l": 42})
 
 
@@ -87,8 +88,21 @@ def _names(labels: Sequence[tuple[float, str]]) -> list[dict[str, Any]]:
     names = [
         note(text, x=1, y=1, xshift=10, yshift=-20 - 42 * i, font={"size": 12}) for i, (_, text) in enumerate(order)
     ]
-    grey = {"size": 11, "color": theme.QUIET}
-    return [*names, note("days after closing", x=1, y=0, xanchor="right", yshift=-32, font=grey)]
+    return [*names, note("days after closing", x=1, y=0, xanchor="right", yshift=-32, font=GREY)]
+
+
+def _at_risk(curves: Mapping[str, pd.DataFrame], ticks: Sequence[int]) -> list[dict[str, Any]]:
+    """Under the axis, a row for each outcome: how many closings stand behind the curve at each tick."""
+    found = [note("closings counted", x=0, y=0, yshift=-32, font=GREY)]
+    for i, (outcome, curve) in enumerate(curves.items()):
+        place = {"y": 0, "yshift": -50 - ROW * i, "font": GREY}
+        found.append(note(wording.safe(theme.outcome_name(outcome), 18), x=1, xshift=28, **place))
+        for tick in ticks:
+            before = curve[curve["time"] <= tick]
+            if len(before) and "n_risk" in before and pd.notna(before["n_risk"].iloc[-1]):
+                text = wording.count(float(before["n_risk"].iloc[-1]))
+                found.append(note(text, x=tick, xref="x", xanchor="center", **place))
+    return found
 
 
 def _at_once(curve: pd.DataFrame) -> str:

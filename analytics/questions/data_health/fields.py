@@ -89,11 +89,14 @@ def field_counts(deals: pd.DataFrame, fields: Sequence[str] | None = None) -> Li
     --------
     >>> field_counts(pd.DataFrame({"source": ["web", "web", None], "outcome": "won"})).frame["most_common"].tolist()
     ['web (2)']
+    >>> field_counts(pd.DataFrame({"source": ["web", "fair", "web", "fair"], "outcome": "won"})).frame["most_common"][0]
+    'fair (2)'
     """
     rows = []
     for field, label in _fields(deals, fields).items():
         filled = _filled(deals, field)
         values = deals.loc[filled, field].astype(str).value_counts()
+        values = values.sort_index().sort_values(ascending=False, kind="stable")  # or the order of rows breaks ties
         telling = len(values) > 0 and values.iloc[0] > 1 and not _private(field, values)
         common = f"{values.index[0]} ({values.iloc[0]:,})" if telling else ""
         number = int(filled.sum())
