@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help study test test-slow lint lab demo goldens benchmark clean
+.PHONY: help install study test test-slow lint lab demo goldens benchmark clean
 
 help:
+	@echo "make install    just the installation that a schedule needs"
 	@echo "make study      the demo company's latest quarter, as a report to open"
 	@echo "make test       the everyday tests (under 15 minutes)"
 	@echo "make test-slow  the long ones: coverage and recovery simulations"
-	@echo "make lab        the same notebooks in JupyterLab"
+	@echo "make lab        JupyterLab, at the notebook to start from"
 	@echo "make lint       format, lint and type checks"
 	@echo "make goldens    execute the committed notebooks again (their outputs are what nbval compares)"
 
@@ -27,9 +28,17 @@ $(VENV)/.test: $(VENV)/.run
 	@$(PIP) -e '.[test,postgres,export,slides]'
 	@touch $@
 
+# Without news and update pop-ups: JupyterLab reads this file from its own environment alone.
+LAB_SETTINGS := $(VENV)/share/jupyter/lab/settings
+QUIET := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
+
 $(VENV)/.lab: $(VENV)/.run
 	@$(PIP) -e '.[lab]'
+	@mkdir -p $(LAB_SETTINGS)
+	@echo '$(QUIET)' > $(LAB_SETTINGS)/overrides.json
 	@touch $@
+
+install: $(VENV)/.run
 
 study: $(VENV)/.run
 	@$(BIN)/winloss run params/demo-2025Q4.yaml
@@ -47,10 +56,10 @@ lint: $(VENV)/.test
 	@$(BIN)/mypy
 
 lab: $(VENV)/.lab
-	@$(BIN)/jupyter lab notebooks
+	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start.ipynb
 
 goldens: $(VENV)/.run
-	@$(BIN)/python -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/[0-9]*.ipynb
+	@$(BIN)/python -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 benchmark: $(VENV)/.test
 	@$(PIP) -e '.[benchmark]'

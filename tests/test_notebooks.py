@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+START, TEMPLATE = ROOT / "notebooks" / "00_start.ipynb", ROOT / "notebooks" / "_template.ipynb"
 PLOTLY = "application/vnd.plotly.v1+json"
 LINES_IN_A_CELL = 15
 CHANGES_FROM_RUN_TO_RUN = (
@@ -36,7 +37,28 @@ def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_the_notebooks_of_the_house_exist() -> None:
-    assert {"00_data_health", "01_quarter"} <= {path.stem for path in NOTEBOOKS}
+    assert {"00_start", "00_data_health", "01_quarter", "_template"} <= {path.stem for path in NOTEBOOKS}
+
+
+def test_the_start_notebook_leads_to_every_other() -> None:
+    words = "".join("".join(cell["source"]) for cell in load(START)["cells"] if cell["cell_type"] == "markdown")
+    linked = re.findall(r"\]\(([^)]+\.ipynb)\)", words)
+    assert sorted(linked) == sorted(path.name for path in NOTEBOOKS if path != START)
+
+
+def test_an_exploration_is_under_20_lines_and_saves_nothing() -> None:
+    lines, title = {"": 0}, ""
+    for cell in load(START)["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            title = source[source.rfind("### ") :] if "### " in source else ""
+            lines[title] = 0
+            continue
+        lines[title] += source.count("\n") + 1
+        assert ".save(" not in source
+    explorations = {title: count for title, count in lines.items() if title}
+    assert len(explorations) == 3
+    assert all(1 < count < 20 for count in explorations.values()), explorations
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -77,8 +99,9 @@ def test_cells_are_short_and_outputs_compare_exactly(path: Path) -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_there_is_something_to_compare(path: Path) -> None:
     outputs = [output for cell in code_cells(load(path)) for output in cell["outputs"]]
-    assert sum(PLOTLY in output.get("data", {}) for output in outputs) >= 3
-    assert sum("text/html" in output.get("data", {}) for output in outputs) >= 3
+    least = 1 if path == TEMPLATE else 3
+    assert sum(PLOTLY in output.get("data", {}) for output in outputs) >= least
+    assert sum("text/html" in output.get("data", {}) for output in outputs) >= least
 
 
 def with_one_number_changed(notebook: dict[str, Any], mime: str) -> dict[str, Any]:

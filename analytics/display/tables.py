@@ -132,6 +132,17 @@ def estimate_table(
         Of a curve, these times (each the last one not after it); by default 30, 90, 180, 365 and the last one.
     name : str, optional
         Stable id of the table; by default made from the title.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"outcome": ["won", "lost"], "n_deals": 40,
+    ...     "estimate": [0.3, 0.25], "conf_low": [0.2, 0.15], "conf_high": [0.4, 0.35]})
+    >>> given = Estimate(frame, Meta("probability", "as in a study", ("outcome",), n_deals=40))
+    >>> print(estimate_table(given, title="Where deals end up", columns=["n_deals"]).frame.to_string(index=False))
+    Outcome Share (95 % interval) Deals
+        Won          30 % (20–40)    40
+       Lost          25 % (15–35)    40
     """
     if isinstance(estimate, Finding):
         return finding_cards(estimate)
@@ -218,6 +229,14 @@ def listing_table(
         Columns that are shown, in this order; by default all.
     name : str, optional
         Stable id of the table; by default made from the title.
+
+    Examples
+    --------
+    >>> listing = Listing(pd.DataFrame({"reason": ["no id"], "rows": [3]}), "Rejected rows")
+    >>> print(listing_table(listing).text())
+    Rejected rows
+    Reason Rows
+     no id    3
     """
     if isinstance(listing, Finding):
         return finding_cards(listing)

@@ -75,6 +75,14 @@ class Estimate:
     -----
     `deals` names the deals behind counts of the frame (row, column, deal_id; see `cell_deals.with_deals`), where they
     are known and the report is the company's own.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"outcome": ["won", "lost"], "estimate": [0.3, 0.25], "conf_low": [0.2, 0.15],
+    ...                       "conf_high": [0.4, 0.35]})
+    >>> shares = Estimate(frame, Meta("probability", "share of deals by day 365", ("outcome",), n_deals=40))
+    >>> shares.at(outcome="won")["estimate"].tolist()
+    [0.3]
     """
 
     frame: pd.DataFrame

@@ -35,7 +35,7 @@ def published(bundle: Path) -> Published | None:
     """Say which runs of a bundle were published; None where none was.
 
     Which one is current the small `index.html` says, since it is what people open and is replaced in one step;
-    `published.json` adds what came before.
+    `published.json` adds what came before, and stands in for the page where somebody has removed it.
 
     Parameters
     ----------
@@ -47,18 +47,16 @@ def published(bundle: Path) -> Published | None:
     >>> published(Path("reports/nobody/1999Q1")) is None
     True
     """
-    try:
-        leads = _LEADS_TO.search((bundle / "index.html").read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
+    listed = _listed(bundle)
+    current = _leads_to(bundle) or listed.get("current")
+    if current is None or not _is_there(bundle, current):
         return None
-    if leads is None:
-        return None
-    current, listed = leads[1], _listed(bundle)
-    first, runs = str(listed.get("first", current)), [str(run) for run in listed.get("runs", ())]
+    runs = list(listed.get("runs", ()))
     # A run that was listed and then could not be published stands behind the current one.
     runs = runs[: runs.index(current) + 1] if current in runs else [*runs, current]
-    there = tuple(run for run in runs if (bundle / "runs" / run / "run.json").is_file())
-    return Published(first if (bundle / "runs" / first).is_dir() else current, current, there)
+    there = tuple(run for run in runs if _is_there(bundle, run))
+    first = listed.get("first", current)
+    return Published(first if first in there else there[0], current, there)
 
 
 def publish(bundle: Path, run: str, page: str, *, same_as: str | None = None) -> None:
@@ -99,7 +97,7 @@ def begin(bundle: Path, moment: dt.datetime) -> Path:
 def left_behind(bundle: Path) -> tuple[Path, ...]:
     """The folders of runs that were killed: still partial, or whole and not published; asked while holding the lock."""
     known = published(bundle)
-    listed = {str(run) for run in _listed(bundle).get("runs", ())} | ({known.current} if known else set())
+    listed = known.runs if known else ()
     folders = sorted(path for path in (bundle / "runs").glob("*") if path.is_dir())
     partial = [path for path in folders if path.name.endswith(".partial")]
     return (*partial, *(path for path in folders if "." not in path.name and path.name not in listed))
@@ -108,6 +106,10 @@ def left_behind(bundle: Path) -> tuple[Path, ...]:
 def end(folder: Path, ending: str = "") -> Path:
     """Give the folder of a run its last name: `<id>` when whole, else `<id>.failed` or `<id>.only`."""
     target = folder.with_name(run_id(folder) + (f".{ending}" if ending else ""))
+    if not ending:
+        # A page that outlives a power cut must not lead to files that have not.
+        for path in folder.rglob("*"):
+            _on_disk(path)
     os.rename(folder, target)
     return target
 
@@ -121,6 +123,26 @@ def run_id(folder: Path) -> str:
     '20260131T060000Z'
     """
     return folder.name.lstrip(".").split(".")[0]
+
+
+def _on_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _leads_to(bundle: Path) -> str | None:
+    try:
+        found = _LEADS_TO.search((bundle / "index.html").read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found[1] if found else None
+
+
+def _is_there(bundle: Path, run: str) -> bool:
+    return (bundle / "runs" / run / "run.json").is_file()
 
 
 def _listed(bundle: Path) -> dict[str, Any]:

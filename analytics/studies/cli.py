@@ -184,6 +184,49 @@ def init(kind: str, company: str, quarter: str | None, folder: Path, debug: bool
             click.echo(f"Written: {of_quarter}. Check the quarter and as_of, then: winloss run {of_quarter}")
 
 
+@main.command(short_help="Lay two published quarters side by side.")
+@click.argument("company")
+@click.argument("then")
+@click.argument("now")
+@click.option(
+    "--reports", type=click.Path(path_type=Path), help="Where reports are (default: beside the params folder)."
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def compare(company: str, then: str, now: str, reports: Path | None, debug: bool) -> None:
+    """Lay two published quarters of COMPANY side by side: winloss compare demo 2025Q3 2025Q4.
+
+    Both as they were first published, beside what is known of them now, and what moved between. Everything is read from
+    what runs saved; nothing is counted again.
+    """
+    from analytics.studies.compare import compare as compared
+    from analytics.studies.places import params_folder, reports_folder
+
+    with plainly(debug):
+        page, found, said = compared(reports_folder(params_folder(company), reports), company, (then, now))
+        for sentence in said if found is not None else [*said, "Nothing of them can be compared; both are shown."]:
+            click.echo(for_terminal(sentence))
+        click.echo(f"Page: {page}")
+
+
+@main.command(short_help="Lay all published quarters side by side.")
+@click.argument("company")
+@click.option(
+    "--reports", type=click.Path(path_type=Path), help="Where reports are (default: beside the params folder)."
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def trend(company: str, reports: Path | None, debug: bool) -> None:
+    """Lay all published quarters of COMPANY side by side: winloss trend demo.
+
+    As they were first published, beside what is known of them now; the newest run also knows the two years before its
+    quarter. Everything is read from what runs saved; nothing is counted again.
+    """
+    from analytics.studies.places import params_folder, reports_folder
+    from analytics.studies.trend import trend as laid_out
+
+    with plainly(debug):
+        click.echo(f"Page: {laid_out(reports_folder(params_folder(company), reports), company)[0]}")
+
+
 @main.command(short_help="Write an invented company's Salesforce export, to practise on.")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("demo-export"))
 @click.option("--deals", default=2600, show_default=True, type=click.IntRange(1), help="How many deals.")

@@ -11,8 +11,8 @@ from typing import Any
 
 from analytics.records.errors import InputError, nearest
 
-START = "00_start"
-"""The index notebook: it takes no parameters and is not part of a run."""
+START, TEMPLATE = "00_start", "_template"
+"""The notebook to begin with, which is no part of a run, and the one to copy, which is part of one when asked for."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def find_notebooks(folder: Path, *, only: Iterable[str] = ()) -> tuple[Notebook,
     folder : pathlib.Path
         Where the notebooks are.
     only : iterable of str
-        Names (`01_quarter`, or just `quarter`) to keep; all of them where it is empty.
+        Names (`01_quarter`, or just `quarter`) to keep; all where it is empty. `_template` runs only when named.
 
     Raises
     ------
@@ -54,6 +54,8 @@ def find_notebooks(folder: Path, *, only: Iterable[str] = ()) -> tuple[Notebook,
     if not paths:
         raise InputError("holds no notebooks to run (named like 01_quarter.ipynb)", file=str(folder))
     wanted = list(only)
+    if TEMPLATE in wanted:
+        paths += folder.glob(f"{TEMPLATE}.ipynb")
     for name in wanted:
         if not any(name in (path.stem, path.stem[3:]) for path in paths):
             raise InputError(f"there is no notebook {name!r}", action=nearest(name, [path.stem for path in paths]))

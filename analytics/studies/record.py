@@ -127,10 +127,10 @@ def say_last_word(folder: Path) -> str:
         Of a run that has not ended and whose process is gone.
     """
     name = bundles.run_id(folder)
-    try:
-        content = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        content = {"schema_version": SCHEMA_VERSION, "run": name, "notebooks": []}
+    content: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "run": name, "notebooks": []}
+    # A run that was killed at once has not written it yet.
+    with contextlib.suppress(FileNotFoundError):
+        content |= json.loads((folder / "run.json").read_text(encoding="utf-8"))
     finished = sum(line.get("status") == STATUS[DONE] for line in content["notebooks"])
     said = f"killed before it was done, after {finished} of {len(content['notebooks'])} notebooks"
     for left in folder.glob(".*"):

@@ -44,6 +44,9 @@ from analytics.studies.workers import Workers, workers
 SIDE_BY_SIDE = 2
 """Notebooks at a time: two fill two cores, more gain little."""
 
+_BEHIND_DAYS = 14
+"""Records that end so long before the as-of date are most likely an old export, which nobody would see at night."""
+
 _STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -137,6 +140,12 @@ def _prepared(run: Run, progress: Progress) -> Study:
     if len(study.rejects):
         where = "a report for sharing leaves them out" if run.safe else "rejects.csv beside the report says why"
         progress.say(f"{len(study.rejects):,} rows rejected; {where}")
+    behind = (study.as_of - study.known_to).days if study.known_to else 0
+    if behind > _BEHIND_DAYS and getattr(run.company.source, "extracted_on", None) is None:
+        progress.say(
+            f"The last record is of {study.known_to}, {behind:,} days before the as-of date {study.as_of}: is the "
+            "export an old one?"
+        )
     return study
 
 
@@ -179,11 +188,13 @@ def _ended(run: Run, study: Study, outcomes: list[Outcome], bundle: Path) -> Res
     for notebook in run.notebooks:
         if notebook.name in done:
             write_json(run.folder / f"{notebook.name}.provenance.json", notebook_facts(shared, notebook, run.folder))
-    write_front(study, run.folder, run.notebooks, outcomes, run.secrets)
     failed = [outcome for outcome in outcomes if outcome.exit_code != DONE]
     if failed:
+        with contextlib.suppress(OSError):  # what failed first is what is said
+            write_front(study, run.folder, run.notebooks, outcomes, run.secrets)
         run.end(failed[0].exit_code, failed[0].message)
         return Result(failed[0].exit_code, run.folder, None, tuple(outcomes))
+    write_front(study, run.folder, run.notebooks, outcomes, run.secrets)
     with _undisturbed():
         run.end(DONE)
         if run.only:

@@ -43,6 +43,15 @@ class Study:
         Quarters to compare with (tuple of Quarter) and columns to split by (tuple of str).
     input_hash : str
         Changes whenever an input file does.
+
+    Examples
+    --------
+    >>> from analytics import open_study
+    >>> study = open_study(company="demo", quarter="2025Q4", as_of="2026-01-31", compare_to=["2025Q3"])
+    >>> study.horizon_days, study.segments
+    (365, ('source', 'segment', 'region'))
+    >>> str(study.as_of_for(study.compare_to[0]))
+    '2025-10-31'
     """
 
     def __init__(
@@ -201,6 +210,11 @@ class Study:
         return history if self.params.team is None else of_its_deals(history, self.known_deals["deal_id"].tolist())
 
     @property
+    def known_to(self) -> dt.date | None:
+        """The last day on which anything was recorded."""
+        return self._records.known_to
+
+    @property
     def files(self) -> tuple[SourceFile, ...]:
         """Everything that was read."""
         return self._records.files
@@ -230,6 +244,13 @@ class Study:
         ------
         ValueError
             Where a name is used twice in one run: the second would silently replace the first.
+
+        Examples
+        --------
+        >>> from analytics import open_study
+        >>> study = open_study(company="demo", quarter="2025Q4", as_of="2026-01-31")
+        >>> study.save("seen", Listing(pd.DataFrame({"deals": [3]}), "What was seen")).saved_as
+        'seen'
         """
         out = os.environ.get(OUT_VARIABLE)
         if out and name in self._saved:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from analytics.display.front import leading_page
 from analytics.studies import bundle as bundles
-from analytics.studies.bundle import Published, begin, end, publish, published
+from analytics.studies.bundle import Published, begin, end, left_behind, publish, published
+from analytics.studies.record import say_last_word
 
 START = dt.datetime(2026, 1, 31, 6, 0, 0, tzinfo=dt.UTC)
 
@@ -80,13 +84,23 @@ def test_a_kill_between_two_steps_shows_the_old_run_or_the_new_one(
 
 def test_what_is_current_is_what_the_page_leads_to(tmp_path: Path) -> None:
     """Without `published.json`, or with a broken one, nothing is guessed but that the current run was the first."""
-    _, second = brought_out(tmp_path, 1), brought_out(tmp_path, 2)
+    first, second = brought_out(tmp_path, 1), brought_out(tmp_path, 2)
+    (tmp_path / "index.html").write_text(leading_page(first, "Acme"))
+    assert published(tmp_path) == Published(first, first, (first,))
+    (tmp_path / "index.html").write_text(leading_page(second, "Acme"))
     (tmp_path / "published.json").write_text("{")
     assert published(tmp_path) == Published(second, second, (second,))
-    (tmp_path / "index.html").unlink()
-    assert published(tmp_path) is None
     (tmp_path / "index.html").write_text("a page of another kind")
     assert published(tmp_path) is None
+
+
+def test_a_page_that_somebody_removed_costs_no_frozen_view(tmp_path: Path) -> None:
+    first, second = brought_out(tmp_path, 1), brought_out(tmp_path, 2)
+    (tmp_path / "index.html").unlink()
+    assert published(tmp_path) == Published(first, second, (first, second))
+    assert left_behind(tmp_path) == ()
+    third = brought_out(tmp_path, 3)
+    assert published(tmp_path) == Published(first, third, (first, second, third))
 
 
 def test_two_runs_begun_in_one_second_have_two_names(tmp_path: Path) -> None:
@@ -99,3 +113,53 @@ def test_the_last_three_that_were_not_published_are_kept_for_looking(tmp_path: P
         end(begin(tmp_path, START.replace(hour=hour)), "failed")
     good = brought_out(tmp_path, 6)
     assert runs(tmp_path) == [*(f"20260131T0{hour}0000Z.failed" for hour in (2, 3, 4)), good]
+
+
+class Countdown:
+    """A kill before one more step than so many."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def then(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*given: Any, **more: Any) -> Any:
+            self.steps -= 1
+            if self.steps < 0:
+                raise KeyboardInterrupt
+            return original(*given, **more)
+
+        return counted
+
+
+def test_a_kill_at_any_step_leaves_a_whole_bundle_and_the_next_run_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the last name of the folder to the removal of an old one: a kill before each step in turn."""
+    first = brought_out(tmp_path, 0)
+    for hour in (1, 2, 3):
+        brought_out(tmp_path, hour)
+    steps = [(os, "rename"), (os, "replace"), (shutil, "rmtree")]
+    step, killed = 0, True
+    while killed:
+        before, hour = published(tmp_path), 4 + step
+        assert before is not None
+        with monkeypatch.context() as patch:
+            count = Countdown(step)
+            for module, name in steps:
+                patch.setattr(module, name, count.then(getattr(module, name)))
+            try:
+                brought_out(tmp_path, hour)
+                killed = False
+            except KeyboardInterrupt:
+                step += 1
+        after = published(tmp_path)
+        assert after is not None
+        assert after.first == first
+        assert after.current in (before.current, f"20260131T{hour:02d}0000Z")
+        assert all((tmp_path / "runs" / run / "run.json").is_file() for run in after.runs)
+        for folder in left_behind(tmp_path):
+            assert bundles.run_id(folder) != after.current
+            assert "killed before it was done" in say_last_word(folder)
+        assert left_behind(tmp_path) == ()
+    assert step >= 5
+    assert runs(tmp_path)[0] == first

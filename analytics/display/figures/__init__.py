@@ -19,6 +19,7 @@ from analytics.display.figures.no_decision import (
 )
 from analytics.display.figures.periods import plot_two_periods
 from analytics.display.figures.promises import plot_closed_by_date, plot_fates
+from analytics.display.figures.quarters import plot_quarter_changes, plot_quarters
 from analytics.display.figures.rates import (
     plot_no_decision_range,
     plot_segments,
@@ -49,6 +50,8 @@ __all__ = [
     "plot_no_decision_range",
     "plot_no_decision_rules",
     "plot_practice",
+    "plot_quarter_changes",
+    "plot_quarters",
     "plot_ratios",
     "plot_ratios_by_age",
     "plot_recording_delay",

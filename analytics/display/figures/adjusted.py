@@ -63,6 +63,16 @@ def plot_standardised(rates: Estimate, *, title: str = "Shares won, by segment",
         From `questions.cohorts.rates`: keys (segment, level, kind), columns n_deals, overall, note.
     title, subtitle : str
         Heading and the line under it.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"segment": "region", "level": ["North", "South"], "kind": "raw",
+    ...     "estimate": [0.3, 0.2], "conf_low": [0.2, 0.1], "conf_high": [0.4, 0.3],
+    ...     "n_deals": [40, 30], "overall": 0.25, "note": ""})
+    >>> given = Estimate(frame, Meta("probability", "as in a study", ("segment", "level", "kind"), n_deals=40))
+    >>> plot_standardised(given).layout.meta["title"]
+    'Shares won, by segment'
     """
     rows, said, many = [], [], []
     for segment, group in rates.frame.groupby("segment", sort=False):
@@ -126,6 +136,16 @@ def plot_contrasts(
         smallest_reliable_change, verdict.
     title, subtitle : str
         Heading and the line under it.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"segment": ["region"], "level": "North", "kind": "raw", "n_deals": 40,
+    ...     "estimate": [-0.04], "conf_low": [-0.12], "conf_high": [0.04],
+    ...     "margin": 0.03, "smallest_reliable_change": 0.1, "verdict": "cannot tell"})
+    >>> given = Estimate(frame, Meta("contrast", "as in a study", ("segment", "level", "kind"), n_deals=40))
+    >>> plot_contrasts(given).layout.meta["title"]
+    'Each level against the rest'
     """
     rows, said = [], []
     for segment, group in differences.frame.groupby("segment", sort=False):
@@ -169,6 +189,13 @@ def plot_balance(balance: Listing, *, title: str = "Are the deals compared alike
         From `questions.cohorts.contrasts`: segment, level, term, smd_before, smd_overlap, smd_inverse_probability.
     title, subtitle : str
         Heading and the line under it.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"segment": ["region"], "level": "North", "term": "source",
+    ...     "smd_before": [0.3], "smd_overlap": 0.0, "smd_inverse_probability": 0.02})
+    >>> plot_balance(Listing(frame, "How alike they are")).layout.meta["title"]
+    'Are the deals compared alike?'
     """
     frame = balance.frame
     kinds = [name for name in SMD if name in frame.columns and frame[name].notna().any()]

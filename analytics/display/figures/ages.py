@@ -54,6 +54,14 @@ def plot_incidence_curves(
     ------
     ValueError
         Where no row has an estimate.
+
+    Examples
+    --------
+    >>> from analytics import count_events, cumulative_incidence
+    >>> deals = pd.DataFrame({"entry": -1, "exit": [3, 9, 9, 12], "outcome": ["won", "lost", "open", "won"]})
+    >>> given = cumulative_incidence(count_events(deals))
+    >>> plot_incidence_curves(given).layout.meta["title"]
+    'By which age deals end, and how'
     """
     frame = incidence.frame[incidence.frame["estimate"].notna()].sort_values("time", kind="stable")
     if frame.empty:
@@ -158,6 +166,16 @@ def plot_later_won(
     ------
     ValueError
         Where no row has an estimate.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"age": [0, 90, 180], "estimate": [0.3, 0.2, 0.1], "conf_low": [0.2, 0.1, 0.05],
+    ...     "conf_high": [0.4, 0.3, 0.2],
+    ...     "n_risk": [40, 30, 20], "horizon_reached": 365})
+    >>> given = Estimate(frame, Meta("probability", "as in a study", ("age",), n_deals=40))
+    >>> plot_later_won(given).layout.meta["title"]
+    'How many open deals were later won, by their age'
     """
     if isinstance(later, Finding):
         return finding_cards(later)

@@ -34,6 +34,14 @@ def plot_attrition(
         "ended as" says what the studied came to.
     title, subtitle : str
         Heading and the line under it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"step": ["read", "left out", "studied"], "rule": ["", "renewals", ""],
+    ...     "deals": [100, 20, 80], "remaining": [100, 80, 80]})
+    >>> plot_attrition(Listing(frame, "Who is studied")).layout.meta["title"]
+    'What went in'
     """
     lines = [line for line in records(attrition.frame) if line["step"] not in (*LOSSES, ENDS) or line["deals"] > 0]
     units = [str(line.get("unit") or "deals") for line in lines]

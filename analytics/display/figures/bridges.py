@@ -71,6 +71,14 @@ def plot_bridge(
     ------
     ValueError
         Where the steps of a part do not add up to its change: a bridge that does not close is not drawn.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"from": ["narrow"], "to": "broad", "from_rate": 0.4, "to_rate": 0.3, "change": -0.1,
+    ...     "from_label": "won / (won + lost)", "to_label": "no decision included",
+    ...     "step": "counted", "deals": 20, "words": "20 no decisions are counted as well"})
+    >>> plot_bridge(Listing(frame, "From one to the next")).layout.meta["title"]
+    'From one win rate to the next'
     """
     wanted = list(pairs) or list(dict.fromkeys(zip(bridge.frame["from"], bridge.frame["to"], strict=True)))
     steps: list[Step] = []
@@ -136,6 +144,18 @@ def plot_mix_and_rate(
     ------
     ValueError
         Where the parts do not add up to the total.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"compared_to": "2025Q3", "segment": "region", "level": "all",
+    ...     "part": ["mix", "rate", "total"], "label": ["Mix", "Rate", "Change"],
+    ...     "estimate": [-0.01, -0.03, -0.04], "conf_low": [-0.02, -0.1, -0.12], "conf_high": [0.0, 0.04, 0.04],
+    ...     "estimate_now": 0.23, "estimate_then": 0.27})
+    >>> keys = ("compared_to", "segment", "level", "part")
+    >>> given = Estimate(frame, Meta("contrast", "as in a study", keys, n_deals=40))
+    >>> plot_mix_and_rate(given).layout.meta["title"]
+    'What the change is made of'
     """
     frame = parts.frame
     compared_to = compared_to or str(frame["compared_to"].iloc[0])

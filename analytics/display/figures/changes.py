@@ -40,6 +40,17 @@ def plot_against(
         known now.
     title, subtitle : str
         Heading and the line under it.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"compared_to": ["2025Q3"], "view": "as known then", "outcome": "won",
+    ...     "estimate": [-0.04], "conf_low": [-0.12], "conf_high": [0.04],
+    ...     "estimate_now": 0.23, "estimate_then": 0.27, "margin": 0.03, "smallest_reliable_change": 0.15,
+    ...     "verdict": "cannot tell"})
+    >>> given = Estimate(frame, Meta("contrast", "as in a study", ("compared_to", "view", "outcome"), n_deals=40))
+    >>> plot_against(given).layout.meta["title"]
+    'Against earlier quarters'
     """
     rows, said = [], []
     for quarter, group in change.frame.groupby("compared_to", sort=False):

@@ -35,6 +35,16 @@ def plot_completeness(
         (filled), n_risk (deals).
     title, subtitle : str
         Heading and the line under it.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"field": "amount", "outcome": ["all", "won", "lost"], "label": "amount",
+    ...     "estimate": [0.9, 1.0, 0.8], "conf_low": [0.8, 0.9, 0.6], "conf_high": [0.95, 1.0, 0.9],
+    ...     "n_event": [36, 20, 16], "n_risk": [40, 20, 20]})
+    >>> given = Estimate(frame, Meta("probability", "as in a study", ("field", "outcome"), n_deals=40))
+    >>> plot_completeness(given).layout.meta["title"]
+    'How complete the fields are'
     """
     frame = completeness.frame
     whole = frame[frame["outcome"] == "all"].sort_values("estimate", kind="stable", na_position="first")

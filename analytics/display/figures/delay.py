@@ -40,6 +40,15 @@ def plot_recording_delay(
     ------
     ValueError
         Where no row has an estimate.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"outcome": "lost", "time": [0, 7, 14], "n_risk": 40,
+    ...     "estimate": [0.4, 0.9, 1.0], "conf_low": [0.3, 0.8, 0.9], "conf_high": [0.5, 0.95, 1.0]})
+    >>> given = Estimate(frame, Meta("incidence", "as in a study", ("outcome", "time"), n_deals=40))
+    >>> plot_recording_delay(given).layout.meta["title"]
+    'How late closings are recorded'
     """
     frame = delay.frame[delay.frame["estimate"].notna()].sort_values("time", kind="stable")
     if frame.empty:

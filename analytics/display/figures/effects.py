@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from analytics.display import theme, wording
 from analytics.display.figures.dots import Columns, Dot, Row, dot_rows
 from analytics.display.figures.shares import size
-from analytics.display.figures.sheet import Words, answers_or_sentence, listed, records
+from analytics.display.figures.sheet import Outcome, Words, answers_or_sentence, listed, records
 from analytics.estimators.result import Estimate
 
 PACE, SHARE = "cause-specific", "Fine-Gray"
@@ -24,7 +24,7 @@ SIGNS = {"circle": "●", "square": "■", "diamond": "◆", "triangle-up": "▲
 def plot_effects(
     effects: Estimate,
     *,
-    outcome: str = "won",
+    outcome: Outcome = "won",
     title: str = "",
     subtitle: str = "Dot: pace while open; hollow diamond: share in the end",
 ) -> go.Figure | Any:
@@ -43,6 +43,19 @@ def plot_effects(
     ------
     ValueError
         Where no level has a ratio for this outcome.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"segment": ["region"], "level": "North", "outcome": "won", "model": "cause-specific",
+    ...     "estimate": [0.4], "conf_low": [0.1], "conf_high": [0.7],
+    ...     "hazard_ratio": 1.5, "ratio_low": 1.1, "ratio_high": 2.0,
+    ...     "reference": "South", "n_deals": 40})
+    >>> keys = ("segment", "level", "outcome", "model")
+    >>> given = Estimate(frame, Meta("coefficient", "as in a study", keys, n_deals=40))
+    >>> plot_effects(given).layout.meta["title"]
+    'Won: faster, and more often?'
     """
     rows = [row for row in records(effects.frame) if row["outcome"] == outcome and math.isfinite(row["estimate"])]
     if not rows:
@@ -66,7 +79,7 @@ def plot_effects(
 
 @answers_or_sentence
 def plot_ratios_by_age(
-    ratios: Estimate, *, outcome: str = "won", title: str = "Does the ratio hold at every age?"
+    ratios: Estimate, *, outcome: Outcome = "won", title: str = "Does the ratio hold at every age?"
 ) -> go.Figure | Any:
     """Draw the ratio of every level in each band of ages, one shape per band; a level whose ratio varies says so.
 
@@ -83,6 +96,19 @@ def plot_ratios_by_age(
     ------
     ValueError
         Where no level has a ratio for this outcome.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"segment": "region", "level": "North", "outcome": "won", "age": ["0-90", "91-365"],
+    ...     "estimate": [0.4, 0.1], "conf_low": [0.1, -0.3], "conf_high": [0.7, 0.5],
+    ...     "hazard_ratio": [1.5, 1.1], "ratio_low": [1.1, 0.7], "ratio_high": [2.0, 1.6],
+    ...     "reference": "South", "p_adjusted": 0.2, "varies": False})
+    >>> keys = ("segment", "level", "outcome", "age")
+    >>> given = Estimate(frame, Meta("coefficient", "as in a study", keys, n_deals=40))
+    >>> plot_ratios_by_age(given).layout.meta["title"]
+    'Does the ratio hold at every age?'
     """
     rows = [row for row in records(ratios.frame) if row["outcome"] == outcome and math.isfinite(row["estimate"])]
     if not rows:
@@ -143,6 +169,19 @@ def plot_practice(
     ------
     ValueError
         Where no row has an estimate.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"practice": ["incidence", "closed"], "label": ["All deals", "Closed deals only"],
+    ...     "why": "",
+    ...     "estimate": [0.3, 0.5], "conf_low": [0.2, 0.4], "conf_high": [0.4, 0.6], "n_deals": [40, 24],
+    ...     "difference": [0.0, 0.2], "difference_low": [0.0, 0.1], "difference_high": [0.0, 0.3],
+    ...     "horizon_reached": 365, "verdict": ["", "shown and large enough to matter"]})
+    >>> given = Estimate(frame, Meta("probability", "as in a study", ("practice",), n_deals=40))
+    >>> plot_practice(given).layout.meta["title"]
+    "Today's practice, and by how much it misleads here"
     """
     rows = [row for row in records(practice.frame) if math.isfinite(float(row["estimate"]))]
     if not rows:

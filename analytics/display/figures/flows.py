@@ -37,6 +37,13 @@ def plot_category_flows(
         Which one is drawn where nothing is converted; by default the one with the most deals.
     title : str
         Heading.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"from": ["commit", "commit"], "to": ["won", "lost"], "from_label": "Commit",
+    ...     "to_label": ["Won", "Lost"], "deals": [8, 4], "amount": [80.0, 40.0], "currency": "USD"})
+    >>> plot_category_flows(Listing(frame, "Where categories ended")).layout.meta["title"]
+    'Forecast categories, from the start to the end'
     """
     frame = flows.frame
     named = frame["currency"].astype(object).fillna("")

@@ -46,6 +46,16 @@ def plot_funnel(shares: Estimate, *, segment: str = "", title: str = "", subtitl
     ------
     ValueError
         Where the segment has no funnel.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"segment": "team", "level": ["East", "West"], "n_deals": [40, 30], "overall": 0.25,
+    ...     "estimate": [0.3, 0.2], "conf_low": [0.2, 0.1], "conf_high": [0.4, 0.3], "outside": 0.0,
+    ...     "low_95": 0.1, "high_95": 0.4, "low_99.8": 0.05, "high_99.8": 0.5})
+    >>> given = Estimate(frame, Meta("probability", "as in a study", ("segment", "level"), n_deals=40))
+    >>> plot_funnel(given).layout.meta["title"]
+    'Won of closed deals, by team: more than chance makes of one share?'
     """
     frame = shares.frame[shares.frame["low_95"].notna() & shares.frame["estimate"].notna()]
     counts = frame["segment"].value_counts()

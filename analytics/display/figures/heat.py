@@ -41,6 +41,16 @@ def plot_still_open(
     ------
     ValueError
         Where no cell has an estimate.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"age": [90], "stage": "Proposal", "outcome": "won",
+    ...     "estimate": [0.3], "conf_low": [0.2], "conf_high": [0.4],
+    ...     "n_deals": 40, "horizon_reached": 365})
+    >>> given = Estimate(frame, Meta("probability", "as in a study", ("age", "stage", "outcome"), n_deals=40))
+    >>> plot_still_open(given).layout.meta["title"]
+    'Still open: what becomes of such deals'
     """
     frame = still.frame[still.frame["estimate"].notna()]
     if frame.empty:

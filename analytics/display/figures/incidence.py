@@ -45,6 +45,15 @@ def plot_stacked_incidence(
     ------
     ValueError
         Where the Estimate is not an incidence over time, or has no row with an estimate.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from analytics import count_events, cumulative_incidence
+    >>> deals = pd.DataFrame({"entry": -1, "exit": [3, 9, 9, 12], "outcome": ["won", "lost", "open", "won"]})
+    >>> given = cumulative_incidence(count_events(deals))
+    >>> plot_stacked_incidence(given).layout.meta["title"]
+    'Where deals end up'
     """
     stacks = strata_of(incidence)
     caption = wording.provenance(incidence.meta)

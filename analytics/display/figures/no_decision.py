@@ -49,6 +49,17 @@ def plot_no_decision_rules(
         later_won, won_share, won_low, won_high, won_days, note.
     title, subtitle : str
         Heading and the line under it.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"rule": ["declared"], "threshold": 0, "label": "Declared", "group": "", "stated": True,
+    ...     "estimate": [0.3], "conf_low": [0.2], "conf_high": [0.4],
+    ...     "fired": 12, "later_won": 0, "won_share": 0.0, "won_low": 0.0, "won_high": 0.1, "won_days": 90,
+    ...     "n_deals": 40, "note": ""})
+    >>> given = Estimate(frame, Meta("probability", "as in a study", ("rule", "threshold"), n_deals=40))
+    >>> plot_no_decision_rules(given).layout.meta["title"]
+    'How much is no decision: it depends on what counts as dead'
     """
     found, rows, said, before = records(estimate.frame), [], [], ""
     for record in found:
@@ -100,6 +111,16 @@ def plot_stage_exits(
         From `questions.no_decision.stage_exits`: keys (stage, outcome), columns n_deals, last_share.
     title, subtitle : str
         Heading and the line under it.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"stage": "Proposal", "outcome": ["won", "lost", "no_decision"], "n_deals": 40,
+    ...     "estimate": [0.3, 0.25, 0.2], "conf_low": [0.2, 0.15, 0.1], "conf_high": [0.4, 0.35, 0.3],
+    ...     "last_share": 0.5, "last_low": 0.3, "last_high": 0.7})
+    >>> given = Estimate(frame, Meta("probability", "as in a study", ("stage", "outcome"), n_deals=40))
+    >>> plot_stage_exits(given).layout.meta["title"]
+    'Where in the stages deals die'
     """
     rows, said = [], []
     outcomes = ("won", "lost", "no_decision")
@@ -141,6 +162,15 @@ def plot_after_silence(estimate: Estimate, *, title: str = "What happens to a de
     ------
     ValueError
         Where there is no curve to draw.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"outcome": "won", "time": [0, 30], "quiet_days": 90, "n_risk": [40, 9],
+    ...     "estimate": [0.1, 0.3], "conf_low": [0.05, 0.2], "conf_high": [0.2, 0.4]})
+    >>> given = Estimate(frame, Meta("incidence", "as in a study", ("outcome", "time"), n_deals=40))
+    >>> plot_after_silence(given).layout.meta["title"]
+    'What happens to a deal that went quiet'
     """
     curves = {
         name: estimate.frame[(estimate.frame["outcome"] == name) & estimate.frame["estimate"].notna()].reset_index()

@@ -13,6 +13,7 @@ from analytics.display import theme, wording
 from analytics.display.figures.changes import KNOWN
 from analytics.display.figures.curves import band, mark
 from analytics.display.figures.sheet import (
+    Outcome,
     Space,
     Words,
     answers_or_sentence,
@@ -38,7 +39,7 @@ def plot_two_periods(
     change: Estimate | None = None,
     *,
     names: tuple[str, str] = ("this quarter", "the quarter before"),
-    outcome: str = "won",
+    outcome: Outcome = "won",
     title: str = "",
 ) -> go.Figure:
     """Draw one outcome's incidence in two quarters, with bands, and below it their difference at the horizon.
@@ -55,6 +56,14 @@ def plot_two_periods(
         Outcome that is drawn.
     title : str
         Heading; by default the outcome and the two quarters.
+
+    Examples
+    --------
+    >>> from analytics import count_events, cumulative_incidence
+    >>> deals = pd.DataFrame({"entry": -1, "exit": [3, 9, 9, 12], "outcome": ["won", "lost", "open", "won"]})
+    >>> given = cumulative_incidence(count_events(deals))
+    >>> plot_two_periods(given, given, names=("2025Q4", "2025Q3")).layout.meta["title"]
+    'Won: 2025Q4 against 2025Q3'
     """
     curves = [_curve(now, outcome), _curve(then, outcome)]
     looks = [(theme.colour(outcome), "solid"), (theme.QUIET, "dash")]

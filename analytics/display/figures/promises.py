@@ -28,6 +28,17 @@ def plot_closed_by_date(
         How many days after the date stated; 0 is the date itself.
     title : str
         Heading.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"said": "first date", "outcome": ["won", "lost", "no_decision"], "days_after": 0,
+    ...     "n_deals": 40,
+    ...     "estimate": [0.3, 0.25, 0.2], "conf_low": [0.2, 0.15, 0.1], "conf_high": [0.4, 0.35, 0.3]})
+    >>> given = Estimate(frame, Meta("probability", "as in a study", ("said", "outcome", "days_after"), n_deals=40))
+    >>> plot_closed_by_date(given).layout.meta["title"]
+    'What had become of deals by the date stated'
     """
     frame = shares.frame[shares.frame["days_after"] == days_after]
     rows, told = [], []
@@ -72,6 +83,16 @@ def plot_fates(
         Heading and the line under it.
     reference, named : str, optional
         A column of shares that is drawn hollow beside the estimate, and what it is called.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"fate": ["won", "pushed"], "label": ["Won by the date", "Pushed"], "n_event": [12, 28],
+    ...     "estimate": [0.3, 0.7], "conf_low": [0.2, 0.6], "conf_high": [0.4, 0.8], "n_risk": 40})
+    >>> given = Estimate(frame, Meta("probability", "as in a study", ("fate",), n_deals=40))
+    >>> plot_fates(given, title="What became of them").layout.meta["title"]
+    'What became of them'
     """
     rows, told = [], []
     for record in records(shares.frame):

@@ -46,6 +46,16 @@ def plot_win_rates(
         meaningful (False is drawn hollow), note, and bound_low/bound_high where outcomes are unknown.
     title, subtitle : str
         Heading and the line under it.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"definition": ["closed_count_narrow"], "label": "Closed", "denominator": "won + lost",
+    ...     "estimate": [0.3], "conf_low": [0.2], "conf_high": [0.4],
+    ...     "n_risk": 40, "n_accounts": 30, "meaningful": True, "note": ""})
+    >>> given = Estimate(frame, Meta("probability", "as in a study", ("definition",), n_deals=40))
+    >>> plot_win_rates(given).layout.meta["title"]
+    'Win rates, side by side'
     """
     rows, said = [], []
     for record in records(rates.frame):
@@ -83,6 +93,16 @@ def plot_segments(segments: Estimate, *, title: str = "Won, by segment", subtitl
         From `questions.quarter.segments`: keys (segment, level, kind), columns n_deals, n_accounts, overall, note.
     title, subtitle : str
         Heading and the line under it.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"segment": "region", "level": ["North", "North"], "kind": ["raw", "shrunken"],
+    ...     "estimate": [0.3, 0.28], "conf_low": [0.2, 0.2], "conf_high": [0.4, 0.38],
+    ...     "n_deals": 40, "n_accounts": 30, "overall": 0.25, "note": ""})
+    >>> given = Estimate(frame, Meta("probability", "as in a study", ("segment", "level", "kind"), n_deals=40))
+    >>> plot_segments(given).layout.meta["title"]
+    'Won, by segment'
     """
     rows, said = [], []
     for name, group in segments.frame.groupby("segment", sort=False):
@@ -137,6 +157,16 @@ def plot_no_decision_range(
         later_won, note.
     title, subtitle : str
         Heading and the line under it.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"rule": ["declared"], "label": "declared by reason code",
+    ...     "estimate": [0.3], "conf_low": [0.2], "conf_high": [0.4],
+    ...     "n_deals": 40, "fired": 12, "later_won": 0, "note": ""})
+    >>> given = Estimate(frame, Meta("probability", "as in a study", ("rule",), n_deals=40))
+    >>> plot_no_decision_range(given).layout.meta["title"]
+    'How many deals end in no decision'
     """
     grey = theme.COLOURS["no_decision"]
     rows, said = [], []
@@ -186,6 +216,17 @@ def plot_value_weighted(
         The same shares with every deal counting once (`questions.quarter.period_at_horizon`), for their intervals.
     title, subtitle : str
         Heading and the line under it.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"outcome": ["won", "lost", "no_decision"], "n_deals": 40,
+    ...     "count_estimate": [0.28, 0.3, 0.2],
+    ...     "estimate": [0.3, 0.25, 0.2], "conf_low": [0.2, 0.15, 0.1], "conf_high": [0.4, 0.35, 0.3],
+    ...     "largest_deal_share": 0.1, "meaningful": True, "note": ""})
+    >>> given = Estimate(frame, Meta("probability", "as in a study", ("outcome",), n_deals=40))
+    >>> plot_value_weighted(given).layout.meta["title"]
+    'Counted in deals and in money'
     """
     rows, said = [], []
     found = {str(record["outcome"]): record for record in records(estimate.frame)}

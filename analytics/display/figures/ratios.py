@@ -46,6 +46,17 @@ def plot_ratios(
     ------
     ValueError
         Where the Estimate has no row of these outcomes.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"level": ["0", "1"], "outcome": "no_decision", "label": ["never pushed", "pushed once"],
+    ...     "estimate": [1.0, 1.6], "conf_low": [1.0, 1.2], "conf_high": [1.0, 2.1],
+    ...     "reference": [True, False], "n_event": [20, 14]})
+    >>> given = Estimate(frame, Meta("coefficient", "as in a study", ("level", "outcome"), n_deals=40, unit="ratio"))
+    >>> plot_ratios(given, title="After each push").layout.meta["title"]
+    'After each push'
     """
     there = [name for name in outcomes if (estimate.frame["outcome"] == name).any()]
     if not there:

@@ -72,6 +72,15 @@ def plot_shares(estimate: Estimate, *, title: str, subtitle: str = "", head: str
         Column whose values are headings above the rows.
     below : str
         Column of numbers that is written under each label, with its name in words.
+
+    Examples
+    --------
+    >>> from analytics.estimators.result import Meta
+    >>> frame = pd.DataFrame({"reason": ["price", "timing"], "label": ["Price", "Timing"], "n_deals": 40,
+    ...     "estimate": [0.3, 0.2], "conf_low": [0.2, 0.1], "conf_high": [0.4, 0.3]})
+    >>> given = Estimate(frame, Meta("probability", "as in a study", ("reason",), n_deals=40))
+    >>> plot_shares(given, title="What sellers wrote").layout.meta["title"]
+    'What sellers wrote'
     """
     rows, said, before = [], [], ""
     for record in records(estimate.frame):

@@ -11,7 +11,7 @@ import math
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ParamSpec
+from typing import Any, Literal, ParamSpec, TypeAlias
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -21,6 +21,7 @@ from analytics.display.findings import Cards, finding_cards
 from analytics.estimators.result import Estimate, Finding, Listing
 
 P = ParamSpec("P")
+Outcome: TypeAlias = Literal["won", "lost", "no_decision"]
 LINE = 15  # pixels of one line of text
 CAPTION_WIDTH = 112  # characters; fits the 760 px of an output cell
 

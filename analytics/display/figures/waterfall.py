@@ -61,6 +61,14 @@ def plot_waterfall(
     ------
     ValueError
         Where the lines do not add up: a waterfall that does not close is not drawn.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"line": ["start", "created", "won", "end"],
+    ...     "label": ["At the start", "Created", "Won", "At the end"], "deals": [10, 4, 3, 11],
+    ...     "amount": [100.0, 40.0, -30.0, 110.0], "currency": "USD"})
+    >>> plot_waterfall(Listing(frame, "The pipeline")).layout.meta["title"]
+    'What the pipeline is made of now'
     """
     frame = waterfall.frame
     if "team" in frame.columns:

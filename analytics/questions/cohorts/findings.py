@@ -37,6 +37,12 @@ class Answers:
 
     `ranking` from `overdispersion`, `rates`, `family` from `omnibus`, `differences` from `contrasts`, `parts` from
     `quarter_on_quarter`, `cohort` the Findings of `described`, and the declared `designs` (segment -> "randomised").
+
+    Examples
+    --------
+    >>> nothing = Finding("x", "No deal.", "", "not studied")
+    >>> Answers(nothing, nothing, nothing, nothing).parts is None
+    True
     """
 
     ranking: Answer

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -83,7 +84,9 @@ def person_weeks(deals: pd.DataFrame, history: History, *, settled_on: dt.date) 
     return replace(made, frame=frame.assign(**bands), internal=(*made.internal, *named))
 
 
-def pace_after(periods: PersonPeriods | Finding, event: str) -> Estimate | Finding:
+def pace_after(
+    periods: PersonPeriods | Finding, event: Literal["pushes", "since_push", "silent_weeks"]
+) -> Estimate | Finding:
     """How fast do deals end in no decision after each push, or each silent week, against deals without?
 
     Parameters

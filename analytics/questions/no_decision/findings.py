@@ -22,7 +22,13 @@ Answer = Estimate | Finding | None
 
 @dataclass(frozen=True)
 class Answers:
-    """What the study's questions returned: Estimates, or the Findings in their place."""
+    """What the study's questions returned: Estimates, or the Findings in their place.
+
+    Examples
+    --------
+    >>> Answers(range=Finding("how_much", "No deal.", "", "not studied")).range.headline
+    'No deal.'
+    """
 
     range: Answer = None
     unrecorded: Answer = None

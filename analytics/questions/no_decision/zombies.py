@@ -147,6 +147,12 @@ def zombie_chances(
     Notes
     -----
     Moments of one deal are alike, so the interval is by account. In the past "pushed" does not ask for past due.
+
+    Examples
+    --------
+    >>> zombie_chances(pd.DataFrame({"outcome": ["won"], "exit": [3]}), History(table=None), not_studied("x", "x"),
+    ...                rules=OutcomeRules(), as_of=dt.date(2025, 1, 1)).verdict
+    'not studied'
     """
     if isinstance(found, Finding):
         return found
@@ -178,7 +184,14 @@ def zombie_chances(
 
 
 def largest(listing: Listing | Finding, rows: int = 12) -> Listing | Finding:
-    """Give the first rows of a list of deals, to be shown; the whole of it is in the file beside the report."""
+    """Give the first rows of a list of deals, to be shown; the whole of it is in the file beside the report.
+
+    Examples
+    --------
+    >>> deals = Listing(pd.DataFrame({"deal_id": list("abc"), "amount": [9.0, 5.0, 1.0]}), "Open deals", private=True)
+    >>> largest(deals, rows=2).title
+    'Open deals: the 2 largest of 3'
+    """
     if isinstance(listing, Finding):
         return listing
     frame = listing.frame.head(rows)

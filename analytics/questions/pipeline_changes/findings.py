@@ -33,6 +33,12 @@ class Answers:
         From `heaping`.
     then_now : Listing or Finding
         From `then_and_now`.
+
+    Examples
+    --------
+    >>> nothing = Finding("x", "Not studied.", "", "not studied")
+    >>> Answers(*[nothing] * 6).dates.headline
+    'Not studied.'
     """
 
     quarter_lines: Answer

@@ -63,6 +63,24 @@ def closed_by_date(
     date alone, so that open deals and missed dates count in full. A deal counts once per row (its first such date) and
     up to its first closing; deals that are pushed again and again weigh in several rows, and that pushed deals close
     less often does not say that pushing does it.
+
+    Examples
+    --------
+    >>> from analytics.questions.pipeline_changes.pipeline import pipeline_between
+    >>> from analytics.records.calendar import Quarter
+    >>> from analytics.records.contract import History
+    >>> from analytics.records.definitions import Definitions
+    >>> from analytics.records.rules import OutcomeRules
+    >>> day, quarter = dt.date, Quarter("2025Q1", dt.date(2025, 1, 1), dt.date(2025, 3, 31))
+    >>> rows = {"deal_id": ["A", "A"], "recorded_on": [day(2024, 12, 10), day(2025, 2, 3)], "sequence": [0, 1],
+    ...         "status": ["open", "open"], "opened_on": [day(2024, 12, 8)] * 2, "amount": [5.0, 6.0],
+    ...         "expected_close_on": [day(2025, 2, 28), day(2025, 3, 31)], "forecast_category": ["pipeline", "commit"]}
+    >>> facts = {"as_of": day(2025, 4, 30), "definitions": Definitions(), "rules": OutcomeRules()}
+    >>> history, ledger = History(table=pd.DataFrame(rows)), pd.DataFrame({"deal_id": ["A"]})
+    >>> pipeline = pipeline_between(history, ledger, quarter, **facts)
+    >>> restated = pipeline_between(history, ledger, quarter, view="restated", **facts)
+    >>> closed_by_date(restated, settled_on=day(2025, 4, 30)).at(outcome="open", days_after=0)["estimate"].tolist()
+    [1.0, 1.0]
     """
     if pipeline.lacks:
         return lacking("closed_by_date", "whether deals close by the date stated", *pipeline.lacks)

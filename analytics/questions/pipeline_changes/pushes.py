@@ -48,6 +48,24 @@ def pushes_per_deal(pipeline: Pipeline) -> Listing | Finding:
     Listing or Finding
         group (since the opening; in the quarter), label (never, once, … "5 times or more"), deals: the deals
         open at some time in the window, exact counts. A Finding where no change of an expected date is recorded.
+
+    Examples
+    --------
+    >>> import datetime as dt
+    >>> from analytics.questions.pipeline_changes.pipeline import pipeline_between
+    >>> from analytics.records.calendar import Quarter
+    >>> from analytics.records.contract import History
+    >>> from analytics.records.definitions import Definitions
+    >>> from analytics.records.rules import OutcomeRules
+    >>> day, quarter = dt.date, Quarter("2025Q1", dt.date(2025, 1, 1), dt.date(2025, 3, 31))
+    >>> rows = {"deal_id": ["A", "A"], "recorded_on": [day(2024, 12, 10), day(2025, 2, 3)], "sequence": [0, 1],
+    ...         "status": ["open", "open"], "opened_on": [day(2024, 12, 8)] * 2, "amount": [5.0, 6.0],
+    ...         "expected_close_on": [day(2025, 2, 28), day(2025, 3, 31)], "forecast_category": ["pipeline", "commit"]}
+    >>> facts = {"as_of": day(2025, 4, 30), "definitions": Definitions(), "rules": OutcomeRules()}
+    >>> history, ledger = History(table=pd.DataFrame(rows)), pd.DataFrame({"deal_id": ["A"]})
+    >>> pipeline = pipeline_between(history, ledger, quarter, **facts)
+    >>> pushes_per_deal(pipeline).frame.query("deals > 0").values.tolist()
+    [['since the opening', 'once', 1], ['in the quarter', 'once', 1]]
     """
     if pipeline.lacks:
         return lacking("pushes_per_deal", "how often close dates are pushed", *pipeline.lacks)
@@ -85,6 +103,24 @@ def push_distances(pipeline: Pipeline) -> Listing | Finding:
     Listing or Finding
         kind, label, deals, pushes, lower_quartile_days, median_days, upper_quartile_days: of all pushes recorded in the
         window, exact. A Finding where none is.
+
+    Examples
+    --------
+    >>> import datetime as dt
+    >>> from analytics.questions.pipeline_changes.pipeline import pipeline_between
+    >>> from analytics.records.calendar import Quarter
+    >>> from analytics.records.contract import History
+    >>> from analytics.records.definitions import Definitions
+    >>> from analytics.records.rules import OutcomeRules
+    >>> day, quarter = dt.date, Quarter("2025Q1", dt.date(2025, 1, 1), dt.date(2025, 3, 31))
+    >>> rows = {"deal_id": ["A", "A"], "recorded_on": [day(2024, 12, 10), day(2025, 2, 3)], "sequence": [0, 1],
+    ...         "status": ["open", "open"], "opened_on": [day(2024, 12, 8)] * 2, "amount": [5.0, 6.0],
+    ...         "expected_close_on": [day(2025, 2, 28), day(2025, 3, 31)], "forecast_category": ["pipeline", "commit"]}
+    >>> facts = {"as_of": day(2025, 4, 30), "definitions": Definitions(), "rules": OutcomeRules()}
+    >>> history, ledger = History(table=pd.DataFrame(rows)), pd.DataFrame({"deal_id": ["A"]})
+    >>> pipeline = pipeline_between(history, ledger, quarter, **facts)
+    >>> push_distances(pipeline).frame[["label", "pushes", "median_days"]].values.tolist()
+    [['within the quarter', 1, 31.0], ['all pushes', 1, 31.0]]
     """
     if pipeline.lacks:
         return lacking("push_distances", "how far close dates are pushed", *pipeline.lacks)
@@ -130,6 +166,24 @@ def what_became(pipeline: Pipeline, *, conf_level: float = 0.95) -> Estimate | F
     Notes
     -----
     The interval is for deals like these in quarters like this one; of the deals themselves the counts are exact.
+
+    Examples
+    --------
+    >>> import datetime as dt
+    >>> from analytics.questions.pipeline_changes.pipeline import pipeline_between
+    >>> from analytics.records.calendar import Quarter
+    >>> from analytics.records.contract import History
+    >>> from analytics.records.definitions import Definitions
+    >>> from analytics.records.rules import OutcomeRules
+    >>> day, quarter = dt.date, Quarter("2025Q1", dt.date(2025, 1, 1), dt.date(2025, 3, 31))
+    >>> rows = {"deal_id": ["A", "A"], "recorded_on": [day(2024, 12, 10), day(2025, 2, 3)], "sequence": [0, 1],
+    ...         "status": ["open", "open"], "opened_on": [day(2024, 12, 8)] * 2, "amount": [5.0, 6.0],
+    ...         "expected_close_on": [day(2025, 2, 28), day(2025, 3, 31)], "forecast_category": ["pipeline", "commit"]}
+    >>> facts = {"as_of": day(2025, 4, 30), "definitions": Definitions(), "rules": OutcomeRules()}
+    >>> history, ledger = History(table=pd.DataFrame(rows)), pd.DataFrame({"deal_id": ["A"]})
+    >>> pipeline = pipeline_between(history, ledger, quarter, **facts)
+    >>> what_became(pipeline).frame.query("n_event > 0")[["outcome", "estimate"]].values.tolist()
+    [['open', 1.0]]
     """
     if pipeline.lacks:
         return lacking("what_became", "what became of the deals said to close in the quarter", *pipeline.lacks)

@@ -10,6 +10,7 @@ from analytics.questions.quarter.effort import open_effort
 from analytics.questions.quarter.findings import Answers, findings
 from analytics.questions.quarter.ledger import money_strip, plan_of, what_closed
 from analytics.questions.quarter.look_next import look_next
+from analytics.questions.quarter.restated import quarters_before, restated_quarters
 from analytics.questions.quarter.segments import segment_spread, segments
 from analytics.questions.quarter.win_rates import bridge, win_rates
 
@@ -28,6 +29,8 @@ __all__ = [
     "period_at_horizon",
     "period_incidence",
     "plan_of",
+    "quarters_before",
+    "restated_quarters",
     "segment_spread",
     "segments",
     "value_weighted",

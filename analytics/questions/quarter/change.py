@@ -141,7 +141,7 @@ def against(
         words = "cannot be compared with an earlier quarter" if as_known else "has no earlier quarter to compare with"
         return not_studied("against", f"{quarter.name} {words}.", " ".join(notes))
     plain, lists = members_apart(rows)
-    frame = _judged(pd.DataFrame(plain), margins)
+    frame = judged(pd.DataFrame(plain), margins)
     keys = ("compared_to", "view", "outcome")
     meta = _meta("difference of period incidence at the horizon, now − then", keys, now, resampling, " ".join(notes))
     return with_deals(Estimate(frame, replace(meta, interval="MOVER from log-log", variance=JOINT)), **lists)
@@ -174,7 +174,8 @@ def earlier(
     return at_risk_in(deals, other, last_day_of(other, quarter, settled_on), horizon_days=horizon_days)
 
 
-def _judged(frame: pd.DataFrame, margins: Mapping[str, float]) -> pd.DataFrame:
+def judged(frame: pd.DataFrame, margins: Mapping[str, float], *, declared: str | None = "won") -> pd.DataFrame:
+    """Add to changes their verdicts, against the margins and the number of changes that were looked at."""
     frame = frame.assign(margin=[margin_of(margins, outcome) for outcome in frame["outcome"]])
     values = ["estimate", "std_error", "conf_low", "conf_high", "margin"]
     never = (frame["estimate_now"] == 0) & (frame["estimate_then"] == 0)  # an outcome these records do not have
@@ -185,8 +186,8 @@ def _judged(frame: pd.DataFrame, margins: Mapping[str, float]) -> pd.DataFrame:
     few = frame[["n_event_now", "n_event_then"]].min(axis=1) < FEWEST_EVENTS
     frame["p_adjusted"] = frame.groupby("view")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy()))
     said = pd.Series(judged, index=frame.index, dtype=object)
-    declared = (frame["outcome"] == "won") & (frame["compared_to"] == frame["compared_to"].iloc[0])
-    chance = said.str.startswith("shown") & ~declared & ~(frame["p_adjusted"] <= SHOWN_AT)
+    asked = (frame["outcome"] == declared) & (frame["compared_to"] == frame["compared_to"].iloc[0])
+    chance = said.str.startswith("shown") & ~asked & ~(frame["p_adjusted"] <= SHOWN_AT)
     frame["verdict"] = said.mask(few | chance, "cannot tell").mask(never, "not studied")
     frame["note"] = pd.Series("", index=frame.index, dtype=object).mask(few & ~never, TOO_FEW)
     frame["no_interval_reason"] = frame["no_interval_reason"].mask(never, "no such outcome in either quarter")

@@ -41,6 +41,11 @@ class Answers:
     `at_horizon` from `period_at_horizon`, `no_decision` from `no_decision_range`, `changes` from `against`, `parts`
     from `mix_and_rate`, `effort` from `open_effort`, then `segments`, `spread` from `segment_spread`, `value` from
     `value_weighted`, and further Findings about what was `not_studied`.
+
+    Examples
+    --------
+    >>> Answers(Finding("where", "No deal.", "", "not studied")).at_horizon.headline
+    'No deal.'
     """
 
     at_horizon: Answer

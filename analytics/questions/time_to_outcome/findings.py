@@ -33,6 +33,11 @@ class Answers:
 
     `incidence`, `times` from `times_to_outcome`, `mean_age`, `still_open`, `seldom` from `seldom_won`, `tests` from
     `segment_tests`, `by_age` from `ratios_by_age`, `practice` from `practice_shares`.
+
+    Examples
+    --------
+    >>> Answers(Finding("where", "No deal.", "", "not studied")).incidence.headline
+    'No deal.'
     """
 
     incidence: Answer
