@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import functools
 import html
+import itertools
 import json
 import math
 import re
@@ -212,7 +213,8 @@ def test_every_link_lands(bundle: Path, run: Path) -> None:
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             assert target.is_file(), f"{path.name}: {link}"
             if parts.fragment:
-                places = lists_of_deals(run) if target.name == "deals.html" else pages[target].ids
+                lists = list(lists_of_deals(run)) if target.name == "deals.html" else []
+                places = [*pages[target].ids, *lists]
                 assert parts.fragment in places, f"{path.name}: {link}"
             followed += 1
     assert followed > 250
@@ -225,9 +227,8 @@ def lists_of_deals(run: Path) -> dict[str, list[str]]:
     found = re.search(r'id="data">(.*?)</script>', text, re.DOTALL)
     assert found is not None
     data = json.loads(found[1])
-    return {
-        key: [data["deals"][place][0] for place in data["sets"][which]] for key, (_, _, which) in data["lists"].items()
-    }
+    sets = [[data["deals"][place][0] for place in itertools.accumulate(steps)] for steps in data["sets"]]
+    return {key: sets[which] for key, (_, _, which) in data["lists"].items()}
 
 
 COUNTED = {
