@@ -109,7 +109,7 @@ def deals_page(
     deals : sequence of rows of str
         Each deal once.
     sets : sequence of sequences of int
-        Places in `deals`; tables count the same deals again and again.
+        Places in `deals`, rising, each as the step from the one before (the first from 0).
     lists : mapping of str to (str, str, int)
         By the part of the address after #: of which table, which number, and which of the sets.
     link : str, optional

@@ -95,7 +95,6 @@ def notebook_page(
     *,
     title: str,
     markdown: Callable[[str], str],
-    subtitle: str = "",
     facts: Sequence[tuple[str, str]] = (),
     home: str = "",
     saved: Mapping[str, Numbers] | None = None,
@@ -108,8 +107,8 @@ def notebook_page(
     ----------
     notebook : mapping
         The notebook as a dictionary (nbformat 4) with its outputs.
-    title, subtitle : str
-        Heading of the page and the line under it.
+    title : str
+        Heading of the page.
     markdown : callable
         Turns the text of a markdown cell into HTML (`nbconvert.filters.markdown2html` does).
     facts : sequence of (name, value)
@@ -128,7 +127,7 @@ def notebook_page(
     drawn = any("wl-plot" in block for block in blocks)
     blocks = blocks if linked is None else [linked(block) for block in blocks]
     blocks = _with_numbers(blocks, saved or {})
-    shown = {"title": title, "subtitle": subtitle, "facts": facts, "home": home, "blocks": blocks}
+    shown = {"title": title, "subtitle": "", "facts": facts, "home": home, "blocks": blocks}
     return page("notebook.html.j2", drawn=drawn, plotly=plotly, **shown)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -40,21 +41,20 @@ print takes both too. Nothing is sent anywhere.
 @_TEAM
 @_DEBUG
 def export(
-    params: Path, names: tuple[str, ...], formats: tuple[str, ...], out: Path | None, to_print: bool,
-    only_list: bool, reports: Path | None, team: str | None, debug: bool,
-) -> None:  # fmt: skip
+    params: Path, names: tuple[str, ...], formats: tuple[str, ...], out: Path | None, debug: bool, **options: Any
+) -> None:
     """Write pictures of figures; see EXPORT_HELP."""
     from analytics.studies.export import chosen_figures, export_figures, print_report, saved_figures
     from analytics.studies.published_run import current_run
 
     with plainly(debug):
-        run = current_run(params, reports, team=team)
-        if to_print:
+        run = current_run(params, options["reports"], team=options["team"])
+        if options["to_print"]:
             target = print_report(run, out or Path(f"{run.file_name}.pdf"))
             click.echo(f"Written: {target}")
             return
         figures = chosen_figures(saved_figures(run), names)
-        if only_list:
+        if options["only_list"]:
             for figure in figures:
                 click.echo(f"{figure.name}  {figure.title}")
             return

@@ -124,9 +124,14 @@ def deal_lists(study: Study, folder: Path) -> str | None:
     return deals_page(
         title=f"The deals behind the numbers: {study.title}, {study.quarter.name}",
         subtitle=f"As known at the end of {study.as_of:%-d %B %Y}. This page names deals: it is the company's own.",
-        heads=[heading(name) for name in columns], deals=rows, sets=list(sets), lists=lists,
+        heads=[heading(name) for name in columns], deals=rows, sets=[_steps(numbers) for numbers in sets], lists=lists,
         link=study.params.crm_url_template or "", home=FRONT,
     )  # fmt: skip
+
+
+def _steps(places: tuple[int, ...]) -> list[int]:
+    """Write rising places as the first one and the steps between them: half the bytes."""
+    return [now - before for before, now in zip((0, *places), places, strict=False)]
 
 
 def _lists(results: Path) -> Iterator[tuple[str, str, str, list[str]]]:

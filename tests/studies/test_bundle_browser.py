@@ -6,7 +6,9 @@ One run serves all tests. Where `CI=true` a missing Chromium fails them; elsewhe
 from __future__ import annotations
 
 import csv
+import functools
 import html
+import itertools
 import json
 import math
 import re
@@ -211,9 +213,52 @@ def test_every_link_lands(bundle: Path, run: Path) -> None:
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             assert target.is_file(), f"{path.name}: {link}"
             if parts.fragment:
-                assert parts.fragment in pages[target].ids, f"{path.name}: {link}"
+                lists = list(lists_of_deals(run)) if target.name == "deals.html" else []
+                places = [*pages[target].ids, *lists]
+                assert parts.fragment in places, f"{path.name}: {link}"
             followed += 1
     assert followed > 250
+
+
+@functools.cache
+def lists_of_deals(run: Path) -> dict[str, list[str]]:
+    """The lists that the page of deals shows, by what stands after # in their addresses."""
+    text = (run / "deals.html").read_text(encoding="utf-8")
+    found = re.search(r'id="data">(.*?)</script>', text, re.DOTALL)
+    assert found is not None
+    data = json.loads(found[1])
+    sets = [[data["deals"][place][0] for place in itertools.accumulate(steps)] for steps in data["sets"]]
+    return {key: sets[which] for key, (_, _, which) in data["lists"].items()}
+
+
+COUNTED = {
+    "01_quarter": {"what_closed.deals", "period_at_horizon.n_event", "period_at_horizon.n_deals", "bridge.deals",
+                   "win_rates.n_event", "win_rates.n_risk", "against.n_deals_now", "against.n_deals_then"},
+    "03_no_decision": {f"no_decision_range.{name}" for name in ("n_event", "n_deals", "fired", "later_won")},
+    "05_cohorts": {"rates.n_event", "rates.n_deals"},
+    "06_pipeline_changes": {"waterfall.deals", "whole_waterfall.deals", "team_waterfalls.deals", "category_flows.deals",
+                            "then_and_now.then_deals", "then_and_now.now_deals", "what_became.n_event",
+                            "pushes_per_deal.deals", "push_distances.deals", "closed_by_date.n_event"},
+}  # fmt: skip
+"""Columns whose every number that is not 0 must open its deals."""
+
+
+def test_every_number_of_deals_opens_a_list_of_as_many(run: Path) -> None:
+    lists = lists_of_deals(run)
+    for notebook, columns in COUNTED.items():
+        text = (run / f"{notebook}.html").read_text(encoding="utf-8")
+        links = re.findall(r'<a href="deals\.html#([^"]+)"[^>]*>([^<]*)</a>', text)
+        assert [link for link in links if link[1] != f"{len(lists[link[0]]):,}"] == []
+        linked = {address for address, _ in links}
+        for name, column in (one.split(".") for one in columns):
+            result = store.read(run / "results" / notebook, name)
+            assert isinstance(result, Estimate | Listing)
+            for row, number in enumerate(result.frame[column].fillna(0)):
+                key = f"{notebook}/{name}/{row}/{column}"
+                opaque = result.frame.get("definition", pd.Series(dtype=object)).get(row) == "period_incidence"
+                if number and not opaque and not (name == "bridge" and key not in lists):
+                    assert len(lists[key]) == number, key
+                    assert key in linked or name in ("what_became",), key
 
 
 def test_the_front_page_leads_to_the_place_of_every_finding(run: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import datetime as dt
 import html
+import itertools
 import json
 import re
 import shutil
@@ -53,7 +54,8 @@ def lists_of(run: PublishedRun) -> dict[str, list[str]]:
     """The lists of the page of deals: what stands after # in their addresses, and the ids in each."""
     text = (run.folder / "deals.html").read_text()
     data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])  # type: ignore[index]
-    return {key: [data["deals"][place][0] for place in data["sets"][item[2]]] for key, item in data["lists"].items()}
+    sets = [[data["deals"][place][0] for place in itertools.accumulate(steps)] for steps in data["sets"]]
+    return {key: sets[item[2]] for key, item in data["lists"].items()}
 
 
 def links_of(run: PublishedRun) -> list[tuple[str, str]]:
