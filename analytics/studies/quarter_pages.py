@@ -11,7 +11,7 @@ import pandas as pd
 
 from analytics.display import figures, tables
 from analytics.display.findings import finding_cards
-from analytics.display.page import PLOTLY, notebook_page
+from analytics.display.page import PLOTLY, Numbers, notebook_page
 from analytics.display.rendering import figure_json
 from analytics.estimators.result import Estimate, Finding, Listing
 from analytics.studies import store
@@ -73,8 +73,8 @@ class Page:
 
         for name, result in self.results.items():
             store.write(folder / "results", name, result)
-        files = {name: f"results/{name}.csv" for name in self.results}
-        shown: dict[str, Any] = {"markdown": markdown2html, "facts": facts, "files": files}
+        saved = {name: Numbers(f"results/{name}.csv") for name in self.results}
+        shown: dict[str, Any] = {"markdown": markdown2html, "facts": facts, "saved": saved}
         store.write_text(folder / "index.html", notebook_page({"cells": self._cells}, title=self.title, **shown))
         return folder / "index.html"
 

@@ -23,6 +23,7 @@ ASSUMPTION = (
     "from the saved limits of both quarters, as if they were independent (MOVER): a deal open in both counts with "
     "other days in each; accounts with deals in both, whose deals go the same way, would make the interval narrower"
 )
+NEWEST = "The number of deals is the newest quarter's; the table has each one's."
 COPIED = ("estimate", "std_error", "conf_low", "conf_high", "n_risk", "n_event", "n_deals", "n_accounts")
 
 
@@ -199,5 +200,5 @@ def _meta(kind: EstimateKind, keys: tuple[str, ...], newest: SavedRun) -> Meta:
         kind=kind, estimand=words or own.meta.estimand, keys=keys, n_deals=own.meta.n_deals, interval=interval,
         conf_level=own.meta.conf_level, n_accounts=own.meta.n_accounts, variance=own.meta.variance,
         cluster=own.meta.cluster, as_of=newest.as_of, rules_hash=own.meta.rules_hash,
-        reconstructed=own.meta.reconstructed,
+        reconstructed=own.meta.reconstructed, note=NEWEST,
     )  # fmt: skip

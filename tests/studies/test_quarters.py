@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import COMPANY, QUARTER
 
+from analytics.display.front import leading_page
 from analytics.questions import quarter as question
 from analytics.records.errors import InputError
 from analytics.studies import bundle, store
@@ -48,7 +49,7 @@ def publish_study(params: Path, moment: dt.datetime) -> None:
         study.save("restated_quarters", question.restated_quarters(study.deals, before, **pace))
     store.write_json(folder / "run.json", study_facts(study, asked, ()))
     run = bundle.end(folder)
-    bundle.publish(place, run.name, bundle.leading_page(run.name, study.quarter.name))
+    bundle.publish(place, run.name, leading_page(study.quarter.name, "", f"runs/{run.name}/index.html"))
 
 
 def published(home: Path) -> Path:
