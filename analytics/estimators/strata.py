@@ -11,6 +11,7 @@ import numpy.typing as npt
 from analytics.estimators.aalen_johansen import Curve, Rows, curve_of, greenwood, greenwood_survival
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.jackknife import changes_of, jackknife_variance
+from analytics.estimators.rates import accounts_worth
 from analytics.records.errors import InputError, nearest
 
 Floats = npt.NDArray[np.float64]
@@ -118,9 +119,7 @@ def account_df(rows: Rows) -> float:
     """
     if rows.account is None:
         return float("inf")
-    size = np.bincount(rows.account, weights=rows.w * (rows.leave - rows.entry))
-    square = float((size**2).sum())
-    return max(float(size.sum()) ** 2 / square - 1.0, 1.0) if square > 0 else 1.0
+    return max(accounts_worth(np.bincount(rows.account, weights=rows.w * (rows.leave - rows.entry))) - 1.0, 1.0)
 
 
 def eased_df(df: Floats | float, events: npt.NDArray[Any]) -> Floats:
