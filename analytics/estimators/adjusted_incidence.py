@@ -12,10 +12,10 @@ import pandas as pd
 from analytics.estimators.aalen_johansen import Rows, curve_of
 from analytics.estimators.adjustment import Ends, Scheme, Weighted, balancing_weights, ends_of, weight_diagnosis
 from analytics.estimators.counts import DEFAULT_OUTCOMES
-from analytics.estimators.intervals import probability_interval, z_value
+from analytics.estimators.intervals import probability_interval, t_value
 from analytics.estimators.jackknife import changes_of, influence_at
 from analytics.estimators.result import Estimate, Meta
-from analytics.estimators.strata import ONE_ACCOUNT
+from analytics.estimators.strata import ONE_ACCOUNT, account_df
 from analytics.records.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -53,8 +53,9 @@ def adjusted_incidence(
     (arms, contrasts)
         `arms`: kind incidence, keys `("exposed", "outcome", "time")`. `contrasts`: kind contrast, keys `("outcome",
         "time", "contrast")` with "difference" (exposed - unexposed) and "ratio" (limits and `std_error` on the log
-        scale), `estimate_now` (exposed), `estimate_then` (unexposed). A time beyond the follow-up of an arm is left
-        out.
+        scale), `estimate_now` (exposed), `estimate_then` (unexposed), and on the rows of ratios `e_value` and
+        `e_value_limit` (`e_value`; missing where the ratio has no limits, and on differences). A time beyond the
+        follow-up of an arm is left out.
 
     Raises
     ------
@@ -66,8 +67,9 @@ def adjusted_incidence(
     Aalen-Johansen of each arm under the weights: the total effect, through other outcomes too (Young et al. 2020, Stat
     Med 39:1199; Ozenne et al. 2020, Biom J 62:751). Standard errors include the weight model: a deal adds w u + D' psi,
     where u is the derivative of the incidence with respect to the deal's weight, psi its influence on the coefficients
-    of the weight model, and D = sum of u dw/dgamma. It assumes that the formula names all common causes, that both arms
-    are possible for every deal, and that censoring does not depend on the covariates within an arm.
+    of the weight model, and D = sum of u dw/dgamma. With accounts, limits use t with `account_df` degrees of freedom.
+    It assumes that the formula names all common causes, that both arms are possible for every deal, and that censoring
+    does not depend on the covariates within an arm.
 
     Examples
     --------
@@ -91,8 +93,9 @@ def adjusted_incidence(
         "note": _late(arms, grid),
     }  # fmt: skip
     kept = weight_diagnosis(weighted).frame["effective_deals"].tolist()
+    df = _account_df(weighted, ends, cluster)
     tables = [
-        _incidences((arm, kept[j]), (arms[j][0], moved[j]), (grid, arms[j][2]), conf_level)
+        _incidences((arm, kept[j]), (arms[j][0], moved[j]), (grid, arms[j][2]), (conf_level, df))
         for j, arm in enumerate((True, False))
     ]
     frame = pd.concat(tables, ignore_index=True)
@@ -104,7 +107,7 @@ def adjusted_incidence(
         estimand=f"difference and ratio of the {estimand}", **shared,
     )  # fmt: skip
     known = arms[0][2] & arms[1][2]
-    contrasts = _contrasts((arms[0][0], arms[1][0]), (moved[0], moved[1]), (grid, known), conf_level)
+    contrasts = _contrasts((arms[0][0], arms[1][0]), (moved[0], moved[1]), (grid, known), t_value(conf_level, df))
     return Estimate(frame, arms_meta), Estimate(contrasts, contrast_meta)
 
 
@@ -129,6 +132,14 @@ def _arm(weighted: Weighted, ends: Ends, arm: bool, grid: Floats) -> tuple[Float
     return values, moved, known
 
 
+def _account_df(weighted: Weighted, ends: Ends, cluster: str | None) -> float:
+    """Return the degrees of freedom of variances between accounts, infinite without any."""
+    if cluster is None:
+        return float("inf")
+    w, ones = weighted.weight, np.ones(len(weighted.weight), dtype=np.int64)
+    return account_df(Rows(ends.entry, ends.leave, ends.cause, ones, w, w * w, ends.unit))
+
+
 def _by_unit(moved: Floats, unit: npt.NDArray[np.int64], units: int) -> Floats:
     out = np.zeros((units, *moved.shape[1:]))
     np.add.at(out, unit, moved)
@@ -148,7 +159,7 @@ def _incidences(
     arm: tuple[bool, float],
     curve: tuple[Floats, Floats],
     times: tuple[Floats, npt.NDArray[np.bool_]],
-    conf_level: float,
+    level: tuple[float, float],
 ) -> pd.DataFrame:
     (label, n_eff), (values, moved), (grid, known) = arm, curve, times
     variance = (moved**2).sum(axis=0)
@@ -158,7 +169,7 @@ def _incidences(
         error = np.sqrt(variance[known, k])
         inside = (f > 0) & (f < 1)
         std_error = np.where(inside, np.nan_to_num(error), 0.0)
-        low, high = probability_interval(f, std_error, np.full(len(f), n_eff), conf_level=conf_level)
+        low, high = probability_interval(f, std_error, np.full(len(f), n_eff), conf_level=level[0], df=level[1])
         reason = np.where(np.isnan(low), np.where(np.isnan(error), ONE_ACCOUNT, NO_SPREAD), "")
         parts.append(pd.DataFrame({
             "exposed": label, "outcome": outcome, "time": grid[known], "estimate": f,
@@ -170,9 +181,9 @@ def _incidences(
 
 def _contrasts(
     values: tuple[Floats, Floats], moved: tuple[Floats, Floats], times: tuple[Floats, npt.NDArray[np.bool_]],
-    conf_level: float,
+    z: Any,
 ) -> pd.DataFrame:  # fmt: skip
-    (grid, known), z = times, z_value(conf_level)
+    grid, known = times
     parts = []
     for k, outcome in enumerate(DEFAULT_OUTCOMES):
         one, none = values[0][known, k], values[1][known, k]
@@ -194,7 +205,17 @@ def _contrasts(
                 "conf_low": np.where(good, low, np.nan), "conf_high": np.where(good, high, np.nan),
                 "estimate_now": one, "estimate_then": none, "no_interval_reason": np.where(good, "", why),
             }))  # fmt: skip
-    return pd.concat(parts, ignore_index=True)
+    return with_e_values(pd.concat(parts, ignore_index=True))
+
+
+def with_e_values(contrasts: pd.DataFrame) -> pd.DataFrame:
+    """Return contrasts with `e_value` and `e_value_limit` on the rows of ratios that have limits."""
+    rows = zip(*(contrasts[name] for name in ("contrast", "estimate", "conf_low", "conf_high")), strict=True)
+    values = [
+        e_value(*limits) if contrast == "ratio" and limits[1] > 0 and np.isfinite(limits).all() else (np.nan, np.nan)
+        for contrast, *limits in rows
+    ]
+    return contrasts.assign(e_value=[value for value, _ in values], e_value_limit=[limit for _, limit in values])
 
 
 def e_value(ratio: float, conf_low: float, conf_high: float) -> tuple[float, float]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from analytics.estimators.result import Estimate, Meta
 from analytics.estimators.shrinkage import FEWEST_GROUPS, Status, beta_limits
+from analytics.estimators.unknown_spread import spread_posterior
 from analytics.records.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -101,7 +102,8 @@ def shrink_shares(
         One row per group (its index names them), one column per outcome.
     conf_level : float
     widen : bool
-        Add the uncertainty of the fitted parameters, to first order; False gives the plain posterior.
+        Limits and standard errors allow for common shares and a spread that are not known (`spread_posterior`), where
+        no spread shows too; False gives the plain posterior, and the common shares where none shows.
     fewest_groups : int
         With fewer groups than this nothing is shrunk.
 
@@ -118,10 +120,9 @@ def shrink_shares(
 
     Notes
     -----
-    Posterior mean (alpha_k + x_k) / (sum of alpha + n); its limits are those of a Beta distribution with the same mean
-    and variance. Assumes that the groups' shares are drawn from one Dirichlet distribution, whose single rho says that
-    they differ alike in every outcome; one outlying group widens it for all. Kass & Steffey (1989), JASA 84:717
-    (widening).
+    Posterior mean (alpha_k + x_k) / (sum of alpha + n); limits as for `shrink`, whose empirical Bayes coverage they
+    have. Assumes that the groups' shares are drawn from one Dirichlet distribution, whose single rho says that they
+    differ alike in every outcome; one outlying group widens it for all.
 
     Examples
     --------
@@ -132,17 +133,23 @@ def shrink_shares(
     """
     meta = Meta(
         kind="probability", estimand="share of each outcome in each group, drawn towards the common shares",
-        keys=("group", "outcome"), n_deals=int(counts.to_numpy().sum()), conf_level=conf_level, interval="Beta",
-        variance="Dirichlet-multinomial posterior" + (", widened by Kass & Steffey" if widen else ""),
+        keys=("group", "outcome"), n_deals=int(counts.to_numpy().sum()), conf_level=conf_level,
+        interval="mixture of Beta" if widen else "Beta",
+        variance="Dirichlet-multinomial posterior" + (" over all spreads" if widen else ""),
     )  # fmt: skip
     names = ["group", "outcome", "estimate", "std_error", "conf_low", "conf_high", "raw", "n_deals", "status"]
     if len(counts) < fewest_groups:
         return Estimate(pd.DataFrame(columns=names, dtype=float), meta).stamped(note=SAYS["refused"])
     x = counts.to_numpy(dtype=float)
     fit = dirichlet_multinomial(x)
-    mean, variance = _posterior(fit, x, widen)
+    mean, variance = _posterior(fit, x)
     inside = (mean > 0) & (mean < 1)
-    low, high = beta_limits(np.where(inside, mean, 0.5), np.where(inside, variance, 0.01), conf_level)
+    if widen:
+        known = spread_posterior(x)
+        variance, (low, high) = known.total_variance(), known.limits(conf_level)
+        low, high = np.minimum(low, mean), np.maximum(high, mean)
+    else:
+        low, high = beta_limits(np.where(inside, mean, 0.5), np.where(inside, variance, 0.01), conf_level)
     edge = 1 - ((1 - conf_level) / 2) ** (1 / x.sum())
     low = np.where(inside, low, np.where(mean > 0, 1 - edge, 0.0))
     high = np.where(inside, high, np.where(mean > 0, 1.0, edge))
@@ -156,18 +163,13 @@ def shrink_shares(
     return Estimate(frame, meta).stamped(note=SAYS[fit.status])
 
 
-def _posterior(fit: DirichletMultinomial, x: Floats, widen: bool) -> tuple[Floats, Floats]:
+def _posterior(fit: DirichletMultinomial, x: Floats) -> tuple[Floats, Floats]:
     if fit.status == "pooled":
         mean = np.tile(fit.share, (len(x), 1))
         return mean, mean * (1 - mean) / x.sum()
     size = (fit.alpha.sum() + x.sum(axis=1))[:, None]
     mean = (fit.alpha + x) / size
-    variance = mean * (1 - mean) / (size + 1)
-    if widen:
-        # d mean_k / d log alpha_j = alpha_j (1{j = k} - mean_k) / size
-        slope = (np.eye(len(fit.alpha))[None] - mean[:, :, None]) * fit.alpha[None, None, :] / size[:, :, None]
-        variance = variance + np.einsum("ikj,jl,ikl->ik", slope, fit.covariance, slope)
-    return mean, np.minimum(variance, 0.999 * np.maximum(mean * (1 - mean), 1e-300))
+    return mean, mean * (1 - mean) / (size + 1)
 
 
 def _asks_for_spread(x: Floats) -> bool:

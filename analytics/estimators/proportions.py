@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analytics.estimators.intervals import z_value
-from analytics.estimators.rates import Column, Interval, wilson
+from analytics.estimators.rates import Column, wilson
 from analytics.estimators.result import Estimate, Meta
 from analytics.records.errors import InputError, nearest
 
@@ -21,7 +21,7 @@ _FAMILY = {"benjamini_hochberg": "fdr_bh", "benjamini_yekutieli": "fdr_by", "hol
 
 def proportion_interval(
     x: float, n: float, *, method: ProportionMethod = "wilson", conf_level: float = 0.95
-) -> Interval:
+) -> Estimate:
     """Estimate a proportion of independent deals with its limits.
 
     Parameters
@@ -35,7 +35,8 @@ def proportion_interval(
 
     Returns
     -------
-    Interval
+    Estimate
+        Kind probability, one row, key `("method",)`; `n_event` successes of `n_trials`.
 
     Raises
     ------
@@ -48,8 +49,8 @@ def proportion_interval(
 
     Examples
     --------
-    >>> proportion_interval(0, 10, method="clopper_pearson").conf_high.__round__(4)
-    0.3085
+    >>> proportion_interval(0, 10, method="clopper_pearson").frame["conf_high"].round(4).tolist()
+    [0.3085]
     """
     if not (0 <= x <= n and n > 0):
         raise InputError("a proportion needs trials, and no more successes than trials", value=(x, n))
@@ -64,7 +65,14 @@ def proportion_interval(
 
         name = {"clopper_pearson": "beta", "jeffreys": "jeffreys"}[method]
         low, high = (float(limit) for limit in proportion_confint(x, n, alpha=1 - conf_level, method=name))
-    return Interval(p, float(np.sqrt(p * (1 - p) / n)), min(low, p), max(high, p))
+    frame = pd.DataFrame({
+        "method": [method], "estimate": p, "std_error": np.sqrt(p * (1 - p) / n), "conf_low": min(low, p),
+        "conf_high": max(high, p), "n_event": x, "n_trials": n,
+    })  # fmt: skip
+    return Estimate(frame, Meta(
+        kind="probability", keys=("method",), estimand="share of independent deals with the outcome", n_deals=int(n),
+        conf_level=conf_level, interval=method.replace("_", " "), variance="binomial",
+    ))  # fmt: skip
 
 
 def funnel_limits(

@@ -85,6 +85,23 @@ def known_accounts(accounts: Column) -> int:
     return int(pd.Series(accounts, dtype=object).nunique())
 
 
+def accounts_worth(size: Column) -> float:
+    """Give how many accounts of one size tell as much about how accounts differ: (sum d)^2 / sum d^2 of their sizes.
+
+    References
+    ----------
+    Carter, Schnepel & Steigerwald 2017, Rev Econ Stat 99:698.
+
+    Examples
+    --------
+    >>> accounts_worth([2, 1, 1]).__round__(3)
+    2.667
+    """
+    d = np.asarray(size, dtype=float)
+    square = float((d**2).sum())
+    return float(d.sum()) ** 2 / square if square > 0 else 1.0
+
+
 def wilson(x: float, n: float, *, conf_level: float = 0.95, df: float | None = None) -> tuple[float, float]:
     """Give the Wilson score limits of x in n (n may be an effective number, not whole).
 
@@ -214,7 +231,7 @@ def clustered_ratio(
     numerator: Column, denominator: Column, *, cluster: Column | None = None, conf_level: float = 0.95,
     reps: int = DEFAULT_REPS, seed: int = DEFAULT_SEED,
 ) -> Interval:  # fmt: skip
-    """Estimate a share of amounts (won amount of all amount), with a whole-account bootstrap interval.
+    """Estimate a share of amounts (won amount of all amount), with a whole-account bootstrap standard error.
 
     Parameters
     ----------
@@ -230,8 +247,10 @@ def clustered_ratio(
     Returns
     -------
     Interval
-        Percentile limits, widened where needed to hold the estimate; both NaN where every resample gives the same ratio
-        (all amounts on one side, or a single account), which the caller must put into words.
+        Wilson's limits of as many unrelated deals as would have this standard error, by t with the accounts' worth
+        (`accounts_worth` of their amounts) less one degrees of freedom; percentiles, which hold too little where
+        accounts are few, for a ratio that is no share. Both NaN where every resample gives the same ratio (all amounts
+        on one side, or a single account), which the caller must put into words.
 
     Raises
     ------
@@ -245,7 +264,7 @@ def clustered_ratio(
     References
     ----------
     Davison & Hinkley 1997, Bootstrap Methods and their Application, sections 2.4 (ratio) and 3.8 (resampling whole
-    clusters).
+    clusters); Korn & Graubard 1998, Survey Methodology 24:193 (effective sample size in a score interval).
 
     Examples
     --------
@@ -264,6 +283,11 @@ def clustered_ratio(
     spread = float(ratios.std(ddof=1))
     if spread <= 1e-15:
         return Interval(estimate, 0.0, float("nan"), float("nan"))
+    # the bootstrap variance is (C-1)/C of the unbiased one
+    std_error = spread * float(np.sqrt(n_clusters / (n_clusters - 1)))
+    if 0 < estimate < 1 and bool(((top >= 0) & (top <= bottom)).all()):
+        effective = estimate * (1 - estimate) / std_error**2
+        df = max(accounts_worth(sums[:, 1]) - 1, 1.0)
+        return Interval(estimate, std_error, *wilson(estimate * effective, effective, conf_level=conf_level, df=df))
     low, high = np.quantile(ratios, [0.5 - conf_level / 2, 0.5 + conf_level / 2])
-    correction = np.sqrt(n_clusters / (n_clusters - 1))  # the bootstrap variance is (C-1)/C of the unbiased one
-    return Interval(estimate, spread * float(correction), min(float(low), estimate), max(float(high), estimate))
+    return Interval(estimate, std_error, min(float(low), estimate), max(float(high), estimate))

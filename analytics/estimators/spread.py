@@ -134,7 +134,7 @@ def spread_between(x: Column, n: Column, *, conf_level: float = 0.95) -> Spread:
         low, high = 0.0, 1.0
         if q(low) <= target:
             return 0.0
-        for _ in range(200):
+        while high - low > 1e-15:
             middle = (low + high) / 2
             low, high = (middle, high) if q(middle) > target else (low, middle)
         return high

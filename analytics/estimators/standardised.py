@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analytics.estimators.adjusted_incidence import NO_SPREAD
+from analytics.estimators.adjusted_incidence import NO_SPREAD, with_e_values
 from analytics.estimators.adjustment import exposure_of
 from analytics.estimators.columns import account_column
 from analytics.estimators.hazards.design import design
 from analytics.estimators.logistic import logistic
-from analytics.estimators.rates import quantile
+from analytics.estimators.rates import accounts_worth, quantile
 from analytics.estimators.result import Estimate, Meta
 from analytics.estimators.strata import ONE_ACCOUNT
 from analytics.records.errors import InputError
@@ -48,7 +48,7 @@ def standardised_shares(
     Estimate
         Kind contrast; key `("contrast",)`: "exposed", "unexposed" (shares), "difference", "ratio" (limits and
         `std_error` on the log scale), each with `model_std_error` (delta method, covariates taken as fixed, accounts
-        ignored).
+        ignored); the ratio with `e_value` and `e_value_limit`.
 
     Raises
     ------
@@ -59,7 +59,8 @@ def standardised_shares(
     -----
     G-computation: predictions at exposure 1 and at 0, averaged over all deals (Robins 1986, Math Model 7:1393; Hernan &
     Robins, What If, ch. 13). It rests on the regression being right; weights rest on the weight model instead. Standard
-    errors by influence: (m_i - m) + g' psi_i. Shares of closed deals mix cohorts of different maturity: see
+    errors by influence: (m_i - m) + g' psi_i; with accounts, limits by t with the accounts' worth less one degrees of
+    freedom (`accounts_worth` of their deals). Shares of closed deals mix cohorts of different maturity: see
     `adjusted_incidence` for deals still open.
 
     Examples
@@ -92,7 +93,8 @@ def standardised_shares(
         _row("difference", r1 - r0, (g1 - g0, u1 - u0), fit.model, unit),
         _row("ratio", r1 / r0, (g1 / r1 - g0 / r0, u1 / r1 - u0 / r0), fit.model, unit),
     ]  # fmt: skip
-    frame = _limits(pd.DataFrame(rows), quantile(conf_level))
+    df = None if unit is None else max(accounts_worth(np.bincount(unit)) - 1, 1.0)
+    frame = _limits(pd.DataFrame(rows), quantile(conf_level, df))
     meta = Meta(
         kind="contrast", keys=("contrast",), n_deals=n, n_accounts=None if unit is None else int(unit.max()) + 1,
         estimand=f"share of these closed deals that would be {outcome}, had all or none been {exposure}",
@@ -122,8 +124,9 @@ def _limits(frame: pd.DataFrame, z: float) -> pd.DataFrame:
     low[2], high[2] = max(low[2], -1.0), min(high[2], 1.0)
     low[3], high[3] = value[3] * np.exp(-z * error[3]), value[3] * np.exp(z * error[3])
     none = np.isnan(error) | (error <= 1e-12)
-    return frame.assign(
+    limited = frame.assign(
         std_error=np.where(none, np.nan, error), conf_low=np.where(none, np.nan, low),
         conf_high=np.where(none, np.nan, high),
         no_interval_reason=np.where(np.isnan(error), ONE_ACCOUNT, np.where(none, NO_SPREAD, "")),
     )  # fmt: skip
+    return with_e_values(limited)

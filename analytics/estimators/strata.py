@@ -11,6 +11,7 @@ import numpy.typing as npt
 from analytics.estimators.aalen_johansen import Curve, Rows, curve_of, greenwood, greenwood_survival
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.jackknife import changes_of, jackknife_variance
+from analytics.estimators.rates import accounts_worth
 from analytics.records.errors import InputError, nearest
 
 Floats = npt.NDArray[np.float64]
@@ -130,8 +131,7 @@ def df_of_sizes(size: npt.NDArray[Any]) -> float:
     >>> df_of_sizes(np.array([2.0, 2.0, 2.0])), df_of_sizes(np.array([9.0, 1.0]))
     (2.0, 1.0)
     """
-    square = float((size**2).sum())
-    return max(float(size.sum()) ** 2 / square - 1.0, 1.0) if square > 0 else 1.0
+    return max(accounts_worth(size) - 1.0, 1.0)
 
 
 def eased_df(df: Floats | float, events: npt.NDArray[Any]) -> Floats:

@@ -173,7 +173,7 @@ def _not_one_age(then: View, now: View) -> str:
 
 def _difference(then: View, now: View, outcome: str) -> dict[str, Any]:
     old, new = (view.rows.set_index("outcome").loc[outcome] for view in (then, now))
-    sides = [Interval(*(float(row[name]) for name in COPIED[:4])) for row in (new, old)]
+    sides = [Interval(*row[list(COPIED[:4])].astype(float)) for row in (new, old)]
     change = mover_difference(*sides)
     known = bool(np.isfinite([change.conf_low, change.conf_high]).all())
     sizes = {

@@ -183,5 +183,9 @@ def test_edges() -> None:
     arms, contrasts = adjusted_incidence(frame, "partner", "x", times=[9, 500])
     assert arms.frame["time"].unique().tolist() == [9.0]
     assert "not followed to day 500" in arms.meta.note
+    assert contrasts.at(contrast="difference")["e_value"].isna().all()
+    for row in contrasts.at(contrast="ratio").dropna(subset="conf_low").to_dict("records"):
+        assert (row["e_value"], row["e_value_limit"]) == e_value(row["estimate"], row["conf_low"], row["conf_high"])
+    assert contrasts.at(contrast="ratio", outcome="won")["e_value"].notna().all()
     none = contrasts.at(outcome="no_decision").set_index("contrast")["no_interval_reason"].to_dict()
     assert none == {"difference": "nothing varies, so there is no standard error", "ratio": "a share of 0 has no ratio"}

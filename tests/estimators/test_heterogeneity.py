@@ -29,8 +29,12 @@ def test_equal_errors_have_closed_forms(method: Any) -> None:
     assert frame.loc["mean", "conf_high"] == pytest.approx(
         y.mean() + t.ppf(0.975, 4) * y.std(ddof=1) / k**0.5, abs=1e-12
     )
-    reach = t.ppf(0.975, 3) * np.sqrt(tau2 + y.var(ddof=1) / k)
-    assert frame.loc["prediction", "conf_low"] == pytest.approx(y.mean() - reach, abs=1e-12)
+    # the next value by its definition: spread, mean and value drawn in turn
+    rng, n = np.random.default_rng(1), 1_000_000
+    spread = np.sqrt(np.maximum((k - 1) * y.var(ddof=1) / rng.chisquare(k - 1, n) - 0.04**2, 0))
+    drawn = y.mean() + spread * rng.standard_normal(n) + rng.standard_t(k - 1, n) * y.std(ddof=1) / k**0.5
+    limits = frame.loc["prediction", ["conf_low", "conf_high"]].tolist()
+    assert limits == pytest.approx(np.quantile(drawn, [0.025, 0.975]).tolist(), abs=0.002)
     assert frame.loc["i_squared", "estimate"] == pytest.approx(tau2 / y.var(ddof=1), abs=1e-12)
     total = (k - 1) * y.var(ddof=1)
     limits = [max(total / chi2.ppf(p, 4) - 0.04**2, 0) ** 0.5 for p in (0.975, 0.025)]

@@ -120,9 +120,18 @@ def test_ratio_resamples_are_those_of_a_plain_loop() -> None:
     for row in rng.integers(0, 3, size=(50, 3)):
         rows = np.concatenate([np.flatnonzero(accounts == a) for a in row])
         drawn.append(top[rows].sum() / bottom[rows].sum())
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    assert (found.conf_low, found.conf_high) == pytest.approx((min(low, found.estimate), max(high, found.estimate)))
-    assert found.std_error == pytest.approx(np.std(drawn, ddof=1) * np.sqrt(3 / 2))
+    error = np.std(drawn, ddof=1) * np.sqrt(3 / 2)
+    assert found.std_error == pytest.approx(error)
+    # accounts of 12, 3 and 2 are worth 1.84, so t has a single degree of freedom
+    share, z = 8 / 17, 12.706204736
+    size = share * (1 - share) / error**2
+    centre, half = share + z**2 / (2 * size), z * np.sqrt(share * (1 - share) / size + z**2 / (4 * size**2))
+    limits = (centre - half) / (1 + z**2 / size), (centre + half) / (1 + z**2 / size)
+    assert (found.conf_low, found.conf_high) == pytest.approx(limits, abs=1e-8)
+    # twice as much on top is no share: percentiles
+    double = clustered_ratio(2 * top, bottom, cluster=accounts, reps=50, seed=11)
+    low, high = np.quantile(2 * np.array(drawn), [0.025, 0.975])
+    assert (double.conf_low, double.conf_high) == pytest.approx((min(low, 16 / 17), max(high, 16 / 17)))
 
 
 def test_a_ratio_without_spread_has_no_interval_and_says_so_by_nan() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t
 
 from analytics.estimators.logistic import logistic
 from analytics.estimators.share_models import clustered_logit, grouped_logit
@@ -40,14 +41,26 @@ def closed(n: int = 120) -> pd.DataFrame:
                          "account": rng.integers(0, 30, n)})  # fmt: skip
 
 
-def test_independence_is_logistic_regression_with_the_sandwich_of_its_influences() -> None:
+def test_independence_is_logistic_regression_with_the_corrected_sandwich() -> None:
+    """Mancl & DeRouen (2001), eq. 4: residuals of an account times (I - H)^-1, account by account."""
     frame = closed()
-    fit = logistic(frame[["x"]].to_numpy(), (frame["outcome"] == "won").to_numpy(dtype=float), ("x",))
-    sums = np.zeros((30, 2))
-    np.add.at(sums, frame["account"].to_numpy(), fit.influence)
+    y = (frame["outcome"] == "won").to_numpy(dtype=float)
+    fit = logistic(frame[["x"]].to_numpy(), y, ("x",))
+    meat = np.zeros((2, 2))
+    for account in range(30):
+        own = (frame["account"] == account).to_numpy()
+        x, p = fit.x[own], fit.fitted[own]
+        hat = (p * (1 - p))[:, None] * x @ fit.model @ x.T
+        score = x.T @ np.linalg.solve(np.eye(len(p)) - hat, y[own] - p)
+        meat += np.outer(score, score)
+    error = np.sqrt(np.diag(fit.model @ meat @ fit.model))
     mine = clustered_logit(frame, "x", cluster="account").frame
     assert mine["estimate"].tolist() == pytest.approx(fit.beta.tolist(), abs=1e-9)
-    assert mine["std_error"].tolist() == pytest.approx(np.sqrt((sums**2).sum(axis=0)).tolist(), rel=1e-7)
+    assert mine["std_error"].tolist() == pytest.approx(error.tolist(), rel=1e-7)
+    size = frame["account"].value_counts()
+    df = size.sum() ** 2 / (size**2).sum() - 1
+    assert mine["conf_high"].tolist() == pytest.approx((fit.beta + t.ppf(0.975, df) * error).tolist(), rel=1e-7)
+    assert mine["p_value"].tolist() == pytest.approx((2 * t.sf(np.abs(fit.beta / error), df)).tolist(), rel=1e-6)
 
 
 def test_exchangeable_accounts_of_one_size_in_one_arm_are_means_of_accounts() -> None:
@@ -57,7 +70,8 @@ def test_exchangeable_accounts_of_one_size_in_one_arm_are_means_of_accounts() ->
     frame["outcome"] = np.where(rng.random(200) < np.repeat(rng.beta(2, 2, 40), 5), "won", "lost")
     mine = clustered_logit(frame, "x", cluster="account", working="exchangeable").frame
     share = (frame["outcome"] == "won").groupby([frame["x"], frame["account"]]).mean()
-    p, spread = share.groupby("x").mean(), share.groupby("x").var(ddof=0) / 20
+    # the correction takes each of the 20 residuals of an arm as 20/19 of what it is
+    p, spread = share.groupby("x").mean(), share.groupby("x").var(ddof=0) / 20 * (20 / 19) ** 2
     errors = spread / (p * (1 - p)) ** 2
     assert mine["estimate"].iloc[0] == pytest.approx(np.log(p[0] / (1 - p[0])), abs=1e-8)
     assert mine["std_error"].iloc[1] == pytest.approx(np.sqrt(errors.sum()), rel=1e-7)

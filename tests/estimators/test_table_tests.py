@@ -55,7 +55,7 @@ def test_chisq_segment_by_outcome() -> None:
 def test_binomial_ci_each_cell() -> None:
     for cell in VALUES["binomial_ci_each_cell"]:
         for method in ("wilson", "clopper_pearson", "jeffreys"):
-            mine = proportion_interval(cell["won"], cell["n"], method=method)
+            mine = proportion_interval(cell["won"], cell["n"], method=method).frame.iloc[0]
             assert [mine.conf_low, mine.conf_high] == pytest.approx(cell[method], abs=1e-11)
 
 
@@ -92,8 +92,8 @@ def test_order_of_rows_and_outcomes(rows: list[tuple[int, int, int]], order: lis
 def test_mirrored_proportions_have_mirrored_limits(x: int, n: int) -> None:
     x = min(x, n)
     for method in ("wilson", "clopper_pearson", "jeffreys"):
-        a, b = proportion_interval(x, n, method=method), proportion_interval(n - x, n, method=method)  # type: ignore[arg-type]
-        assert a.conf_low == pytest.approx(1 - b.conf_high, abs=1e-9)
+        a, b = (proportion_interval(k, n, method=method).frame.iloc[0] for k in (x, n - x))  # type: ignore[arg-type]
+        assert a["conf_low"] == pytest.approx(1 - b["conf_high"], abs=1e-9)
 
 
 def test_funnel_limits_hold_what_they_say() -> None:

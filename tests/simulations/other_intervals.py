@@ -32,9 +32,9 @@ class Bounds:
         return columns | {"outcome": np.where(hidden, "unknown", columns["outcome"])}
 
     def __call__(self, deals: pd.DataFrame, count: int) -> list[Found]:
-        frame = incidence_bounds(count_events(deals, by="replicate", unknown="bounds"), times=[self.day]).at(
-            outcome="won"
-        )
+        cluster = "account" if self.company.accounts else None
+        risk = count_events(deals, by="replicate", cluster=cluster, unknown="bounds")
+        frame = incidence_bounds(risk, times=[self.day]).at(outcome="won")
         won, ended = self.company.incidence("won", self.day), 1 - self.company.survival(self.day)
         low, high = 0.9 * won, 0.9 * won + 0.1 * ended
         both = holds(frame, count, low) * holds(frame, count, high)

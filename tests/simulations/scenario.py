@@ -6,7 +6,8 @@ A module beside this one holds `SCENARIOS: tuple[Scenario, ...]`. A scenario has
   generator `default_rng([seed, r])`, so that any replicate can be looked at alone.
 - `judge(deals, count)`: all replicates of a block at once; `deals` is the frame of everything drawn, with a column
   `replicate` (0, 1, ... count - 1). It returns a list of `Found`: per estimator and target one value per replicate, 1
-  where the interval holds the truth (or the test refuses, for `kind="size"`), 0 where not, NaN where there is none.
+  where the interval holds the truth (or the test refuses, for `kind="size"`), 0 where not, NaN where there is none; a
+  share where a replicate has several of them.
 
 Estimators are stratified, so `count_events(deals, by="replicate")` answers for 5,000 replicates in one call. An
 estimator that cannot be stacked is wrapped: `judge=one_by_one(function of one replicate's frame)`.
@@ -28,7 +29,12 @@ import pandas as pd
 
 REPLICATES = 5_000
 RESULTS = Path(__file__).parent / "results"
-LIMITS = {"coverage": (0.935, 0.965), "size": (0.04, 0.06)}
+LIMITS = {
+    "coverage": (0.935, 0.965),
+    "size": (0.04, 0.06),
+    "power": (0.78, 0.82),
+    "false discovery": (0.0, 0.05),
+}
 FEW_EVENTS = 5
 """Below so many expected events an interval may hold the truth more often than it says, never less."""
 
@@ -50,7 +56,7 @@ class Found:
     target: str
     held: Any
     events: Any = np.nan
-    kind: Literal["coverage", "size"] = "coverage"
+    kind: Literal["coverage", "size", "power", "false discovery"] = "coverage"
     high: float | None = None
     note: str = ""
 
