@@ -95,7 +95,7 @@ def _at_risk(curves: Mapping[str, pd.DataFrame], ticks: Sequence[int]) -> list[d
     """Under the axis, a row for each outcome: how many closings stand behind the curve at each tick."""
     found = [note("closings counted", x=0, y=0, yshift=-32, font=GREY)]
     for i, (outcome, curve) in enumerate(curves.items()):
-        place = {"y": 0, "yshift": -50 - ROW * i, "font": GREY}
+        place: dict[str, Any] = {"y": 0, "yshift": -50 - ROW * i, "font": GREY}
         found.append(note(wording.safe(theme.outcome_name(outcome), 18), x=1, xshift=28, **place))
         for tick in ticks:
             before = curve[curve["time"] <= tick]
