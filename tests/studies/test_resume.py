@@ -97,6 +97,7 @@ def test_the_newest_unharmed_run_is_found(tmp_path: Path) -> None:
     assert finished_before(tmp_path, {"01_one": "same", "02_two": "same"}) == {"01_one": failed}
 
 
+@pytest.mark.slow
 def test_a_run_takes_what_is_finished_and_runs_the_rest(acme: Path) -> None:
     """One notebook failed and is mended: the other is not run again, and what the run shows is the same as fresh."""
 
