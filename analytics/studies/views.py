@@ -137,7 +137,7 @@ def moved(pairs: Sequence[tuple[View, View]]) -> Listing | None:
         for outcome in OUTCOMES:
             if not (_has(then, outcome) and _has(now, outcome)):
                 continue
-            old, new = (view.rows.set_index("outcome").loc[outcome] for view in (then, now))
+            old, new = (_row(view, outcome) for view in (then, now))
             rows.append({
                 "period": then.period, "outcome": outcome, "estimate_then": old["estimate"],
                 "estimate_now": new["estimate"], "change": new["estimate"] - old["estimate"],
@@ -166,14 +166,18 @@ def _has(view: View, outcome: str) -> bool:
     return bool((view.rows["outcome"] == outcome).any())
 
 
+def _row(view: View, outcome: str) -> dict[Any, Any]:
+    return view.rows[view.rows["outcome"] == outcome].to_dict("records")[0]
+
+
 def _not_one_age(then: View, now: View) -> str:
     ages = [int(view.rows["horizon_reached"].iloc[0]) for view in (then, now)]
     return "" if ages[0] == ages[1] else f"their pace is known to day {ages[0]} and to day {ages[1]}"
 
 
 def _difference(then: View, now: View, outcome: str) -> dict[str, Any]:
-    old, new = (view.rows.set_index("outcome").loc[outcome] for view in (then, now))
-    sides = [Interval(*row[list(COPIED[:4])].astype(float)) for row in (new, old)]
+    old, new = (_row(view, outcome) for view in (then, now))
+    sides = [Interval(*(float(row[name]) for name in COPIED[:4])) for row in (new, old)]
     change = mover_difference(*sides)
     known = bool(np.isfinite([change.conf_low, change.conf_high]).all())
     sizes = {
