@@ -151,7 +151,8 @@ def one_by_one(
         assert len(every) == count
         return [
             Found(first.estimator, first.target, [float(one[i].held) for one in every],
-                  np.array([float(one[i].events) for one in every]), first.kind, first.high, first.note)
+                  np.array([float(one[i].events) for one in every]), first.kind, first.high,
+                  next((one[i].note for one in every if one[i].note), ""))
             for i, first in enumerate(every[0])
         ]  # fmt: skip
 
