@@ -6,8 +6,10 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from analytics.display.page import page, script_json
+from analytics.display.packing import UNPACKED
+from analytics.display.page import packed_json, page
 
 _TABLE = re.compile(r'<div class="wl-table"(?: data-results="([a-z0-9_]*)")?')
 _HEAD = re.compile(r"<th\b[^>]*>(.*?)</th>", re.DOTALL)
@@ -123,5 +125,6 @@ def deals_page(
     as text: nothing that a CRM holds can become markup.
     """
     rows = [list(row) for row in deals]
-    data = script_json({"heads": list(heads), "deals": rows, "sets": list(sets), "lists": lists, "link": link})
-    return page("deals.html.j2", drawn=False, title=title, subtitle=subtitle, facts=(), home=home, data=data)
+    data = packed_json({"heads": list(heads), "deals": rows, "sets": list(sets), "lists": lists, "link": link})
+    shown: dict[str, Any] = {"title": title, "subtitle": subtitle, "facts": (), "home": home, "data": data}
+    return page("deals.html.j2", drawn=False, unpacked=UNPACKED, **shown)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from analytics.display import wording
 from analytics.display.findings import SLUGS, Cards
-from analytics.display.page import Numbers, figure_div, numbers_below, page, without_inline_style
+from analytics.display.page import Numbers, figure_div, numbers_below, page, rendered, without_inline_style
 from analytics.display.rendering import figure_json
 from analytics.estimators.result import Finding
+
+_BESIDE = re.compile(r"<!-- beside -->.*?<!-- /beside -->", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,8 @@ class Front:
     `strip`: the quarter in money, as (figure, what it is, address). `cards`: the fixed findings. `drawn`: figures, in
     two columns. `parts`: of the deals of the export, as (what became of them, how many). `facts`, `health`,
     `excluded`: the data at a glance, and who was left out. `untold`: what could not be told from these numbers.
-    `not_studied`: what the records do not hold. `downloads`: files for the whole run.
+    `not_studied`: what the records do not hold. `downloads`: files for the whole run. `beside`: other pages, or the
+    commands that make them.
     """
 
     title: str
@@ -92,6 +96,7 @@ class Front:
     excluded: tuple[Line, ...] = ()
     studies: tuple[StudyLink, ...] = ()
     downloads: tuple[tuple[str, str], ...] = ()
+    beside: tuple[Line, ...] = ()
     definitions: tuple[tuple[str, str], ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
 
@@ -116,7 +121,8 @@ def front_page(front: Front, *, plotly: str = "", alone: bool = False) -> str:
     """
     figures = [_figure(drawn, number, alone=alone) for number, drawn in enumerate(front.drawn)]
     drawn = any("wl-plot" in block for block in figures)
-    shown = {"title": front.title, "subtitle": front.lead, "front": front, "figures": figures, "alone": alone}
+    shown: dict[str, Any] = {"title": front.title, "subtitle": front.lead, "front": front, "figures": figures}
+    shown |= {"alone": alone, "beside": "" if alone or not front.beside else _beside(front.beside)}
     return page("front.html.j2", drawn=drawn, plotly=plotly, facts=(), **shown)
 
 
@@ -127,6 +133,23 @@ def _figure(drawn: Drawn, number: int, *, alone: bool) -> str:
         block = figure_div(figure_json(drawn.figure), f"front-{number}")
     more = (f"More in {drawn.study}", drawn.href)
     return block + numbers_below(drawn.numbers, tables=True, files=not alone, more=more)
+
+
+def with_beside(text: str, lines: Sequence[Line]) -> str:
+    """Return a front page that names other pages beside it; as it is where it has no place for them.
+
+    Examples
+    --------
+    >>> text = front_page(Front("Acme, 2025Q2", "", beside=(Line("All quarters", "winloss trend acme"),)))
+    >>> made = with_beside(text, [Line("All quarters", "", "../../../trend/index.html")])
+    >>> "winloss trend" in text, "winloss trend" in made, made.count('href="../../../trend/index.html"')
+    (True, False, 1)
+    """
+    return _BESIDE.sub(lambda _: _beside(lines), text)
+
+
+def _beside(lines: Sequence[Line]) -> str:
+    return rendered("beside.html.j2", lines=lines).rstrip("\n")
 
 
 def leading_page(title: str, lead: str, href: str) -> str:

@@ -1,8 +1,9 @@
 """Pages that open from disk: figures as data, words as real text; nothing leaves the page.
 
-Figures are stored as JSON and drawn by the small script in `templates/draw.js`, which adapts them to the width of the
-window, to a dark screen and to paper. plotly.js lies packed beside the pages of a bundle, or within a page that
-travels alone (`analytics.display.packing`). Tables lose the inline style that a notebook needs: a page has its own.
+Figures are stored as packed JSON and drawn by the small script in `templates/draw.js`, which adapts them to the width
+of the window, to a dark screen and to paper. plotly.js lies packed beside the pages of a bundle, or within a page
+that travels alone (`analytics.display.packing`). Tables lose the inline style that a notebook needs: a page has its
+own.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 from analytics.display import rendering, theme
 from analytics.display.findings import SLUGS
-from analytics.display.packing import packed_plotly
+from analytics.display.packing import UNPACKED, packed, packed_plotly
 
 PLOTLY = "application/vnd.plotly.v1+json"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -60,7 +61,7 @@ def figure_div(figure_json: dict[str, Any], div_id: str) -> str:
         _undress(figure["layout"], meta["page"])
     alt = rendering.alt_text(figure_json) or "figure"
     place = meta.get("page", {})
-    return _render(
+    return rendered(
         "figure.html.j2",
         id=div_id,
         title=meta.get("title", ""),
@@ -70,7 +71,7 @@ def figure_div(figure_json: dict[str, Any], div_id: str) -> str:
         results=" ".join(meta.get("results", ())),
         height=int(figure.get("layout", {}).get("height") or 420),
         widest=int(place.get("widest", 860)),
-        data=script_json({"data": figure.get("data", []), "layout": figure.get("layout", {})}),
+        data=packed_json({"data": figure.get("data", []), "layout": figure.get("layout", {})}),
     )
 
 
@@ -82,8 +83,13 @@ def _undress(layout: dict[str, Any], place: Mapping[str, Any]) -> None:
     layout["margin"] = {**layout.get("margin", {}), "t": place["top"], "b": place["bottom"]}
 
 
+def packed_json(value: object) -> str:
+    """Return JSON packed: no text of it can end the element that it stands in."""
+    return packed(json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":")))
+
+
 def script_json(value: object) -> str:
-    """Return JSON that can stand inside a script element: no text of it can end the element."""
+    """Return JSON that can stand inside a script: no text of it can end the script."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":"))
     for sign in ("<", ">", "&", "\u2028", "\u2029"):
         text = text.replace(sign, f"\\u{ord(sign):04x}")
@@ -124,11 +130,18 @@ def notebook_page(
         Puts links into the tables of a block (`cell_links.linked`).
     """
     blocks = [block for i, cell in enumerate(notebook.get("cells", ())) for block in _cell(cell, i, markdown)]
+    blocks = _said_once(blocks)
     drawn = any("wl-plot" in block for block in blocks)
     blocks = blocks if linked is None else [linked(block) for block in blocks]
     blocks = _with_numbers(blocks, saved or {})
     shown = {"title": title, "subtitle": "", "facts": facts, "home": home, "blocks": blocks}
     return page("notebook.html.j2", drawn=drawn, plotly=plotly, **shown)
+
+
+def _said_once(blocks: Sequence[str]) -> list[str]:
+    """Leave out cards that stand on the page already: a figure and its table give the same card for want of numbers."""
+    first = {block: place for place, block in reversed(list(enumerate(blocks)))}
+    return [block for place, block in enumerate(blocks) if 'class="wl-cards"' not in block or first[block] == place]
 
 
 def _with_numbers(blocks: Sequence[str], saved: Mapping[str, Numbers]) -> list[str]:
@@ -147,7 +160,7 @@ def _with_numbers(blocks: Sequence[str], saved: Mapping[str, Numbers]) -> list[s
 def numbers_below(saved: Mapping[str, Numbers], *, tables: bool, files: bool = True, more: tuple[str, ...] = ()) -> str:
     """Return what stands under a figure or table: its numbers as a table, links to its CSV files, a link to more."""
     shown = [(name.replace("_", " "), numbers) for name, numbers in saved.items()]
-    return _render("numbers.html.j2", saved=shown, tables=tables, files=files, more=more) if shown else ""
+    return rendered("numbers.html.j2", saved=shown, tables=tables, files=files, more=more) if shown else ""
 
 
 def _cell(cell: Mapping[str, Any], number: int, markdown: Callable[[str], str]) -> list[str]:
@@ -218,9 +231,9 @@ def page(template: str, *, drawn: bool, plotly: str = "", **shown: Any) -> str:
     **shown
         What the template shows.
     """
-    packed = packed_plotly() if drawn and not plotly else ""
-    scripts = {"plotly": plotly if drawn else "", "packed": packed, "draw": draw_js() if drawn else ""}
-    return _render(template, style=page_style(), **scripts, **shown)
+    own = packed_plotly() if drawn and not plotly else ""
+    scripts = {"plotly": plotly if drawn else "", "packed": own, "draw": draw_js() if drawn else ""}
+    return rendered(template, style=page_style(), **scripts, **shown)
 
 
 def page_style() -> str:
@@ -238,7 +251,7 @@ def page_style() -> str:
     light |= {"link": theme.LINK}
     dark |= {"link": theme.DARK[theme.LINK]}
     chips = [(SLUGS[verdict], colours) for verdict, colours in theme.CHIPS.items()]
-    return _render("style.css.j2", light=light, dark=dark, chips=chips, font=theme.FONT)
+    return rendered("style.css.j2", light=light, dark=dark, chips=chips, font=theme.FONT)
 
 
 def draw_js() -> str:
@@ -246,7 +259,8 @@ def draw_js() -> str:
     pairs = dict(theme.DARK)
     for light, dark in theme.DARK.items():
         pairs[f"rgba({_rgb(light)},"] = f"rgba({_rgb(dark)},"
-    return (TEMPLATES / "draw.js").read_text(encoding="utf-8").replace("/*DARK*/{}", script_json(pairs))
+    script = (TEMPLATES / "draw.js").read_text(encoding="utf-8")
+    return script.replace("/*DARK*/{}", script_json(pairs)).replace("/*UNPACKED*/", UNPACKED)
 
 
 def _rgb(colour: str) -> str:
@@ -267,5 +281,6 @@ def _environment() -> Any:
     )
 
 
-def _render(template: str, **values: Any) -> str:
+def rendered(template: str, **values: Any) -> str:
+    """Return a template of `templates/` filled in; values are escaped."""
     return str(_environment().get_template(template).render(**values))

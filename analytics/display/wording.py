@@ -9,7 +9,7 @@ import re
 import textwrap
 
 from analytics.display.theme import QUIET
-from analytics.estimators.result import Meta
+from analytics.estimators.result import Listing, Meta
 
 
 def minus(text: str) -> str:
@@ -184,6 +184,20 @@ def provenance(meta: Meta, *, definition: str = "") -> str:
     if meta.note:
         facts.append(sentence(meta.note))
     return " ".join(fact for fact in facts if fact)
+
+
+def counted(listing: Listing, n: str = "") -> str:
+    """Write of exact counts what a caption owes besides their definition: how many deals, and as known when.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> counted(Listing(pd.DataFrame(), "What went in", as_of=dt.date(2026, 1, 31)), "12 deals studied")
+    'n = 12 deals studied, as of 31 January 2026.'
+    """
+    facts = [f"n = {n}" if n else "", f"as of {day(listing.as_of)}" if listing.as_of else ""]
+    said = ", ".join(fact for fact in facts if fact)
+    return "" if not said else f"{said}." if n else sentence(said)
 
 
 def sentence(text: str) -> str:

@@ -24,6 +24,8 @@ SCHEMA_VERSION = 1
 VALUE_COLUMNS = ("estimate", "std_error", "conf_low", "conf_high", "n_risk", "n_event", "cum_event")
 BOUNDED_KINDS = ("incidence", "survival", "probability")
 TOLERANCE = 1e-9
+COARSENED = "steps of few deals are merged"
+"""In the note of a curve of a shared report: what it says of a day between two of its steps is not the whole of it."""
 WITHHELD = "withheld"
 """Column of a shared frame: why a row's numbers are missing (`<5`, `not shown`), empty where none was taken away."""
 
@@ -116,8 +118,8 @@ class Estimate:
 class Listing:
     """A frame of facts that are not estimates (attrition, completeness, a list of deals).
 
-    `private` is True where its rows are deals, so that a shared report leaves it out; a study saved it as `saved_as`;
-    `deals` as for an Estimate.
+    `private` is True where its rows are deals, so that a shared report leaves it out; a study saved it as `saved_as`,
+    and knew then what was recorded by the end of `as_of`; `deals` as for an Estimate.
     """
 
     frame: pd.DataFrame
@@ -126,6 +128,7 @@ class Listing:
     saved_as: str = ""
     schema_version: int = SCHEMA_VERSION
     deals: pd.DataFrame | None = None
+    as_of: dt.date | None = None
 
 
 @dataclass(frozen=True)

@@ -199,10 +199,10 @@ def compare(company: str, then: str, now: str, reports: Path | None, debug: bool
     what runs saved; nothing is counted again.
     """
     from analytics.studies.compare import compare as compared
-    from analytics.studies.places import params_folder, reports_folder
+    from analytics.studies.places import reports_of
 
     with plainly(debug):
-        page, found, said = compared(reports_folder(params_folder(company), reports), company, (then, now))
+        page, found, said = compared(reports_of(company, reports), company, (then, now))
         for sentence in said if found is not None else [*said, "Nothing of them can be compared; both are shown."]:
             click.echo(for_terminal(sentence))
         click.echo(f"Page: {page}")
@@ -220,11 +220,11 @@ def trend(company: str, reports: Path | None, debug: bool) -> None:
     As they were first published, beside what is known of them now; the newest run also knows the two years before its
     quarter. Everything is read from what runs saved; nothing is counted again.
     """
-    from analytics.studies.places import params_folder, reports_folder
+    from analytics.studies.places import reports_of
     from analytics.studies.trend import trend as laid_out
 
     with plainly(debug):
-        click.echo(f"Page: {laid_out(reports_folder(params_folder(company), reports), company)[0]}")
+        click.echo(f"Page: {laid_out(reports_of(company, reports), company)[0]}")
 
 
 @main.command(short_help="Write an invented company's Salesforce export, to practise on.")

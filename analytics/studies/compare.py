@@ -9,7 +9,9 @@ from analytics.display import tables
 from analytics.estimators.result import Estimate
 from analytics.records.calendar import FiscalCalendar
 from analytics.records.errors import InputError
+from analytics.studies.beside import COMPARE, lead_from
 from analytics.studies.changed_definitions import changes, stopped_by
+from analytics.studies.index import FRONT
 from analytics.studies.quarter_pages import Page, facts_of, show_changes, show_definitions, show_moved, show_shares
 from analytics.studies.saved_runs import PublishedQuarter, not_published, published_quarters, quarter_named
 from analytics.studies.views import View, as_known_now, as_published, differences, shares
@@ -57,8 +59,11 @@ def compare(reports: Path, company: str, names: tuple[str, str]) -> tuple[Path, 
     _show_own(page, then, now)
     show_moved(page, [(old, new) for old, new in zip(pairs[0], pairs[-1], strict=True)])
     show_definitions(page, [then.first, now.first])
-    folder = reports / company / "compare" / f"{then.name}-{now.name}"
-    return page.write(folder, facts_of(list(_looked_at(views)))), found, said
+    folder = reports / company / COMPARE / f"{then.name}-{now.name}"
+    written = page.write(folder, facts_of(list(_looked_at(views))), home=f"../../{now.bundle.name}/{FRONT}")
+    for quarter in (then, now):
+        lead_from(quarter.bundle)
+    return written, found, said
 
 
 def calendar_of(quarters: tuple[PublishedQuarter, ...]) -> FiscalCalendar:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from analytics.estimators.result import Estimate, Listing
 from analytics.studies import store
 from analytics.studies.index import FRONT
 from analytics.studies.places import RESULTS
+from analytics.studies.redaction import hidden_in
 from analytics.studies.study import Study
 
 Counted: TypeAlias = Estimate | Listing
@@ -97,7 +98,7 @@ def row_words(result: Counted, row: int) -> str:
     return ", ".join(text for text in texts if text)
 
 
-def deal_lists(study: Study, folder: Path) -> str | None:
+def deal_lists(study: Study, folder: Path, secrets: Sequence[str] = ()) -> str | None:
     """Return the page of all lists of one run; None where there is none, or where the report is shared.
 
     Parameters
@@ -106,6 +107,8 @@ def deal_lists(study: Study, folder: Path) -> str | None:
         The opened study; what is said about a deal is what was known at its as-of date.
     folder : pathlib.Path
         The run's folder.
+    secrets : sequence of str
+        Passwords that must not appear; nobody could find them in the page, since its data are packed.
     """
     if study.sharing.safe:
         return None
@@ -120,7 +123,7 @@ def deal_lists(study: Study, folder: Path) -> str | None:
     if not lists:
         return None
     columns = [name for name in FACTS if name in known]
-    rows = [_said(known, deal, columns) for deal in places]
+    rows, lists = hidden_in(([_said(known, deal, columns) for deal in places], lists), secrets)
     return deals_page(
         title=f"The deals behind the numbers: {study.title}, {study.quarter.name}",
         subtitle=f"As known at the end of {study.as_of:%-d %B %Y}. This page names deals: it is the company's own.",

@@ -18,6 +18,7 @@ from analytics.display.front import Drawn, Front, Line, Said, StudyLink, front_p
 from analytics.display.packing import packed_plotly, plotly_name
 from analytics.estimators.result import Estimate, Finding, Listing
 from analytics.studies import index, results
+from analytics.studies.beside import beside
 from analytics.studies.deal_lists import PAGE as DEALS
 from analytics.studies.deal_lists import deal_lists
 from analytics.studies.exits import DONE, STATUS
@@ -62,7 +63,7 @@ def write_front(
     facts = {"company": study.params.company, "quarter": study.quarter.name, "as_of": study.as_of}
     results.write_json(run, done, run / NUMBERS, **facts)
     write_workbook(run, done, run / WORKBOOK)
-    lists = deal_lists(study, run)
+    lists = deal_lists(study, run, secrets)
     if lists is not None:
         write_text(run / DEALS, hidden(lists, secrets))
     front = front_of(study, run, notebooks, outcomes)
@@ -92,6 +93,7 @@ def front_of(study: Study, run: Path, notebooks: Sequence[Notebook], outcomes: S
         excluded=_excluded(kept),
         studies=tuple(_study(notebook, ended.get(notebook.name), kept, lines, study) for notebook in notebooks),
         downloads=_downloads(run, study),
+        beside=beside(run.parents[1]) if study.params.team is None else (),
         definitions=index.DEFINITIONS,
         parameters=tuple(index.facts(study)),
     )

@@ -57,6 +57,17 @@ def notebooks_folder(params: Path) -> Path:
     return project_root() / "notebooks"
 
 
+def reports_of(company: str, chosen: Path | None = None) -> Path:
+    """Where a company's reports are: as chosen, where no params file need be near, else beside its params folder.
+
+    Examples
+    --------
+    >>> reports_of("nobody", Path("/srv/reports")).name
+    'reports'
+    """
+    return chosen.absolute() if chosen else reports_folder(params_folder(company))
+
+
 def reports_folder(params: Path, chosen: Path | None = None) -> Path:
     """Where reports go: as chosen, else `reports` beside the params folder."""
     return (chosen or params.parent / "reports").absolute()

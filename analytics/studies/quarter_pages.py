@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -48,7 +49,7 @@ class Page:
         if isinstance(result, Estimate):
             result = result.stamped(saved_as=name)
         elif isinstance(result, Listing):
-            result = Listing(result.frame, result.title, result.private, saved_as=name)
+            result = dataclasses.replace(result, saved_as=name)
         self.results[name] = result
         return result
 
@@ -67,14 +68,14 @@ class Page:
         if sentence:
             self.show(finding_cards(Finding("said", sentence, detail, "not studied")))
 
-    def write(self, folder: Path, facts: Sequence[tuple[str, str]]) -> Path:
-        """Write the results, then the page, each whole or not at all."""
+    def write(self, folder: Path, facts: Sequence[tuple[str, str]], *, home: str) -> Path:
+        """Write the results, then the page, each whole or not at all; `home` leads back to the newest report on it."""
         from nbconvert.filters import markdown2html
 
         for name, result in self.results.items():
             store.write(folder / "results", name, result)
         saved = {name: Numbers(f"results/{name}.csv") for name in self.results}
-        shown: dict[str, Any] = {"markdown": markdown2html, "facts": facts, "saved": saved}
+        shown: dict[str, Any] = {"markdown": markdown2html, "facts": facts, "saved": saved, "home": home}
         store.write_text(folder / "index.html", notebook_page({"cells": self._cells}, title=self.title, **shown))
         return folder / "index.html"
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from analytics.studies.beside import lead_from
 from analytics.studies.exits import DONE
 from analytics.studies.opening import open_params
 from analytics.studies.params import QuarterParams, company_of, load_quarter
@@ -55,3 +56,4 @@ def run_all(params: Path | str | QuarterParams, options: Options, teams: Sequenc
             return
     bundle = reports_folder(company.folder, options.reports) / company.company / study.quarter.name
     write_list(bundle, f"{study.title}, {study.quarter.name}", known)
+    lead_from(bundle)

@@ -82,6 +82,11 @@ class PublishedQuarter:
     current: SavedRun
 
     @property
+    def bundle(self) -> Path:
+        """`reports/<company>/<quarter>`."""
+        return self.current.folder.parents[1]
+
+    @property
     def runs(self) -> tuple[SavedRun, ...]:
         """Both, or the one where they are the same."""
         return (self.first,) if self.first.folder == self.current.folder else (self.first, self.current)

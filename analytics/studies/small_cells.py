@@ -28,7 +28,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.result import WITHHELD, Estimate, Finding, Listing
+from analytics.estimators.result import COARSENED, WITHHELD, Estimate, Finding, Listing
 from analytics.studies.small_curves import coarsened
 from analytics.studies.small_listings import NOTHING_SEEN, Seen, shown_listing
 from analytics.studies.small_marks import NOT_SHOWN, complemented, emptied, nested, small, texts_scrubbed
@@ -83,6 +83,7 @@ def protected(
     note = without_small_counts(meta.note, smallest)
     if "time" in meta.keys and meta.kind in ("incidence", "survival", "probability") and "n_event" in result.frame:
         frame = coarsened(result.frame, meta.keys, smallest)
+        note = f"{note}; {COARSENED}" if note else COARSENED
         return Estimate(frame, dataclasses.replace(meta, note=note)) if len(frame) else nothing
     rows = _estimate_rows(result.frame, meta.keys, smallest, tested if meta.kind == "test" else ())
     if rows is None:

@@ -88,7 +88,7 @@ def shown_listing(listing: Listing, name: str, smallest: int, seen: Seen) -> Lis
         rows = _found_rows(frame, smallest, seen)
     else:
         rows = _counted_rows(frame, smallest)
-    return nothing if rows is None else Listing(rows, title)
+    return nothing if rows is None else Listing(rows, title, as_of=listing.as_of)
 
 
 def _found_rows(frame: pd.DataFrame, smallest: int, seen: Seen) -> pd.DataFrame:

@@ -208,7 +208,7 @@ def _taken_apart(result: Saved) -> tuple[pd.DataFrame, dict[str, Any]]:
         return result.frame, {"schema_version": SCHEMA_VERSION, "type": "estimate", "meta": meta}
     if isinstance(result, Listing):
         facts = {"schema_version": SCHEMA_VERSION, "type": "listing", "title": result.title, "private": result.private}
-        return result.frame.reset_index(drop=True), facts
+        return result.frame.reset_index(drop=True), {**facts, "as_of": plain(result.as_of)}
     many = result if isinstance(result, tuple) else (result,)
     if not all(isinstance(finding, Finding) for finding in many):
         raise TypeError(f"only Estimates, Listings and Findings can be saved, not {type(result).__name__}")
@@ -224,7 +224,9 @@ def _read_version_1(facts: dict[str, Any], frame: pd.DataFrame) -> Saved:
             meta["as_of"] = dt.date.fromisoformat(meta["as_of"])
         return Estimate(frame, Meta(**meta))
     if facts["type"] == "listing":
-        return Listing(frame, facts["title"], private=facts["private"])
+        known = facts.get("as_of")
+        as_of = None if known is None else dt.date.fromisoformat(known)
+        return Listing(frame, facts["title"], private=facts["private"], as_of=as_of)
     findings = tuple(
         Finding(
             name=row["name"], headline=row["headline"], detail=row["detail"], verdict=row["verdict"],

@@ -237,8 +237,8 @@ class Study:
 
         Returns
         -------
-        The same, an Estimate with as-of date, hash of rules and input, and whether it is a reconstruction. Under
-        `share: safe` what may be shown of it, which can be a Finding that says what is left out.
+        The same with its as-of date; an Estimate with hash of rules and input, and whether it is a reconstruction.
+        Under `share: safe` what may be shown of it, which can be a Finding that says what is left out.
 
         Raises
         ------
@@ -275,7 +275,7 @@ class Study:
     def _stamped(self, name: str, result: SavedT) -> SavedT:
         if isinstance(result, Listing):
             listing: Any = result
-            return cast(SavedT, dataclasses.replace(listing, saved_as=name))
+            return cast(SavedT, dataclasses.replace(listing, saved_as=name, as_of=listing.as_of or self.as_of))
         if not isinstance(result, Estimate):
             return result
         as_of = result.meta.as_of or self.as_of

@@ -7,7 +7,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from analytics.estimators.result import Estimate
+from analytics.studies.beside import TREND, lead_from
 from analytics.studies.compare import calendar_of
+from analytics.studies.index import FRONT
 from analytics.studies.quarter_pages import Page, facts_of, show_changes, show_definitions, show_moved, show_shares
 from analytics.studies.saved_runs import PublishedQuarter, not_published, published_quarters
 from analytics.studies.views import KNOWN_NOW, View, as_known_now, as_published, differences, restated_periods, shares
@@ -62,7 +64,10 @@ def trend(reports: Path, company: str) -> tuple[Path, Estimate]:
     show_changes(page, changed, said, "From each quarter to the next")
     show_moved(page, [(frozen[name], known[name]) for name in frozen])
     show_definitions(page, [quarter.first for quarter in quarters])
-    return page.write(reports / company / "trend", facts_of(views)), found
+    written = page.write(reports / company / TREND, facts_of(views), home=f"../{quarters[-1].bundle.name}/{FRONT}")
+    for quarter in quarters:
+        lead_from(quarter.bundle)
+    return written, found
 
 
 def _views_of(name: str, frozen: dict[str, View], known: dict[str, View]) -> list[View]:

@@ -109,7 +109,7 @@ def test_plotly_is_there_once_and_only_where_a_figure_is() -> None:
 def test_packed_plotly_is_plotly_and_small() -> None:
     library = packing.plotly_js()
     assert library.startswith("/**")
-    packed = re.search(r'atob\("([A-Za-z0-9+/=]+)"\)', packing.packed_plotly())
+    packed = re.search(r'unpacked\("([A-Za-z0-9+/=]+)"\)', packing.packed_plotly())
     assert packed
     assert gzip.decompress(base64.b64decode(packed[1])).decode("utf-8") == library
     assert len(packing.packed_plotly()) < 2_000_000
@@ -138,19 +138,32 @@ def test_texts_of_the_crm_cannot_leave_their_place() -> None:
     assert "".join(read.words).count("onerror=alert(1)") >= 3
 
 
+def test_a_sentence_in_place_of_a_figure_and_of_its_table_stands_once() -> None:
+    said = finding_cards(findings()[0])._repr_mimebundle_()
+    cells = [{"cell_type": "code", "metadata": {}, "outputs": [{"output_type": "display_data", "data": said}]}] * 2
+    text = page.notebook_page({"cells": cells}, title="Twice", markdown=str)
+    assert text.count('class="wl-headline"') == 1
+
+
+def data_of(block: str) -> dict[str, Any]:
+    """What a figure is drawn from."""
+    packed = re.search(r'<script type="text/plain" class="wl-data">(.*?)</script>', block, re.S)
+    assert packed is not None
+    data: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(packed[1])))
+    return data
+
+
 def test_data_of_a_figure_survive_the_script_element() -> None:
     made = figure()
     made["layout"]["meta"]["alt"] = "</script><script>alert(1)</script>\u2028"
     block = page.figure_div(made, "f-1")
-    data = re.search(r'<script type="application/json" class="wl-data">(.*?)</script>', block, re.S)
-    assert data is not None
-    assert json.loads(data[1])["layout"]["meta"]["alt"] == made["layout"]["meta"]["alt"]
+    assert data_of(block)["layout"]["meta"]["alt"] == made["layout"]["meta"]["alt"]
     assert block.count("</script>") == 1
 
 
 def test_a_page_sets_heading_and_caption_as_text() -> None:
     block = page.figure_div(figure(), "f-1")
-    data = json.loads(re.search(r'class="wl-data">(.*?)</script>', block, re.S)[1])  # type: ignore[index]
+    data = data_of(block)
     assert "title" not in data["layout"]
     assert not [item for item in data["layout"]["annotations"] if item.get("name") == "caption"]
     assert "<h3" in block

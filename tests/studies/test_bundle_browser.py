@@ -5,8 +5,10 @@ One run serves all tests. Where `CI=true` a missing Chromium fails them; elsewhe
 
 from __future__ import annotations
 
+import base64
 import csv
 import functools
+import gzip
 import html
 import itertools
 import json
@@ -226,7 +228,7 @@ def lists_of_deals(run: Path) -> dict[str, list[str]]:
     text = (run / "deals.html").read_text(encoding="utf-8")
     found = re.search(r'id="data">(.*?)</script>', text, re.DOTALL)
     assert found is not None
-    data = json.loads(found[1])
+    data = json.loads(gzip.decompress(base64.b64decode(found[1])))
     sets = [[data["deals"][place][0] for place in itertools.accumulate(steps)] for steps in data["sets"]]
     return {key: sets[which] for key, (_, _, which) in data["lists"].items()}
 

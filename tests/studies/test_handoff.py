@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import dataclasses
 import datetime as dt
+import gzip
 import html
 import itertools
 import json
@@ -53,7 +55,9 @@ def run(asked: Path) -> PublishedRun:
 def lists_of(run: PublishedRun) -> dict[str, list[str]]:
     """The lists of the page of deals: what stands after # in their addresses, and the ids in each."""
     text = (run.folder / "deals.html").read_text()
-    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])  # type: ignore[index]
+    data = json.loads(
+        gzip.decompress(base64.b64decode(re.search(r'id="data">(.*?)</script>', text)[1]))  # type: ignore[index]
+    )
     sets = [[data["deals"][place][0] for place in itertools.accumulate(steps)] for steps in data["sets"]]
     return {key: sets[item[2]] for key, item in data["lists"].items()}
 

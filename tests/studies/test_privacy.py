@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import datetime as dt
 import gzip
@@ -419,7 +420,7 @@ def run(home: Path, *more: str) -> tuple[int, str, dict[str, bytes]]:
 
 
 def unzipped(files: dict[str, bytes]) -> dict[str, str]:
-    """The files as text: Parquet and workbooks read, so that nothing hides in a compressed block."""
+    """The files as text: Parquet, workbooks and data of pages read, so that nothing hides in a compressed block."""
     import io
     import zipfile
 
@@ -432,6 +433,9 @@ def unzipped(files: dict[str, bytes]) -> dict[str, str]:
             texts[name] = "".join(book.read(part).decode() for part in book.namelist())
         else:
             texts[name] = content.decode("utf-8")
+        if name.endswith(".html"):
+            packed = re.findall(r'<script type="text/plain"[^>]*>(.*?)</script>', texts[name])
+            texts[name] += "".join(gzip.decompress(base64.b64decode(one)).decode("utf-8") for one in packed)
     return texts
 
 

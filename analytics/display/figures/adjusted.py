@@ -210,7 +210,7 @@ def plot_balance(balance: Listing, *, title: str = "Are the deals compared alike
         "Largest difference of any covariate, in standard deviations: hollow as they are, square all deals weighted, "
         "diamond overlap. Figures: before → all deals weighted"
     )
-    caption = wording.sentence(balance.title) + (
+    caption = f"{wording.sentence(balance.title)} {wording.counted(balance)}".strip() + (
         f" Shaded: below {BALANCED}, taken as alike (Austin 2009). Differences are of these deals and have no interval."
     )
     figure = dot_rows(rows, Words(title, subtitle, caption, f"{title} {listed(said)}."), Columns(34, 250, 120),

@@ -56,9 +56,10 @@ def plot_attrition(
     traces, tight = _bars(lines, [known.index(unit) for unit in units], place)
     narrow = {**place.narrow(8), **{f"data.{i}.y": heights for i, heights in enumerate(tight)}}
     said = [f"{_line(line)}: {wording.count(float(line['deals']))}" for line in lines]
-    caption = (
-        f"{wording.sentence(attrition.title)} Blue: remaining; orange: taken off at that line, by the rule beside it."
-    )
+    studied = [line for line in lines if line["step"] == "studied"]
+    n = f"{wording.count(float(studied[0]['deals']))} deals studied" if studied else ""
+    caption = f"{wording.sentence(attrition.title)} {wording.counted(attrition, n)}"
+    caption += " Blue: remaining; orange: taken off at that line, by the rule beside it."
     words = Words(title, subtitle, caption, f"{title}. {listed(said)}.")
     return sheet(traces, layout, words, Space(place.wide_height, left=LEFT, right=RIGHT, bottom=8, widest=780), narrow)
 

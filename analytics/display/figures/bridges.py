@@ -94,7 +94,8 @@ def plot_bridge(
 
 
 def _adds_up(bridge: Listing) -> str:
-    return f"{wording.sentence(bridge.title)} Each part adds up exactly; blue bars are rates, grey bars are changes."
+    facts = f"{wording.sentence(bridge.title)} {wording.counted(bridge)}".strip()
+    return f"{facts} Each part adds up exactly; blue bars are rates, grey bars are changes, by the deals of each step."
 
 
 def _bridge_steps(part: pd.DataFrame, *, repeat: bool, branch: bool = False) -> list[Step]:

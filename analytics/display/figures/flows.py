@@ -57,7 +57,7 @@ def plot_category_flows(
     hidden = len(mine) - len(shown)
     caption = f"{wording.sentence(flows.title)} Left: at the start (or how a deal came in); right: at the end. "
     caption += f"A band is as thick as its number of deals ({wording.count(float(shown['deals'].sum()))} in all): exact"
-    caption += " counts, so there is no interval."
+    caption += f" counts, so there is no interval. {wording.counted(flows)}".rstrip()
     caption += f" Bands with few deals are not shown: {hidden}." if hidden else ""
     if named.nunique() > 1:
         caption += f" Only deals in {wording.readable(chosen) or 'no currency'}: nothing is converted."

@@ -82,9 +82,10 @@ def plot_waterfall(
         return finding_cards(Finding("waterfall", said, "", "not studied"))
     unit = (f"in {name}" if name else "in the amounts given") if money else "in deals, which have no amounts here"
     hatched = "Hatched bars take away, plain bars add; a deal counts in each line that moved it."
-    caption = (
-        f"{wording.sentence(waterfall.title)} {wording.sentence(unit)} Several changes of one deal share what they "
-    )
+    ends = frame[frame["line"].isin(LEVELS)].set_index("line")["deals"].astype(float)
+    n = " and ".join(f"{wording.count(ends[line])} deals at the {line}" for line in LEVELS if ends.get(line, 0) > 0)
+    caption = f"{wording.sentence(waterfall.title)} {wording.counted(waterfall, n)} {wording.sentence(unit)} "
+    caption += "Several changes of one deal share what they "
     caption += f"brought together, whatever their order. {hatched}{others}"
     subtitle = f"From {bars[0].text} to {bars[-1].text}"
     alt = f"{title}. {listed(f'{bar.label}: {bar.text}, {bar.size}'.rstrip(', ') for bar in bars)}."

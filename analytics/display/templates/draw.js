@@ -1,10 +1,17 @@
-// Draws every figure of the page from its JSON: for the width of the window, for a dark screen, for paper.
+// Draws every figure of the page from its packed JSON: for the width of the window, for a dark screen, for paper.
 (function () {
   "use strict";
   var DARK = /*DARK*/{};
   var NARROW = 560, PAPER = 670; // pixels: labels go above their rows below the first; width of A4 between its margins
   var dark = window.matchMedia("(prefers-color-scheme: dark)"), paper = window.matchMedia("print");
+  var figures = new Map(); // by place, the JSON of what is drawn there
   var state = (window.winlossFigures = { drawn: 0, wanted: 0, errors: [] });
+
+  /*UNPACKED*/
+  function read(plot) {
+    return unpacked(plot.parentNode.querySelector("script.wl-data").textContent)
+      .then(function (text) { figures.set(plot, text); });
+  }
 
   function recoloured(node) {
     if (typeof node === "string") {
@@ -42,7 +49,7 @@
   }
 
   function draw(plot, printing) {
-    var figure = JSON.parse(plot.parentNode.querySelector("script.wl-data").textContent);
+    var figure = JSON.parse(figures.get(plot));
     var width = printing ? Math.min(PAPER, parseInt(plot.parentNode.style.maxWidth, 10) || PAPER) : plot.clientWidth;
     var look = [width, dark.matches && !printing].join();
     if (!width || plot.dataset.look === look) return;
@@ -58,15 +65,18 @@
   }
 
   function all(printing) {
-    document.querySelectorAll(".wl-plot").forEach(function (plot) {
+    plots.forEach(function (plot) {
       try { draw(plot, printing); } catch (error) { state.errors.push(plot.id + ": " + error); throw error; }
     });
   }
 
   var waiting = 0;
   function later() { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(function () { all(paper.matches); }); }
-  state.wanted = document.querySelectorAll(".wl-plot").length;
+  var plots = Array.from(document.querySelectorAll(".wl-plot"));
+  state.wanted = plots.length;
   (window.winlossPlotly || Promise.reject("the file with plotly.js is not beside the report")).then(function () {
+    return Promise.all(plots.map(read));
+  }).then(function () {
     all(paper.matches);
     window.addEventListener("resize", later);
     dark.addEventListener("change", later);
@@ -74,7 +84,7 @@
     window.addEventListener("afterprint", later);
   }).catch(function (error) {
     state.errors.push(String(error));
-    document.querySelectorAll(".wl-plot").forEach(function (plot) {
+    plots.forEach(function (plot) {
       if (plot.dataset.drawn) return;
       plot.textContent = "This figure cannot be drawn here (" + error + "). Its numbers are in the table below.";
       plot.style.height = "auto";

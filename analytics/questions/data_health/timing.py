@@ -7,8 +7,10 @@ import datetime as dt
 import pandas as pd
 
 from analytics.estimators.reporting_delay import reporting_delay
-from analytics.estimators.result import Estimate, Finding
+from analytics.estimators.result import COARSENED, Estimate, Finding
 from analytics.estimators.sentences import count, day, outcome_words, share_with_interval
+
+THERE = "Curves and comparisons end there."
 
 
 def recording_delay(delays: pd.DataFrame, *, horizon_days: int = 180) -> Estimate | Finding:
@@ -58,7 +60,8 @@ def settled(delay: Estimate | Finding, *, as_of: dt.date, settled_on: dt.date) -
     Returns
     -------
     Finding
-        With the share recorded within that lag, per outcome, its interval and n.
+        With the share recorded within that lag, per outcome, its interval and n; without, where the curve is that of a
+        shared report, whose steps need not reach the lag.
 
     Examples
     --------
@@ -72,6 +75,9 @@ def settled(delay: Estimate | Finding, *, as_of: dt.date, settled_on: dt.date) -
     headline = f"Outcomes are settled up to {day(settled_on)}, {before}."
     if isinstance(delay, Finding):
         return Finding("settled", headline, delay.headline, "described")
+    if COARSENED in delay.meta.note:
+        detail = "How many are recorded within that lag is left out of a shared report, whose curves are coarser."
+        return Finding("settled", headline, f"{detail} {THERE}", "described", "recording_delay")
     shares = []
     for outcome, rows in delay.frame.groupby("outcome", sort=False):
         within = rows[rows["time"] <= lag]
@@ -81,6 +87,4 @@ def settled(delay: Estimate | Finding, *, as_of: dt.date, settled_on: dt.date) -
             share = share_with_interval(float(row["estimate"]), float(row["conf_low"]), float(row["conf_high"]), n)
             shares.append(f"{outcome_words(str(outcome))} {share}, n {n:,}")
     detail = f"Recorded within {count(lag, 'day')} of closing: {'; '.join(shares)}." if shares else ""
-    return Finding(
-        "settled", headline, f"{detail} Curves and comparisons end there.".strip(), "described", "recording_delay"
-    )
+    return Finding("settled", headline, f"{detail} {THERE}".strip(), "described", "recording_delay")
