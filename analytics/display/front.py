@@ -152,6 +152,17 @@ def _beside(lines: Sequence[Line]) -> str:
     return rendered("beside.html.j2", lines=lines).rstrip("\n")
 
 
+def list_page(title: str, links: Sequence[tuple[str, str]], *, home: str) -> str:
+    """Return a page that is a list of links, as (name, address), with a way back to the company's report.
+
+    Examples
+    --------
+    >>> '<a href="north/index.html">North</a>' in list_page("Teams", [("North", "north/index.html")], home="../x.html")
+    True
+    """
+    return page("list.html.j2", drawn=False, title=title, subtitle="", links=links, home=home, facts=())
+
+
 def leading_page(title: str, lead: str, href: str) -> str:
     """Return the small page that leads to the front page of the newest run, at once or by its link.
 

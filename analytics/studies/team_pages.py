@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import html
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analytics.display.front import list_page
 from analytics.records.contract import History
 from analytics.records.definitions import Scope
 from analytics.records.errors import InputError, nearest
@@ -139,14 +139,6 @@ def of_its_deals(history: History, deal_ids: Sequence[str]) -> History:
 def write_list(bundle: Path, title: str, teams: Sequence[str]) -> Path:
     """Write `teams/index.html`, which leads to the report of each team that has been published."""
     there = [team for team in teams if published(bundle / FOLDER / folder_name(team)) is not None]
-    items = "\n".join(
-        f'<li><a href="{folder_name(team)}/index.html">{html.escape(team)}</a></li>' for team in there
-    )  # fmt: skip
-    page = (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}: teams</title>\n</head>\n<body>\n<main>\n<h1>{html.escape(title)}: teams</h1>\n"
-        f'<p><a href="../index.html">The whole company</a></p>\n<ul>\n{items}\n</ul>\n</main>\n</body>\n</html>\n'
-    )
-    write_text(bundle / FOLDER / "index.html", page)
+    links = [(team, f"{folder_name(team)}/index.html") for team in there]
+    write_text(bundle / FOLDER / "index.html", list_page(f"{title}: teams", links, home="../index.html"))
     return bundle / FOLDER / "index.html"

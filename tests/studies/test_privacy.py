@@ -20,6 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
+from analytics.questions.data_health import recording_delay, settled
 from analytics.records.contract import SourceFile
 from analytics.records.errors import InputError
 from analytics.records.private import is_free_text, original_values
@@ -358,6 +359,21 @@ def test_lines_that_take_few_deals_off_are_merged_and_still_add_up() -> None:
     ]  # fmt: skip
     alone = table[table["rule"] != "scope"]
     assert isinstance(protected(Listing(alone, "What went in"), "left_out", 5), Finding)
+
+
+def test_the_settled_day_says_no_share_that_a_coarser_curve_does_not_hold() -> None:
+    """Wins are all recorded at once, so that no step after day 0 has enough of them until the last one."""
+    delays = pd.DataFrame({"outcome": ["won"] * 60 + ["lost"] * 60, "window_days": 200})
+    delays["delay_days"] = [0] * 57 + [9, 10, 11] + [0] * 20 + [*range(1, 41)]
+    curve = recording_delay(delays)
+    days = {"as_of": dt.date(2026, 1, 31), "settled_on": dt.date(2026, 1, 1)}
+    assert "lost 83 %" in settled(curve, **days).detail.replace("\u00a0", " ")  # 20 and those of days 1 to 30, of 60
+    shared = protected(curve, "recording_delay", 5)
+    assert isinstance(shared, Estimate)
+    said = settled(shared, **days)
+    assert said.headline == settled(curve, **days).headline
+    assert "%" not in said.detail
+    assert "left out of a shared report" in said.detail
 
 
 def test_a_sentence_says_no_small_count_and_none_without_its_number() -> None:

@@ -8,6 +8,7 @@ import json
 import math
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ import pytest
 from click.testing import CliRunner
 from conftest import COMPANY, QUARTER
 
-from analytics.display.front import leading_page
+from analytics.display.front import Front, front_page, leading_page
 from analytics.questions import quarter as question
 from analytics.records.errors import InputError
 from analytics.studies import bundle, store
+from analytics.studies.beside import beside
 from analytics.studies.changed_definitions import changes
 from analytics.studies.cli import main
 from analytics.studies.compare import compare
@@ -29,6 +31,9 @@ from analytics.studies.places import RESULTS
 from analytics.studies.provenance import study_facts
 from analytics.studies.saved_runs import published_quarters
 from analytics.studies.trend import trend
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "display"))
+from test_browser import PROBE, browser, opened
 
 FIRST = QUARTER.replace("2025Q2", "2025Q1").replace("2025-06-30", "2025-04-30").replace("[2025Q1]", "[2024Q4]")
 SECOND = QUARTER.replace("2025-06-30", "2025-07-30")
@@ -187,6 +192,46 @@ def test_the_commands_print_the_page(reports: Path) -> None:
         asked = CliRunner().invoke(main, [*words, "--reports", str(reports)])
         assert asked.exit_code == 0, asked.output
         assert Path(asked.output.split("Page: ")[1].strip()).is_file()
+
+
+@pytest.mark.parametrize("width", [375, pytest.param(1180, marks=pytest.mark.slow)])
+def test_both_pages_open_from_disk_with_every_figure(reports: Path, tmp_path: Path, width: int) -> None:
+    pages = [compare(reports, "acme", ("2025Q1", "2025Q2"))[0], trend(reports, "acme")[0]]
+    for number, path in enumerate(pages):
+        text = path.read_text(encoding="utf-8")
+        (tmp_path / f"{number}.html").write_text(text.replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
+        frame = tmp_path / f"frame-{number}.html"
+        look = f"width:{width}px;height:4000px;border:0"
+        frame.write_text(f'<body style="margin:0"><iframe src="{number}.html" style="{look}"></iframe></body>')
+        seen, console, asked = opened(browser(), frame, tmp_path)
+        drawn = text.count('class="wl-plot"')
+        assert drawn == 2
+        assert seen["figures"] == {"drawn": drawn, "wanted": drawn, "errors": []}
+        assert (console, asked) == ("", [])
+        assert (seen["cut"], seen["over"]) == ([], [])
+        assert seen["wide"] <= seen["window"] == width
+        links = re.findall(r'(?:href|src)="([^"#][^"]*)"', re.sub(r'<link rel="icon"[^>]*>', "", text))
+        assert len(links) > 3
+        for link in links:
+            assert (path.parent / link).is_file(), link
+
+
+def test_the_front_page_of_a_quarter_leads_to_both_pages_once_they_are_there(reports: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(reports, tmp_path / "reports") / "acme"
+    for name in ("compare", "trend"):
+        shutil.rmtree(copied / name, ignore_errors=True)
+    (run,) = (copied / "2025Q2" / "runs").iterdir()
+    front = Front("Acme, 2025Q2", "", beside=beside(copied / "2025Q2"))
+    (run / "index.html").write_text(front_page(front), encoding="utf-8")
+    said = (run / "index.html").read_text(encoding="utf-8")
+    assert "<code>winloss trend acme</code>" in said
+    assert "<code>winloss compare acme &lt;quarter&gt; 2025Q2</code>" in said
+    made = [compare(copied.parent, "acme", ("2025Q1", "2025Q2"))[0], trend(copied.parent, "acme")[0]]
+    text = (run / "index.html").read_text(encoding="utf-8")
+    assert "<code>" not in text
+    links = re.findall(r'href="(\.\./[^"]+)"', text)
+    assert {(run / link).resolve() for link in links} == {page.resolve() for page in made}
+    assert text.partition("<!-- beside -->")[0] == said.partition("<!-- beside -->")[0]
 
 
 def spoilt(reports: Path, tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
