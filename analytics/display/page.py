@@ -26,6 +26,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 _RESULTS = re.compile(r'<(?:div class="wl-table"|figure) data-results="([a-z0-9_ ]*)"')
 _TAG = re.compile(r"<[a-zA-Z][^<>]*>")
 _STYLE = re.compile(r' (?:(?:style|headers|data-quarto-[a-z-]+)="[^"]*"|(?:row|col)span="1")')
+_LONG = re.compile(r'(<td class="gt_row gt_left)(">[^<]{70,}</td>)')
 _SCROLLS = re.compile(r'(<div class="wl-table"[^>]*>\s*<div\b[^>]*)(>)')
 
 
@@ -205,7 +206,7 @@ def without_inline_style(text: str) -> str:
     >>> without_inline_style('<td class="gt_row" style="color:red" headers="a">a style="b"</td>')
     '<td class="gt_row">a style="b"</td>'
     """
-    plain = _TAG.sub(lambda tag: _STYLE.sub("", tag[0]), text)
+    plain = _LONG.sub(r"\1 wl-long\2", _TAG.sub(lambda tag: _STYLE.sub("", tag[0]), text))
     return _SCROLLS.sub(r'\1 tabindex="0" role="region" aria-label="Table"\2', plain)
 
 

@@ -145,6 +145,12 @@ def test_a_sentence_in_place_of_a_figure_and_of_its_table_stands_once() -> None:
     assert text.count('class="wl-headline"') == 1
 
 
+def test_a_sentence_in_a_cell_keeps_room_to_be_read() -> None:
+    frame = pd.DataFrame({"level": ["a"], "words": ["one word after the other " * 5]})
+    html = tables.listing_table(Listing(frame, "Said"))._repr_mimebundle_()["text/html"]
+    assert page.without_inline_style(html).count('<td class="gt_row gt_left wl-long">') == 1
+
+
 def data_of(block: str) -> dict[str, Any]:
     """What a figure is drawn from."""
     packed = re.search(r'<script type="text/plain" class="wl-data">(.*?)</script>', block, re.S)
