@@ -14,8 +14,9 @@ from analytics.estimators.adjustment import Ends, Scheme, Weighted, balancing_we
 from analytics.estimators.counts import DEFAULT_OUTCOMES
 from analytics.estimators.intervals import probability_interval, t_value
 from analytics.estimators.jackknife import changes_of, influence_at
+from analytics.estimators.rates import accounts_worth
 from analytics.estimators.result import Estimate, Meta
-from analytics.estimators.strata import ONE_ACCOUNT, account_df
+from analytics.estimators.strata import ONE_ACCOUNT
 from analytics.records.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -67,7 +68,10 @@ def adjusted_incidence(
     Aalen-Johansen of each arm under the weights: the total effect, through other outcomes too (Young et al. 2020, Stat
     Med 39:1199; Ozenne et al. 2020, Biom J 62:751). Standard errors include the weight model: a deal adds w u + D' psi,
     where u is the derivative of the incidence with respect to the deal's weight, psi its influence on the coefficients
-    of the weight model, and D = sum of u dw/dgamma. With accounts, limits use t with `account_df` degrees of freedom.
+    of the weight model, and D = sum of u dw/dgamma. With accounts, each arm's variance is multiplied by G/(G-1) and its
+    limits use t with G - 1 degrees of freedom, where G is what its accounts are worth (`accounts_worth` of their
+    weighted days: large accounts and weights leave fewer than there are; Carter, Schnepel & Steigerwald 2017, Rev Econ
+    Stat 99:698); contrasts take the lower of both. An arm whose deals all belong to one account has no limits.
     It assumes that the formula names all common causes, that both arms are possible for every deal, and that censoring
     does not depend on the covariates within an arm.
 
@@ -85,17 +89,17 @@ def adjusted_incidence(
         raise InputError("times must be zero or more days after opening", value=grid[:3].tolist())
     arms = [_arm(weighted, ends, arm, grid) for arm in (True, False)]
     units = int(ends.unit.max()) + 1
-    factor = 1.0 if cluster is None else np.sqrt(units / (units - 1)) if units > 1 else np.nan
-    moved = [_by_unit(arm[1], ends.unit, units) * factor for arm in arms]
+    worth = [np.inf if cluster is None else _accounts_worth(weighted, ends, arm) for arm in (True, False)]
+    moved = [_by_unit(arm[1], ends.unit, units) * few_accounts_root(worth[j]) for j, arm in enumerate(arms)]
     shared: dict[str, Any] = {
         "n_deals": len(deals), "n_accounts": units if cluster else None, "conf_level": conf_level, "cluster": cluster,
-        "variance": "influence functions with the weight model" + (" by account, times C/(C-1)" if cluster else ""),
+        "variance": "influence functions with the weight model" + (" by account, times G/(G-1)" if cluster else ""),
         "note": _late(arms, grid),
     }  # fmt: skip
     kept = weight_diagnosis(weighted).frame["effective_deals"].tolist()
-    df = _account_df(weighted, ends, cluster)
+    df = [max(accounts - 1, 1.0) for accounts in worth]
     tables = [
-        _incidences((arm, kept[j]), (arms[j][0], moved[j]), (grid, arms[j][2]), (conf_level, df))
+        _incidences((arm, kept[j]), (arms[j][0], moved[j]), (grid, arms[j][2]), (conf_level, df[j]))
         for j, arm in enumerate((True, False))
     ]
     frame = pd.concat(tables, ignore_index=True)
@@ -107,7 +111,7 @@ def adjusted_incidence(
         estimand=f"difference and ratio of the {estimand}", **shared,
     )  # fmt: skip
     known = arms[0][2] & arms[1][2]
-    contrasts = _contrasts((arms[0][0], arms[1][0]), (moved[0], moved[1]), (grid, known), t_value(conf_level, df))
+    contrasts = _contrasts((arms[0][0], arms[1][0]), (moved[0], moved[1]), (grid, known), t_value(conf_level, min(df)))
     return Estimate(frame, arms_meta), Estimate(contrasts, contrast_meta)
 
 
@@ -132,12 +136,24 @@ def _arm(weighted: Weighted, ends: Ends, arm: bool, grid: Floats) -> tuple[Float
     return values, moved, known
 
 
-def _account_df(weighted: Weighted, ends: Ends, cluster: str | None) -> float:
-    """Return the degrees of freedom of variances between accounts, infinite without any."""
-    if cluster is None:
-        return float("inf")
-    w, ones = weighted.weight, np.ones(len(weighted.weight), dtype=np.int64)
-    return account_df(Rows(ends.entry, ends.leave, ends.cause, ones, w, w * w, ends.unit))
+def _accounts_worth(weighted: Weighted, ends: Ends, arm: bool) -> float:
+    """Return how many accounts of one size the accounts of an arm are worth, by the weighted days of their deals."""
+    mine = weighted.exposed == arm
+    days = weighted.weight[mine] * (ends.leave[mine] - ends.entry[mine])
+    return accounts_worth(np.bincount(ends.unit[mine], weights=days))
+
+
+def few_accounts_root(worth: float) -> float:
+    """Return sqrt(G/(G-1)): what a mean takes from the deviations of G accounts; NaN where there is only one.
+
+    Examples
+    --------
+    >>> few_accounts_root(5.0).__round__(4), few_accounts_root(float("inf"))
+    (1.118, 1.0)
+    """
+    if np.isinf(worth):
+        return 1.0
+    return float(np.sqrt(worth / (worth - 1))) if worth > 1 + 1e-9 else float("nan")
 
 
 def _by_unit(moved: Floats, unit: npt.NDArray[np.int64], units: int) -> Floats:
@@ -162,21 +178,18 @@ def _incidences(
     level: tuple[float, float],
 ) -> pd.DataFrame:
     (label, n_eff), (values, moved), (grid, known) = arm, curve, times
-    variance = (moved**2).sum(axis=0)
-    parts = []
-    for k, outcome in enumerate(DEFAULT_OUTCOMES):
-        f = np.where(values[known, k] > 1 - 1e-12, 1.0, values[known, k])
-        error = np.sqrt(variance[known, k])
-        inside = (f > 0) & (f < 1)
-        std_error = np.where(inside, np.nan_to_num(error), 0.0)
-        low, high = probability_interval(f, std_error, np.full(len(f), n_eff), conf_level=level[0], df=level[1])
-        reason = np.where(np.isnan(low), np.where(np.isnan(error), ONE_ACCOUNT, NO_SPREAD), "")
-        parts.append(pd.DataFrame({
-            "exposed": label, "outcome": outcome, "time": grid[known], "estimate": f,
-            "std_error": np.where(reason == "", std_error, np.nan), "conf_low": low, "conf_high": high,
-            "no_interval_reason": reason,
-        }))  # fmt: skip
-    return pd.concat(parts, ignore_index=True)
+    # outcome by outcome, each over its times
+    f, error = (part[known].T.ravel() for part in (values, np.sqrt((moved**2).sum(axis=0))))
+    f = np.where(f > 1 - 1e-12, 1.0, f)
+    std_error = np.where((f > 0) & (f < 1), np.nan_to_num(error), 0.0)
+    low, high = probability_interval(f, std_error, np.full(len(f), n_eff), conf_level=level[0], df=level[1])
+    reason = np.where(np.isnan(low), np.where(np.isnan(error), ONE_ACCOUNT, NO_SPREAD), "")
+    return pd.DataFrame({
+        "exposed": label, "outcome": np.repeat(DEFAULT_OUTCOMES, known.sum()),
+        "time": np.tile(grid[known], len(DEFAULT_OUTCOMES)), "estimate": f,
+        "std_error": np.where(reason == "", std_error, np.nan), "conf_low": low, "conf_high": high,
+        "no_interval_reason": reason,
+    })  # fmt: skip
 
 
 def _contrasts(
@@ -184,28 +197,32 @@ def _contrasts(
     z: Any,
 ) -> pd.DataFrame:  # fmt: skip
     grid, known = times
-    parts = []
-    for k, outcome in enumerate(DEFAULT_OUTCOMES):
-        one, none = values[0][known, k], values[1][known, k]
-        u1, u0 = moved[0][:, known, k], moved[1][:, known, k]
-        there = (one > 0) & (none > 0)
-        safe1, safe0 = np.where(one > 0, one, 1.0), np.where(none > 0, none, 1.0)
-        for name, estimate, error, usable in (
-            ("difference", one - none, np.sqrt(((u1 - u0) ** 2).sum(axis=0)), np.ones(len(one), dtype=bool)),
-            ("ratio", safe1 / safe0, np.sqrt(((u1 / safe1 - u0 / safe0) ** 2).sum(axis=0)), there),
-        ):
-            low, high = estimate - z * error, estimate + z * error
-            low, high = (np.maximum(low, -1.0), np.minimum(high, 1.0)) if name == "difference" else (
-                estimate * np.exp(-z * error), estimate * np.exp(z * error))  # fmt: skip
-            good = usable & (error > 1e-12)
-            why = np.where(usable, np.where(np.isnan(error), ONE_ACCOUNT, NO_SPREAD), NO_RATIO)
-            parts.append(pd.DataFrame({
-                "outcome": outcome, "time": grid[known], "contrast": name,
-                "estimate": np.where(usable, estimate, np.nan), "std_error": np.where(good, error, np.nan),
-                "conf_low": np.where(good, low, np.nan), "conf_high": np.where(good, high, np.nan),
-                "estimate_now": one, "estimate_then": none, "no_interval_reason": np.where(good, "", why),
-            }))  # fmt: skip
-    return with_e_values(pd.concat(parts, ignore_index=True))
+    (one, none), (u1, u0) = (side[known].T for side in values), (side[:, known].transpose(0, 2, 1) for side in moved)
+    there = (one > 0) & (none > 0)
+    safe1, safe0 = np.where(one > 0, one, 1.0), np.where(none > 0, none, 1.0)
+    # outcome by outcome: the differences over times, then the ratios
+    estimate = np.stack([one - none, safe1 / safe0], axis=1)
+    error = np.stack([_norm(u1 - u0), _norm(u1 / safe1 - u0 / safe0)], axis=1)
+    usable = np.stack([np.ones_like(there), there], axis=1)
+    reach = z * error
+    low, high = estimate - reach, estimate + reach
+    low[:, 0], high[:, 0] = np.maximum(low[:, 0], -1.0), np.minimum(high[:, 0], 1.0)
+    low[:, 1], high[:, 1] = (estimate[:, 1] * np.exp(sign * reach[:, 1]) for sign in (-1, 1))
+    good = usable & (error > 1e-12)
+    why = np.where(usable, np.where(np.isnan(error), ONE_ACCOUNT, NO_SPREAD), NO_RATIO)
+    causes, _, days = estimate.shape
+    return with_e_values(pd.DataFrame({
+        "outcome": np.repeat(DEFAULT_OUTCOMES, 2 * days), "time": np.tile(grid[known], 2 * causes),
+        "contrast": np.tile(np.repeat(["difference", "ratio"], days), causes),
+        "estimate": np.where(usable, estimate, np.nan).ravel(), "std_error": np.where(good, error, np.nan).ravel(),
+        "conf_low": np.where(good, low, np.nan).ravel(), "conf_high": np.where(good, high, np.nan).ravel(),
+        "estimate_now": np.repeat(one, 2, axis=0).ravel(), "estimate_then": np.repeat(none, 2, axis=0).ravel(),
+        "no_interval_reason": np.where(good, "", why).ravel(),
+    }))  # fmt: skip
+
+
+def _norm(moved: Floats) -> Floats:
+    return np.asarray(np.sqrt((moved**2).sum(axis=0)))
 
 
 def with_e_values(contrasts: pd.DataFrame) -> pd.DataFrame:

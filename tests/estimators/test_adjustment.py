@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.stats import t as student
 
 from analytics.estimators.adjusted_incidence import adjusted_incidence, e_value
 from analytics.estimators.adjustment import balance, balancing_weights, positivity, weight_diagnosis
@@ -99,36 +100,71 @@ def test_standard_errors_know_the_weight_model(scheme: Any, cluster: str | None)
     for one in np.unique(unit):
         up, down = (pipeline(frame, np.where(unit == one, 1 + step, 1.0), scheme, 14) for step in (1e-5, -1e-5))
         slopes.append((up - down) / 2e-5)
-    moved, count = np.array(slopes), len(slopes)
-    factor = 1.0 if cluster is None else count / (count - 1)
+    worth = np.array([np.inf if cluster is None else accounts_worth_of(frame, scheme, arm) for arm in (True, False)])
+    moved = np.array(slopes) * (1.0 if cluster is None else np.sqrt(worth / (worth - 1)))
     base = pipeline(frame, np.ones(len(frame)), scheme, 14)
     mine = arms.at(outcome="won")
     assert mine["estimate"].tolist() == pytest.approx(base.tolist(), abs=1e-12)
-    assert mine["std_error"].tolist() == pytest.approx(np.sqrt((moved**2).sum(axis=0) * factor).tolist(), rel=1e-6)
+    assert mine["std_error"].tolist() == pytest.approx(np.sqrt((moved**2).sum(axis=0)).tolist(), rel=1e-6)
     won = contrasts.at(outcome="won").set_index("contrast")
-    apart = np.sqrt(((moved[:, 0] - moved[:, 1]) ** 2).sum() * factor)
-    ratio = np.sqrt(((moved[:, 0] / base[0] - moved[:, 1] / base[1]) ** 2).sum() * factor)
+    apart = np.sqrt(((moved[:, 0] - moved[:, 1]) ** 2).sum())
+    ratio = np.sqrt(((moved[:, 0] / base[0] - moved[:, 1] / base[1]) ** 2).sum())
     assert won.loc["difference", "std_error"] == pytest.approx(apart, rel=1e-6)
     assert won.loc["ratio", "std_error"] == pytest.approx(ratio, rel=1e-6)
+    # limits of an arm on the log-log scale, those of contrasts by the arm with fewer accounts
+    t, f, error = student.ppf(0.975, worth - 1), base, mine["std_error"].to_numpy()
+    low = f ** np.exp(t * error / (f * -np.log(f)))
+    assert mine["conf_low"].tolist() == pytest.approx(low.tolist(), rel=1e-6)
+    reach = student.ppf(0.975, worth.min() - 1) * apart
+    assert won.loc["difference", "conf_high"] == pytest.approx(base[0] - base[1] + reach, rel=1e-6)
 
 
-def test_standardised_shares_know_the_covariates_are_a_sample() -> None:
-    frame = closed()
+def accounts_worth_of(frame: pd.DataFrame, scheme: Any, arm: bool) -> float:
+    """(sum d)^2 / sum d^2 of the weighted days of each account's deals of one arm."""
+    days: dict[Any, float] = {}
+    weight = balancing_weights(frame, "partner", "x + C(region)", scheme=scheme).weight
+    for account, w, entry, leave, partner in zip(
+        frame["account"], weight, frame["entry"], frame["exit"], frame["partner"], strict=True
+    ):
+        if bool(partner) == arm:
+            days[account] = days.get(account, 0.0) + w * (leave - entry)
+    return float(sum(days.values()) ** 2 / sum(d**2 for d in days.values()))
 
+
+def test_an_arm_of_one_account_has_no_limits() -> None:
+    frame = deals(40)
+    frame.loc[frame["partner"] == 1, "account"] = -1
+    arms, contrasts = adjusted_incidence(frame, "partner", "x", times=[14], cluster="account")
+    assert arms.at(exposed=True, outcome="won")["no_interval_reason"].str.contains("one account").all()
+    assert arms.at(exposed=False, outcome="won")["conf_low"].notna().all()
+    assert contrasts.at(outcome="won")["conf_low"].isna().all()
+
+
+@pytest.mark.parametrize("cluster", [None, "account"])
+def test_standardised_shares_know_the_covariates_are_a_sample(cluster: str | None) -> None:
+    frame = closed().assign(account=lambda d: np.arange(len(d)) ** 2 // 90)
     made = design(frame.assign(x2=frame["x2"].astype(float)), "x2 * x1 + C(region)")
     arms = [np.column_stack([np.ones(len(frame)), made.of(frame.assign(x2=v))]) for v in (1.0, 0.0)]
 
-    def difference(case: np.ndarray) -> float:
+    def shares(case: np.ndarray) -> np.ndarray:
         fit = logistic(made.x, (frame["outcome"] == "won").to_numpy(dtype=float), made.terms, case)
-        at = [1 / (1 + np.exp(-x @ fit.beta)) for x in arms]
-        return float(np.average(at[0] - at[1], weights=case))
+        return np.array([np.average(1 / (1 + np.exp(-x @ fit.beta)), weights=case) for x in arms])
 
+    unit = np.arange(len(frame)) if cluster is None else frame["account"].to_numpy()
     slopes = []
-    for i in range(len(frame)):
-        up, down = (difference(np.where(np.arange(len(frame)) == i, 1 + step, 1.0)) for step in (1e-5, -1e-5))
+    for one in np.unique(unit):
+        up, down = (shares(np.where(unit == one, 1 + step, 1.0)) for step in (1e-5, -1e-5))
         slopes.append((up - down) / 2e-5)
-    row = standardised_shares(frame, "x2", "x2 * x1 + C(region)").at(contrast="difference").iloc[0]
-    assert row["std_error"] == pytest.approx(np.sqrt(np.square(slopes).sum()), rel=1e-6)
+    moved, worth = np.array(slopes), np.full(2, np.inf)
+    if cluster is not None:
+        sizes = [frame.loc[frame["x2"] == arm, "account"].value_counts().to_numpy() for arm in (1, 0)]
+        worth = np.array([d.sum() ** 2 / (d**2).sum() for d in sizes])
+        moved = moved * np.sqrt(worth / (worth - 1))
+    row = standardised_shares(frame, "x2", "x2 * x1 + C(region)", cluster=cluster).at(contrast="difference").iloc[0]
+    apart = np.sqrt(((moved[:, 0] - moved[:, 1]) ** 2).sum())
+    assert row["std_error"] == pytest.approx(apart, rel=1e-6)
+    reach = student.ppf(0.975, worth.min() - 1) * apart
+    assert row["conf_low"] == pytest.approx(row["estimate"] - reach, rel=1e-6)
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])

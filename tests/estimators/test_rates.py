@@ -146,21 +146,3 @@ def test_a_ratio_without_spread_has_no_interval_and_says_so_by_nan() -> None:
 def test_critical_values() -> None:
     assert quantile(0.95) == pytest.approx(1.959963984540054, abs=1e-12)
     assert quantile(0.95, df=4) == pytest.approx(2.776445105, abs=1e-8)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("n_accounts", [30, 100])
-def test_coverage_under_heavy_clustering(n_accounts: int) -> None:
-    """Accounts of 1 to 25 deals whose own win shares vary as Beta(0.9, 2.1): intra-account correlation 0.25."""
-    rng = np.random.default_rng(20)
-    held, held_plain, sims = 0, 0, 1000
-    for _ in range(sims):
-        sizes = rng.integers(1, 26, n_accounts)
-        accounts = np.repeat(np.arange(n_accounts), sizes)
-        won = rng.random(len(accounts)) < rng.beta(0.9, 2.1, n_accounts)[accounts]
-        clustered, plain = clustered_proportion(won, cluster=accounts), clustered_proportion(won)
-        held += clustered.conf_low <= 0.3 <= clustered.conf_high
-        held_plain += plain.conf_low <= 0.3 <= plain.conf_high
-    band = 3.29 * np.sqrt(0.95 * 0.05 / sims)
-    assert abs(held / sims - 0.95) < band
-    assert held_plain / sims < 0.80  # what ignoring accounts would have cost
