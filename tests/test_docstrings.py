@@ -78,7 +78,6 @@ def test_completion_lists_what_is_meant_to_be_called() -> None:
 @pytest.mark.parametrize(
     ("name", "parameter", "values"),
     [
-        ("analytics.display.figures.effects.plot_effects", "outcome", ("won", "lost", "no_decision")),
         ("analytics.display.figures.periods.plot_two_periods", "outcome", ("won", "lost", "no_decision")),
         ("analytics.questions.pipeline_changes.waterfall.waterfall", "border", ("quarter", "whole")),
         ("analytics.questions.pipeline_changes.promises.closed_by_date", "split", ("pushes", "ahead")),

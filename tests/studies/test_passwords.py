@@ -81,7 +81,10 @@ def run(acme: Path) -> tuple[int, str]:
     return done.exit_code, done.output + (done.stderr if done.stderr_bytes else "")
 
 
-@pytest.mark.parametrize("way", ["whole address", "only the password", "the driver's variable", "the driver's file"])
+WAYS = ("only the password", "the driver's variable", "the driver's file")
+
+
+@pytest.mark.parametrize("way", ["whole address", *(pytest.param(way, marks=pytest.mark.slow) for way in WAYS)])
 def test_a_run_that_ends_well_says_the_password_nowhere(
     server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str
 ) -> None:

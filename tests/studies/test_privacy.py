@@ -593,6 +593,7 @@ def shared_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, byt
     return files | {"leading.html": (bundle / "index.html").read_bytes()}, newest
 
 
+@pytest.mark.slow
 def test_the_shared_demo_shows_no_count_of_few_deals_anywhere(shared_demo: tuple[dict[str, bytes], Path]) -> None:
     files, newest = shared_demo
     for name, text in unzipped(files).items():
@@ -616,6 +617,7 @@ def test_the_shared_demo_shows_no_count_of_few_deals_anywhere(shared_demo: tuple
     assert checked > 3000
 
 
+@pytest.mark.slow
 def test_the_shared_demo_names_nobody(shared_demo: tuple[dict[str, bytes], Path]) -> None:
     texts = unzipped(shared_demo[0])
     for name, text in texts.items():
@@ -628,6 +630,7 @@ def test_the_shared_demo_names_nobody(shared_demo: tuple[dict[str, bytes], Path]
     assert all(re.fullmatch("source-[0-9a-f]{12}", level) for level in levels)
 
 
+@pytest.mark.slow
 def test_nothing_small_follows_from_the_shared_demo_by_subtraction(shared_demo: tuple[dict[str, bytes], Path]) -> None:
     """Differences that would give 1 or 3 deals: of traps, of nested groups, of files, of the values of a field."""
     folder = shared_demo[1] / "results" / "00_data_health"

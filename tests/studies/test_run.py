@@ -172,7 +172,6 @@ FAILURES = [
     ("an input error", MISTAKE, 2, "no column 'regoin'"),
     ("a dead kernel", "import os\nos._exit(1)", 4, "its kernel died"),
     ("an early exit", "import sys\nsys.exit(0)", 1, "does it call sys.exit()?"),
-    ("a kernel that leaves", "exit()", 1, "not every cell has run"),
     ("a question to nobody", "input('?')", 1, "StdinNotImplementedError"),
 ]  # fmt: skip
 
