@@ -16,8 +16,13 @@ from simulations.scenario import COLUMNS, RESULTS, Scenario, play  # noqa: E402
 
 NOT_STUDIES = {"__init__", "run", "scenario", "companies"}
 NOT_PLAYED_YET = {
-    "hazard_models", "discrete_time_models", "share_regressions", "stages", "forecast_scores", "bands_and_pseudo_values",
-}  # fmt: skip
+    "hazard_models",
+    "discrete_time_models",
+    "share_regressions",
+    "stages",
+    "forecast_scores",
+    "bands_and_pseudo_values",
+}
 """Without a table so far: `run.py MODULE` writes it, and the module is taken off this list."""
 
 
