@@ -1,4 +1,4 @@
-"""Adjusted incidence, standardised shares, and bounds with accounts"""
+"""Adjusted incidence, standardised shares, logistic regression and bounds with accounts"""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from scipy.special import expit, ndtr
 
 from analytics.estimators.adjusted_incidence import adjusted_incidence
 from analytics.estimators.adjustment import Scheme
+from analytics.estimators.share_models import Working, clustered_logit
 from analytics.estimators.standardised import standardised_shares
 from simulations.companies import Company
 from simulations.other_intervals import Bounds
@@ -112,6 +113,29 @@ class Confounded:
         return _four(name, f"won by day {self.day}", limits, (one, none), events)
 
 
+@dataclass(frozen=True)
+class Closed:
+    """All deals of a company with accounts, followed to their ends."""
+
+    company: Confounded
+    working: Working = "independence"
+
+    def draw(self, rng: np.random.Generator) -> dict[str, Any]:
+        return self.company.draw(rng)
+
+    def one(self, deals: pd.DataFrame) -> list[Found]:
+        closed = deals.assign(outcome=deals["end"])
+        events = np.bincount(deals["partner"], weights=deals["end"] == "won").min()
+        rows = clustered_logit(closed, "partner + size", cluster="account", working=self.working).frame.set_index(
+            "term"
+        )
+        return [
+            Found(f"clustered_logit, {self.working}", f"log odds ratio of {term}",
+                  inside(*rows.loc[term, LIMITS], truth), events)
+            for term, truth in TERMS.items()
+        ]  # fmt: skip
+
+
 def _chance(size: Floats) -> Floats:
     """The chance of a partner."""
     return np.asarray(expit(-0.3 + 0.8 * size))
@@ -149,4 +173,5 @@ SCENARIOS = (
               Confounded(300, 30, (IPTW,), wins=-2.0, late=0.35, paces=(1 / 45, 1 / 45))),
     _scenario("confounded, 250 deals, 20 accounts", 703,
               Confounded(250, 40, (IPTW, "standardised_shares"), accounts=20)),
+    _scenario("closed deals of 20 accounts", 705, Closed(Confounded(250, 40, accounts=20))),
 )  # fmt: skip

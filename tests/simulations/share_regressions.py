@@ -1,4 +1,4 @@
-"""Logistic regressions of closed deals, counted or with accounts; overlap weights"""
+"""Logistic regression of counted deals, and of accounts alike within; overlap weights"""
 
 from __future__ import annotations
 
@@ -9,32 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from analytics.estimators.share_models import Working, clustered_logit, grouped_logit
-from simulations.adjusted_shares import LIMITS, OVERLAP, TERMS, Confounded, inside
+from analytics.estimators.share_models import grouped_logit
+from simulations.adjusted_shares import LIMITS, OVERLAP, Closed, Confounded, inside
 from simulations.scenario import Found, Scenario, one_by_one
-
-
-@dataclass(frozen=True)
-class Closed:
-    """All deals of a company with accounts, followed to their ends."""
-
-    company: Confounded
-    working: Working = "independence"
-
-    def draw(self, rng: np.random.Generator) -> dict[str, Any]:
-        return self.company.draw(rng)
-
-    def one(self, deals: pd.DataFrame) -> list[Found]:
-        closed = deals.assign(outcome=deals["end"])
-        events = np.bincount(deals["partner"], weights=deals["end"] == "won").min()
-        rows = clustered_logit(closed, "partner + size", cluster="account", working=self.working).frame.set_index(
-            "term"
-        )
-        return [
-            Found(f"clustered_logit, {self.working}", f"log odds ratio of {term}",
-                  inside(*rows.loc[term, LIMITS], truth), events)
-            for term, truth in TERMS.items()
-        ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,7 +42,6 @@ def _scenario(name: str, seed: int, judge: Any, again: int = 100) -> Scenario:
 
 
 SCENARIOS = (
-    _scenario("closed deals of 20 accounts", 705, Closed(Confounded(250, 40, accounts=20))),
     _scenario("closed deals of 40 accounts", 709, Closed(Confounded(300, 40, accounts=40), "exchangeable")),
     _scenario("4 quarters, 3 segments of 10-40 deals", 706, Cells((10, 41), -1.2)),
     _scenario("overlap weights, 300 deals, 40 accounts", 704, Confounded(300, 40, (OVERLAP,), accounts=40)),
