@@ -85,9 +85,9 @@ def test_a_kill_between_two_steps_shows_the_old_run_or_the_new_one(
 def test_what_is_current_is_what_the_page_leads_to(tmp_path: Path) -> None:
     """Without `published.json`, or with a broken one, nothing is guessed but that the current run was the first."""
     first, second = brought_out(tmp_path, 1), brought_out(tmp_path, 2)
-    (tmp_path / "index.html").write_text(leading_page(first, "Acme"))
+    (tmp_path / "index.html").write_text(leading_page("Acme", "", f"runs/{first}/index.html"))
     assert published(tmp_path) == Published(first, first, (first,))
-    (tmp_path / "index.html").write_text(leading_page(second, "Acme"))
+    (tmp_path / "index.html").write_text(leading_page("Acme", "", f"runs/{second}/index.html"))
     (tmp_path / "published.json").write_text("{")
     assert published(tmp_path) == Published(second, second, (second,))
     (tmp_path / "index.html").write_text("a page of another kind")
