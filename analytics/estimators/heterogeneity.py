@@ -209,15 +209,17 @@ def _root(falling: Callable[[float], float], scale: float) -> float:
 
 def _reml(y: Floats, v: Floats) -> float:
     """Fisher scoring on the restricted likelihood, kept at or above 0; Viechtbauer (2005), eq. 12."""
+
+    def score(tau2: float) -> float:
+        w = 1 / (v + tau2)
+        return float(w**2 @ (y - w @ y / w.sum()) ** 2 - w.sum() + (w**2).sum() / w.sum())
+
     tau2 = _dersimonian_laird(y, v)
     for _ in range(STEPS):
         w = 1 / (v + tau2)
-        mean = w @ y / w.sum()
-        trace = w.sum() - (w**2).sum() / w.sum()
         information = (w**2).sum() - 2 * (w**3).sum() / w.sum() + ((w**2).sum() / w.sum()) ** 2
-        step = float((w**2 @ (y - mean) ** 2 - trace) / information)
-        new = max(tau2 + step, 0.0)
+        new = max(tau2 + score(tau2) / float(information), 0.0)
         if abs(new - tau2) <= 1e-14 * (tau2 + float(v.min())):
             return new
         tau2 = new
-    raise ArithmeticError("the restricted likelihood of the spread has not reached its maximum")
+    return _root(score, tau2)  # with few pairs the steps can become too small, or go to and fro

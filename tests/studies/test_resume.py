@@ -123,7 +123,7 @@ def test_a_run_takes_what_is_finished_and_runs_the_rest(acme: Path) -> None:
     assert after is not None
     fresh = bundle / "runs" / after.current
     assert fresh != resumed
-    for name in ("01_ending.html", "02_size.html", "index.html", "results/01_ending/ending.json", "01_ending.xlsx"):
+    for name in ("01_ending.html", "02_size.html", "index.html", "results/01_ending/ending.json", "results.xlsx"):
         assert (resumed / name).read_bytes() == (fresh / name).read_bytes(), name
 
 
