@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -106,7 +106,7 @@ def run_study(params: Path | str | QuarterParams, options: Options = Options()) 
     name = company.calendar.quarter(quarter.quarter).name
     bundle = reports_folder(company.folder, options.reports) / company.company / name
     bundle = bundle if options.team is None else bundle / FOLDER / folder_name(options.team)
-    with _stoppable(), locked(bundle) as lock:
+    with _stoppable() as go_on, locked(bundle) as lock:
         killed = [say_last_word(folder) for folder in bundles.left_behind(bundle)]
         folder = _begun(bundle)
         run = Run(quarter, company, notebooks, folder, known_secrets(company.raw), only=bool(options.only))
@@ -118,7 +118,9 @@ def run_study(params: Path | str | QuarterParams, options: Options = Options()) 
                     progress.say(sentence)
                 progress.say(f"{company.title}, {name}: reading the records")
                 study = _prepared(run, progress)
+                go_on()
                 outcomes = _executed(run, study, options, pool, progress)
+            go_on()
             return _ended(run, study, outcomes, bundle)
         except InputError as problem:
             run.fail(INPUT, str(problem))
@@ -215,16 +217,27 @@ def _begun(bundle: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let a TERM or HUP signal stop the run the way Ctrl-C does, once: a second must not end the putting away."""
+def _stoppable() -> Iterator[Callable[[], None]]:
+    """Let a TERM or HUP signal stop the run the way Ctrl-C does, once: a second must not end the putting away.
+
+    It gives a function that stops the run where a signal came before: Python drops what is raised while it tidies up
+    behind an import, and the run would go on.
+    """
+    asked = False
+
+    def go_on() -> None:
+        if asked:
+            raise KeyboardInterrupt
 
     def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
         for other in _STOPPING:
             signal.signal(other, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     with _handled(stop):
-        yield
+        yield go_on
 
 
 @contextlib.contextmanager
