@@ -38,19 +38,8 @@ def category_flows(pipeline: Pipeline) -> Listing | Finding:
 
     Examples
     --------
-    >>> import datetime as dt
-    >>> from analytics.questions.pipeline_changes.pipeline import pipeline_between
-    >>> from analytics.records.calendar import Quarter
-    >>> from analytics.records.contract import History
-    >>> from analytics.records.definitions import Definitions
-    >>> from analytics.records.rules import OutcomeRules
-    >>> day, quarter = dt.date, Quarter("2025Q1", dt.date(2025, 1, 1), dt.date(2025, 3, 31))
-    >>> rows = {"deal_id": ["A", "A"], "recorded_on": [day(2024, 12, 10), day(2025, 2, 3)], "sequence": [0, 1],
-    ...         "status": ["open", "closed_won"], "opened_on": [day(2024, 12, 8)] * 2, "amount": [5.0, 6.0],
-    ...         "expected_close_on": [day(2025, 2, 28), day(2025, 2, 28)], "forecast_category": ["pipeline", "commit"]}
-    >>> facts = {"as_of": day(2025, 4, 30), "definitions": Definitions(), "rules": OutcomeRules()}
-    >>> history, ledger = History(table=pd.DataFrame(rows)), pd.DataFrame({"deal_id": ["A"]})
-    >>> pipeline = pipeline_between(history, ledger, quarter, **facts)
+    >>> from analytics.questions.pipeline_changes.example import one_deal
+    >>> pipeline = one_deal("won")
     >>> category_flows(pipeline).frame[["from", "to", "deals"]].values.tolist()
     [['pipeline', 'won', 1]]
     """

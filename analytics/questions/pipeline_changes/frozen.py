@@ -41,20 +41,9 @@ def then_and_now(frozen: Pipeline, restated: Pipeline, *, border: Border | None 
 
     Examples
     --------
-    >>> import datetime as dt
-    >>> from analytics.questions.pipeline_changes.pipeline import pipeline_between
-    >>> from analytics.records.calendar import Quarter
-    >>> from analytics.records.contract import History
-    >>> from analytics.records.definitions import Definitions
-    >>> from analytics.records.rules import OutcomeRules
-    >>> day, quarter = dt.date, Quarter("2025Q1", dt.date(2025, 1, 1), dt.date(2025, 3, 31))
-    >>> rows = {"deal_id": ["A", "A"], "recorded_on": [day(2024, 12, 10), day(2025, 2, 3)], "sequence": [0, 1],
-    ...         "status": ["open", "closed_won"], "opened_on": [day(2024, 12, 8)] * 2, "amount": [5.0, 6.0],
-    ...         "expected_close_on": [day(2025, 2, 28), day(2025, 2, 28)], "forecast_category": ["pipeline", "commit"]}
-    >>> facts = {"as_of": day(2025, 4, 30), "definitions": Definitions(), "rules": OutcomeRules()}
-    >>> history, ledger = History(table=pd.DataFrame(rows)), pd.DataFrame({"deal_id": ["A"]})
-    >>> pipeline = pipeline_between(history, ledger, quarter, **facts)
-    >>> restated = pipeline_between(history, ledger, quarter, view="restated", **facts)
+    >>> from analytics.questions.pipeline_changes.example import one_deal
+    >>> pipeline = one_deal("won")
+    >>> restated = one_deal("won", view="restated")
     >>> then_and_now(pipeline, restated).frame[["line", "then_deals", "now_deals"]].values.tolist()
     [['start', 1, 1], ['raised', 1, 1], ['won', 1, 1], ['end', 0, 0]]
     """

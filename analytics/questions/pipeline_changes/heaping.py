@@ -47,18 +47,8 @@ def heaping(pipeline: Pipeline, calendar: FiscalCalendar, *, conf_level: float =
 
     Examples
     --------
-    >>> from analytics.questions.pipeline_changes.pipeline import pipeline_between
-    >>> from analytics.records.calendar import Quarter
-    >>> from analytics.records.contract import History
-    >>> from analytics.records.definitions import Definitions
-    >>> from analytics.records.rules import OutcomeRules
-    >>> day, quarter = dt.date, Quarter("2025Q1", dt.date(2025, 1, 1), dt.date(2025, 3, 31))
-    >>> rows = {"deal_id": ["A", "A"], "recorded_on": [day(2024, 12, 10), day(2025, 2, 3)], "sequence": [0, 1],
-    ...         "status": ["open", "open"], "opened_on": [day(2024, 12, 8)] * 2, "amount": [5.0, 6.0],
-    ...         "expected_close_on": [day(2025, 2, 28), day(2025, 3, 31)], "forecast_category": ["pipeline", "commit"]}
-    >>> facts = {"as_of": day(2025, 4, 30), "definitions": Definitions(), "rules": OutcomeRules()}
-    >>> history, ledger = History(table=pd.DataFrame(rows)), pd.DataFrame({"deal_id": ["A"]})
-    >>> pipeline = pipeline_between(history, ledger, quarter, **facts)
+    >>> from analytics.questions.pipeline_changes.example import one_deal
+    >>> pipeline = one_deal("pushed")
     >>> heaping(pipeline, FiscalCalendar()).frame[["item", "estimate"]].values.tolist()
     [['quarter', 1.0], ['month', 0.0], ['other', 0.0]]
     """

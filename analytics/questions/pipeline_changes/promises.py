@@ -68,20 +68,9 @@ def closed_by_date(
 
     Examples
     --------
-    >>> from analytics.questions.pipeline_changes.pipeline import pipeline_between
-    >>> from analytics.records.calendar import Quarter
-    >>> from analytics.records.contract import History
-    >>> from analytics.records.definitions import Definitions
-    >>> from analytics.records.rules import OutcomeRules
-    >>> day, quarter = dt.date, Quarter("2025Q1", dt.date(2025, 1, 1), dt.date(2025, 3, 31))
-    >>> rows = {"deal_id": ["A", "A"], "recorded_on": [day(2024, 12, 10), day(2025, 2, 3)], "sequence": [0, 1],
-    ...         "status": ["open", "open"], "opened_on": [day(2024, 12, 8)] * 2, "amount": [5.0, 6.0],
-    ...         "expected_close_on": [day(2025, 2, 28), day(2025, 3, 31)], "forecast_category": ["pipeline", "commit"]}
-    >>> facts = {"as_of": day(2025, 4, 30), "definitions": Definitions(), "rules": OutcomeRules()}
-    >>> history, ledger = History(table=pd.DataFrame(rows)), pd.DataFrame({"deal_id": ["A"]})
-    >>> pipeline = pipeline_between(history, ledger, quarter, **facts)
-    >>> restated = pipeline_between(history, ledger, quarter, view="restated", **facts)
-    >>> closed_by_date(restated, settled_on=day(2025, 4, 30)).at(outcome="open", days_after=0)["estimate"].tolist()
+    >>> from analytics.questions.pipeline_changes.example import AS_OF, one_deal
+    >>> restated = one_deal("pushed", view="restated")
+    >>> closed_by_date(restated, settled_on=AS_OF).at(outcome="open", days_after=0)["estimate"].tolist()
     [1.0, 1.0]
     """
     if pipeline.lacks:

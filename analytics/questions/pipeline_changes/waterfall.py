@@ -95,19 +95,8 @@ def waterfall(pipeline: Pipeline, *, border: Border = "quarter", name: str = "wa
 
     Examples
     --------
-    >>> import datetime as dt
-    >>> from analytics.questions.pipeline_changes.pipeline import pipeline_between
-    >>> from analytics.records.calendar import Quarter
-    >>> from analytics.records.contract import History
-    >>> from analytics.records.definitions import Definitions
-    >>> from analytics.records.rules import OutcomeRules
-    >>> day, quarter = dt.date, Quarter("2025Q1", dt.date(2025, 1, 1), dt.date(2025, 3, 31))
-    >>> rows = {"deal_id": ["A", "A"], "recorded_on": [day(2024, 12, 10), day(2025, 2, 3)], "sequence": [0, 1],
-    ...         "status": ["open", "closed_won"], "opened_on": [day(2024, 12, 8)] * 2, "amount": [5.0, 6.0],
-    ...         "expected_close_on": [day(2025, 2, 28), day(2025, 2, 28)], "forecast_category": ["pipeline", "commit"]}
-    >>> facts = {"as_of": day(2025, 4, 30), "definitions": Definitions(), "rules": OutcomeRules()}
-    >>> history, ledger = History(table=pd.DataFrame(rows)), pd.DataFrame({"deal_id": ["A"]})
-    >>> pipeline = pipeline_between(history, ledger, quarter, **facts)
+    >>> from analytics.questions.pipeline_changes.example import one_deal
+    >>> pipeline = one_deal("won")
     >>> waterfall(pipeline, border="whole").frame.query("amount != 0")[["line", "amount"]].values.tolist()
     [['start', 5.0], ['raised', 1.0], ['won', -6.0]]
     """
@@ -140,19 +129,8 @@ def team_waterfalls(pipeline: Pipeline, *, border: Border = "whole") -> Listing 
 
     Examples
     --------
-    >>> import datetime as dt
-    >>> from analytics.questions.pipeline_changes.pipeline import pipeline_between
-    >>> from analytics.records.calendar import Quarter
-    >>> from analytics.records.contract import History
-    >>> from analytics.records.definitions import Definitions
-    >>> from analytics.records.rules import OutcomeRules
-    >>> day, quarter = dt.date, Quarter("2025Q1", dt.date(2025, 1, 1), dt.date(2025, 3, 31))
-    >>> rows = {"deal_id": ["A", "A"], "recorded_on": [day(2024, 12, 10), day(2025, 2, 3)], "sequence": [0, 1],
-    ...         "status": ["open", "closed_won"], "opened_on": [day(2024, 12, 8)] * 2, "amount": [5.0, 6.0],
-    ...         "expected_close_on": [day(2025, 2, 28), day(2025, 2, 28)], "forecast_category": ["pipeline", "commit"]}
-    >>> facts = {"as_of": day(2025, 4, 30), "definitions": Definitions(), "rules": OutcomeRules()}
-    >>> history, ledger = History(table=pd.DataFrame(rows)), pd.DataFrame({"deal_id": ["A"]})
-    >>> pipeline = pipeline_between(history, ledger, quarter, **facts)
+    >>> from analytics.questions.pipeline_changes.example import one_deal
+    >>> pipeline = one_deal("won")
     >>> team_waterfalls(pipeline).headline[:43]
     'Not studied: owner transfers between teams.'
     """
