@@ -102,6 +102,17 @@ def accounts_worth(size: Column) -> float:
     return float(d.sum()) ** 2 / square if square > 0 else 1.0
 
 
+def df_of_sizes(size: Column) -> float:
+    """Give what accounts of these sizes are worth (`accounts_worth`) less one, at least 1.
+
+    Examples
+    --------
+    >>> df_of_sizes([2.0, 2.0, 2.0]), df_of_sizes([9.0, 1.0])
+    (2.0, 1.0)
+    """
+    return max(accounts_worth(size) - 1.0, 1.0)
+
+
 def wilson(x: float, n: float, *, conf_level: float = 0.95, df: float | None = None) -> tuple[float, float]:
     """Give the Wilson score limits of x in n (n may be an effective number, not whole).
 
@@ -287,7 +298,7 @@ def clustered_ratio(
     std_error = spread * float(np.sqrt(n_clusters / (n_clusters - 1)))
     if 0 < estimate < 1 and bool(((top >= 0) & (top <= bottom)).all()):
         effective = estimate * (1 - estimate) / std_error**2
-        df = max(accounts_worth(sums[:, 1]) - 1, 1.0)
+        df = df_of_sizes(sums[:, 1])
         return Interval(estimate, std_error, *wilson(estimate * effective, effective, conf_level=conf_level, df=df))
     low, high = np.quantile(ratios, [0.5 - conf_level / 2, 0.5 + conf_level / 2])
     return Interval(estimate, std_error, min(float(low), estimate), max(float(high), estimate))

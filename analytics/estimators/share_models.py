@@ -10,7 +10,7 @@ import pandas as pd
 
 from analytics.estimators.columns import account_column
 from analytics.estimators.hazards.design import design
-from analytics.estimators.rates import accounts_worth, quantile
+from analytics.estimators.rates import df_of_sizes, quantile
 from analytics.estimators.result import Estimate, Meta
 from analytics.records.errors import InputError, nearest
 
@@ -149,7 +149,7 @@ def clustered_logit(
     structure = kinds[working]()
     model = GEE(y, x, groups=unit, family=Binomial(), cov_struct=structure)
     fit = _settled(lambda: model.fit(ctol=1e-12, maxiter=200, cov_type="bias_reduced"))
-    df = max(accounts_worth(np.bincount(unit)) - 1, 1.0)
+    df = df_of_sizes(np.bincount(unit))
     frame = _frame(("Intercept", *made.terms), np.asarray(fit.params), np.asarray(fit.bse), conf_level, df)
     within = float(structure.dep_params) if working == "exchangeable" else np.nan
     return Estimate(frame.assign(within=within), Meta(

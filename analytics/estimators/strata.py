@@ -11,7 +11,7 @@ import numpy.typing as npt
 from analytics.estimators.aalen_johansen import Curve, Rows, curve_of, greenwood, greenwood_survival
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.jackknife import changes_of, jackknife_variance
-from analytics.estimators.rates import accounts_worth
+from analytics.estimators.rates import df_of_sizes
 from analytics.records.errors import InputError, nearest
 
 Floats = npt.NDArray[np.float64]
@@ -121,17 +121,6 @@ def account_df(rows: Rows) -> float:
         return float("inf")
     days = rows.w * (rows.leave - rows.entry)
     return df_of_sizes(np.bincount(rows.account, weights=days))
-
-
-def df_of_sizes(size: npt.NDArray[Any]) -> float:
-    """Return (sum d)^2 / sum d^2 - 1 for accounts of these sizes, at least 1.
-
-    Examples
-    --------
-    >>> df_of_sizes(np.array([2.0, 2.0, 2.0])), df_of_sizes(np.array([9.0, 1.0]))
-    (2.0, 1.0)
-    """
-    return max(accounts_worth(size) - 1.0, 1.0)
 
 
 def eased_df(df: Floats | float, events: npt.NDArray[Any]) -> Floats:

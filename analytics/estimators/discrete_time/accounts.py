@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.estimators.discrete_time.likelihood import Counts, Floats, Ints, Point, curvature
-from analytics.estimators.hazards.accounts import NEGLIGIBLE, Leverage
+from analytics.estimators.hazards.accounts import NEGLIGIBLE, Leverage, satterthwaite
 from analytics.estimators.hazards.rows import summed
 from analytics.records.errors import InputError
 
@@ -83,6 +83,4 @@ def _effective_df(counts: Counts, place: Ints, parts: tuple[Floats, Floats], inv
         moved = np.einsum("rkl,rk->rl", curved, z)
         own[:, column] = summed(place, (moved * z).sum(axis=1), clusters)
         shared[:, column] = summed(place, moved, clusters) ** 2 @ spread
-    whole = own + shared
-    total = whole.sum(axis=0)
-    return np.asarray(np.maximum(total**2 / (whole**2).sum(axis=0) - shared.sum(axis=0) / total, 1.0))
+    return satterthwaite(own, shared)

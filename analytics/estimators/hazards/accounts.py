@@ -80,10 +80,18 @@ def effective_df(rows: RiskRows, point: Point, ties: Ties, model: Floats, unit: 
     chance = summed(unit, times.weight * times.spent * alone, units)
     beyond = summed(unit, rows.w * martingale_residuals(rows, point), units) ** 2 - chance
     frailty = max(float(beyond.sum() / (expected**2).sum()), 0.0)
-    spread = own + frailty * shared
+    return satterthwaite(own, frailty * shared)
+
+
+def satterthwaite(own: Floats, shared: Floats) -> Floats:
+    """Return the degrees of freedom of each coefficient from the variances of its scores by account, at least 1.
+
+    `own` is the part that each deal has for itself, `shared` that which the deals of an account share.
+    """
+    spread = own + shared
     total = spread.sum(axis=0)
     worth = total**2 / (spread**2).sum(axis=0)
-    return np.asarray(np.maximum(worth - frailty * shared.sum(axis=0) / total, 1.0))
+    return np.asarray(np.maximum(worth - shared.sum(axis=0) / total, 1.0))
 
 
 def few_units_root(units: int) -> float:

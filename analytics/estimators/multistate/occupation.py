@@ -11,8 +11,9 @@ from analytics.estimators.intervals import Interval
 from analytics.estimators.multistate.curves import Path, grid_of, path_tables
 from analytics.estimators.multistate.influence import Initial, Walk, walk_of
 from analytics.estimators.multistate.rows import Floats, Stages, Stays
+from analytics.estimators.rates import df_of_sizes
 from analytics.estimators.result import Estimate, Meta
-from analytics.estimators.strata import ONE_ACCOUNT, VARIANCE_WORDS, df_of_sizes
+from analytics.estimators.strata import ONE_ACCOUNT, VARIANCE_WORDS
 
 
 def stage_occupation(

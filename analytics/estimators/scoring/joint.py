@@ -12,9 +12,9 @@ import pandas as pd
 from analytics.estimators.contrasts import two_sided_p
 from analytics.estimators.influence import Influence
 from analytics.estimators.intervals import Floats, t_value
+from analytics.estimators.rates import df_of_sizes
 from analytics.estimators.result import Estimate, EstimateKind, Meta
 from analytics.estimators.scoring.cohort import Cohort
-from analytics.estimators.strata import df_of_sizes
 from analytics.records.errors import InputError, nearest
 
 NO_SPREAD = "the deals do not differ in this score, so nothing tells how it would vary"

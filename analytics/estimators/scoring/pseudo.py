@@ -17,9 +17,9 @@ from analytics.estimators.hazards.design import design
 from analytics.estimators.intervals import t_value
 from analytics.estimators.jackknife import changes_of, influence_at, influence_integrated
 from analytics.estimators.mean_time import days_spent
-from analytics.estimators.rates import account_codes
+from analytics.estimators.rates import account_codes, df_of_sizes
 from analytics.estimators.result import Estimate, Meta
-from analytics.estimators.strata import ONE_ACCOUNT, df_of_sizes
+from analytics.estimators.strata import ONE_ACCOUNT
 from analytics.records.errors import InputError, nearest
 
 Floats = npt.NDArray[np.float64]
