@@ -10,9 +10,10 @@ from analytics.display.front import Line, with_beside
 from analytics.studies.bundle import published
 from analytics.studies.index import FRONT
 from analytics.studies.store import write_text
+from analytics.studies.team_pages import FOLDER as TEAMS
 
-TEAMS, TREND, COMPARE = "teams", "trend", "compare"
-"""Folders: the first within a quarter's, the others beside the quarters'."""
+TREND, COMPARE = "trend", "compare"
+"""Folders beside the quarters'."""
 
 
 def beside(bundle: Path) -> tuple[Line, ...]:

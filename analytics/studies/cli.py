@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from analytics.records.errors import InputError
-from analytics.studies.cli_handoff import export, export_deals, slides
+from analytics.studies.cli_handoff import DEBUG, REPORTS, export, export_deals, slides
 from analytics.studies.exits import DONE, INPUT
 from analytics.studies.plainly import for_terminal, plainly
 
@@ -123,7 +123,7 @@ def main() -> None:
     help="How long one notebook may take.",
 )
 @click.option("--team", "teams", multiple=True, metavar="NAME", help="A report of this team's deals; or: all.")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@DEBUG
 def run(
     params: Path, quarter: str | None, today: dt.datetime | None, teams: tuple[str, ...], debug: bool, **options: Any
 ) -> None:
@@ -147,7 +147,7 @@ def run(
 @main.command(help=CHECK_HELP, short_help="Say what is in an export, and what it can answer.")
 @click.argument("params", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON, for machines.")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@DEBUG
 def check(params: Path, as_json: bool, debug: bool) -> None:
     """Check a company's records; see CHECK_HELP."""
     from analytics.studies.check import check as check_records
@@ -168,7 +168,7 @@ def check(params: Path, as_json: bool, debug: bool) -> None:
 @click.option("--company", default="acme", show_default=True, help="The company's short name: a-z, 0-9 and _.")
 @click.option("--quarter", help="Which quarter (2025Q4); writes the quarter's file.")
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("params"), show_default=True)
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@DEBUG
 def init(kind: str, company: str, quarter: str | None, folder: Path, debug: bool) -> None:
     """Write a params file; see INIT_HELP."""
     from analytics.studies.init import company_template, quarter_file, write_new
@@ -188,10 +188,8 @@ def init(kind: str, company: str, quarter: str | None, folder: Path, debug: bool
 @click.argument("company")
 @click.argument("then")
 @click.argument("now")
-@click.option(
-    "--reports", type=click.Path(path_type=Path), help="Where reports are (default: beside the params folder)."
-)
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@REPORTS
+@DEBUG
 def compare(company: str, then: str, now: str, reports: Path | None, debug: bool) -> None:
     """Lay two published quarters of COMPANY side by side: winloss compare demo 2025Q3 2025Q4.
 
@@ -210,10 +208,8 @@ def compare(company: str, then: str, now: str, reports: Path | None, debug: bool
 
 @main.command(short_help="Lay all published quarters side by side.")
 @click.argument("company")
-@click.option(
-    "--reports", type=click.Path(path_type=Path), help="Where reports are (default: beside the params folder)."
-)
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@REPORTS
+@DEBUG
 def trend(company: str, reports: Path | None, debug: bool) -> None:
     """Lay all published quarters of COMPANY side by side: winloss trend demo.
 
@@ -231,7 +227,7 @@ def trend(company: str, reports: Path | None, debug: bool) -> None:
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("demo-export"))
 @click.option("--deals", default=2600, show_default=True, type=click.IntRange(1), help="How many deals.")
 @click.option("--seed", default=2025, show_default=True, help="The same seed writes the same files.")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@DEBUG
 def demo(folder: Path, deals: int, seed: int, debug: bool) -> None:
     """Write an invented company's Salesforce export into FOLDER, to practise on.
 

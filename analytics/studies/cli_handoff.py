@@ -10,11 +10,11 @@ import click
 from analytics.studies.plainly import plainly
 
 _PARAMS = click.argument("params", type=click.Path(path_type=Path))
-_REPORTS = click.option(
+REPORTS = click.option(
     "--reports", type=click.Path(path_type=Path), help="Where reports are (default: beside the params folder)."
 )
 _TEAM = click.option("--team", metavar="NAME", help="The report of this team in place of the company's.")
-_DEBUG = click.option("--debug", is_flag=True, help="Show tracebacks.")
+DEBUG = click.option("--debug", is_flag=True, help="Show tracebacks.")
 
 EXPORT_HELP = """Write figures of a published report as pictures, or print the report.
 
@@ -37,9 +37,9 @@ print takes both too. Nothing is sent anywhere.
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the pictures, or file of the print.")
 @click.option("--print", "to_print", is_flag=True, help="Print the whole report into one PDF instead.")
 @click.option("--list", "only_list", is_flag=True, help="List the names of the figures.")
-@_REPORTS
+@REPORTS
 @_TEAM
-@_DEBUG
+@DEBUG
 def export(
     params: Path, names: tuple[str, ...], formats: tuple[str, ...], out: Path | None, debug: bool, **options: Any
 ) -> None:
@@ -75,9 +75,9 @@ figures are pictures with a description. Takes the extras `slides` and
 @click.command(help=SLIDES_HELP, short_help="The quarter's findings as an editable PPTX deck.")
 @_PARAMS
 @click.option("--out", type=click.Path(path_type=Path), help="The file (default: <company>-<quarter>.pptx here).")
-@_REPORTS
+@REPORTS
 @_TEAM
-@_DEBUG
+@DEBUG
 def slides(params: Path, out: Path | None, reports: Path | None, team: str | None, debug: bool) -> None:
     """Write the deck; see SLIDES_HELP."""
     from analytics.studies.published_run import current_run
@@ -102,7 +102,7 @@ whose params say share: safe.
 @click.command(name="export-deals", help=EXPORT_DEALS_HELP, short_help="Flags of deals as CSV, for the CRM.")
 @_PARAMS
 @click.option("--out", type=click.Path(path_type=Path), help="The file (default: <company>-<quarter>-deals.csv here).")
-@_DEBUG
+@DEBUG
 def export_deals(params: Path, out: Path | None, debug: bool) -> None:
     """Write the flags; see EXPORT_DEALS_HELP."""
     from analytics.studies.export_deals import write_flags

@@ -12,11 +12,17 @@ from analytics.records.errors import InputError
 from analytics.studies.beside import COMPARE, lead_from
 from analytics.studies.changed_definitions import changes, stopped_by
 from analytics.studies.index import FRONT
-from analytics.studies.quarter_pages import Page, facts_of, show_changes, show_definitions, show_moved, show_shares
+from analytics.studies.quarter_pages import (
+    CHANGED,
+    Page,
+    facts_of,
+    show_changes,
+    show_definitions,
+    show_moved,
+    show_shares,
+)
 from analytics.studies.saved_runs import PublishedQuarter, not_published, published_quarters, quarter_named
 from analytics.studies.views import View, as_known_now, as_published, differences, shares
-
-AGAINST = ["estimate_then", "estimate_now", "n_deals_then", "n_deals_now", "smallest_reliable_change", "verdict"]
 
 
 def compare(reports: Path, company: str, names: tuple[str, str]) -> tuple[Path, Estimate | None, list[str]]:
@@ -120,4 +126,4 @@ def _show_own(page: Page, then: PublishedQuarter, now: PublishedQuarter) -> None
         "comparison to quote."
     )
     saved = page.save("own_study", Estimate(rows, own.meta))
-    page.show(tables.estimate_table(saved, title=f"The change as {now.name} studied it", columns=AGAINST))
+    page.show(tables.estimate_table(saved, title=f"The change as {now.name} studied it", columns=CHANGED))

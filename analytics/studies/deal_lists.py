@@ -12,6 +12,7 @@ import pandas as pd
 from analytics.display import tables
 from analytics.display.cell_links import LinkedColumn, deals_page
 from analytics.display.cells import cell, heading
+from analytics.display.wording import day
 from analytics.estimators.result import Estimate, Listing
 from analytics.studies import store
 from analytics.studies.index import FRONT
@@ -126,7 +127,7 @@ def deal_lists(study: Study, folder: Path, secrets: Sequence[str] = ()) -> str |
     rows, lists = hidden_in(([_said(known, deal, columns) for deal in places], lists), secrets)
     return deals_page(
         title=f"The deals behind the numbers: {study.title}, {study.quarter.name}",
-        subtitle=f"As known at the end of {study.as_of:%-d %B %Y}. This page names deals: it is the company's own.",
+        subtitle=f"As known at the end of {day(study.as_of)}. This page names deals: it is the company's own.",
         heads=[heading(name) for name in columns], deals=rows, sets=[_steps(numbers) for numbers in sets], lists=lists,
         link=study.params.crm_url_template or "", home=FRONT,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analytics.display.front import leading_page
-from analytics.studies.results import day
+from analytics.display.wording import day
 from analytics.studies.study import Study
 from analytics.studies.team_pages import team_words
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from analytics.records.errors import InputError
 from analytics.studies.bundle import published
 from analytics.studies.params import CompanyParams, QuarterParams, company_of, load_quarter
-from analytics.studies.places import RESULTS, reports_folder
-from analytics.studies.team_pages import FOLDER, folder_name, of_team
+from analytics.studies.team_pages import bundle_of, folder_name, of_team
 
 
 @dataclass(frozen=True)
@@ -33,10 +32,6 @@ class PublishedRun:
     company: CompanyParams
     quarter: QuarterParams
     name: str
-
-    def results(self, notebook: str) -> Path:
-        """The folder with what a notebook saved."""
-        return self.folder / RESULTS / notebook
 
     @property
     def file_name(self) -> str:
@@ -69,11 +64,9 @@ def current_run(params: Path | str, reports: Path | None = None, *, team: str | 
     """
     quarter = load_quarter(params)
     company = company_of(quarter)
+    company = company if team is None else of_team(company, team)
     name = company.calendar.quarter(quarter.quarter).name
-    bundle = reports_folder(company.folder, reports) / company.company / name
-    if team is not None:
-        company = of_team(company, team)
-        bundle = bundle / FOLDER / folder_name(team)
+    bundle = bundle_of(company, name, reports)
     found = published(bundle)
     if found is None:
         raise InputError(

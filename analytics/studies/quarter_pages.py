@@ -14,6 +14,7 @@ from analytics.display import figures, tables
 from analytics.display.findings import finding_cards
 from analytics.display.page import PLOTLY, Numbers, notebook_page
 from analytics.display.rendering import figure_json
+from analytics.display.wording import day
 from analytics.estimators.result import Estimate, Finding, Listing
 from analytics.studies import store
 from analytics.studies.changed_definitions import changes
@@ -148,7 +149,7 @@ def facts_of(views: Sequence[View]) -> list[tuple[str, str]]:
     return [
         (
             f"{view.period}, {view.view}",
-            f"the run of {view.run.quarter} as of {view.run.as_of:%-d %B %Y}, {_which(view)}",
+            f"the run of {view.run.quarter} as of {day(view.run.as_of)}, {_which(view)}",
         )
         for view in views
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -32,13 +31,17 @@ def all_results(run: Path, notebooks: Iterable[str]) -> Iterator[tuple[str, str,
             yield notebook, name, store.read(run / RESULTS / notebook, name)
 
 
+def cards_of(run: Path, notebook: str) -> tuple[Finding, ...]:
+    """The findings that a notebook saved together, in their order."""
+    together = read(run, notebook, CARDS)
+    return together if isinstance(together, tuple) else ()
+
+
 def findings_of(run: Path, notebook: str) -> tuple[Finding, ...]:
     """The findings of a notebook: those it saved together, then those it saved one by one."""
-    together = read(run, notebook, CARDS)
     folder = run / RESULTS / notebook
     single = (store.read(folder, name) for name in store.names(folder) if name != CARDS)
-    first = together if isinstance(together, tuple) else ()
-    return (*first, *(one for one in single if isinstance(one, Finding)))
+    return (*cards_of(run, notebook), *(one for one in single if isinstance(one, Finding)))
 
 
 def numbers_of(run: Path, notebook: str, name: str, *, table: bool = True) -> Numbers | None:
@@ -87,8 +90,3 @@ def _as_json(result: store.Saved) -> dict[str, Any]:
     many = result if isinstance(result, tuple) else (result,)
     said = [{**dataclasses.asdict(one), "keys": dict(one.keys)} for one in many]
     return {"type": "findings", "findings": said}
-
-
-def day(date: dt.date) -> str:
-    """Write a date out."""
-    return f"{date:%-d %B %Y}"

@@ -29,7 +29,6 @@ from analytics.studies.places import (
     RESULTS,
     cache_folder,
     notebooks_folder,
-    reports_folder,
 )
 from analytics.studies.progress import Progress
 from analytics.studies.provenance import notebook_facts, study_facts
@@ -38,7 +37,7 @@ from analytics.studies.redaction import hidden, known_secrets
 from analytics.studies.resume import fingerprint, finished_before
 from analytics.studies.store import as_csv, write_json, write_text
 from analytics.studies.study import Study
-from analytics.studies.team_pages import FOLDER, TEAM_VARIABLE, WHOLE_EXPORT, folder_name, of_team
+from analytics.studies.team_pages import TEAM_VARIABLE, WHOLE_EXPORT, bundle_of, of_team
 from analytics.studies.workers import Workers, workers
 
 SIDE_BY_SIDE = 2
@@ -104,8 +103,7 @@ def run_study(params: Path | str | QuarterParams, options: Options = Options()) 
         notebooks = tuple(notebook for notebook in notebooks if notebook.name not in WHOLE_EXPORT)
     check_parameters(notebooks, quarter.as_parameters(), file=quarter.path.name if quarter.path else "")
     name = company.calendar.quarter(quarter.quarter).name
-    bundle = reports_folder(company.folder, options.reports) / company.company / name
-    bundle = bundle if options.team is None else bundle / FOLDER / folder_name(options.team)
+    bundle = bundle_of(company, name, options.reports)
     with _stoppable() as go_on, locked(bundle) as lock:
         killed = [say_last_word(folder) for folder in bundles.left_behind(bundle)]
         folder = _begun(bundle)

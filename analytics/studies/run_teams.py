@@ -10,9 +10,8 @@ from analytics.studies.beside import lead_from
 from analytics.studies.exits import DONE
 from analytics.studies.opening import open_params
 from analytics.studies.params import QuarterParams, company_of, load_quarter
-from analytics.studies.places import reports_folder
 from analytics.studies.run import Options, Result, run_study
-from analytics.studies.team_pages import ALL, chosen_teams, refuse_shared, teams_of, write_list
+from analytics.studies.team_pages import ALL, bundle_of, chosen_teams, refuse_shared, teams_of, write_list
 
 
 def run_all(params: Path | str | QuarterParams, options: Options, teams: Sequence[str] = ()) -> Iterator[Result]:
@@ -54,6 +53,6 @@ def run_all(params: Path | str | QuarterParams, options: Options, teams: Sequenc
         yield result
         if result.exit_code != DONE:
             return
-    bundle = reports_folder(company.folder, options.reports) / company.company / study.quarter.name
+    bundle = bundle_of(company, study.quarter.name, options.reports)
     write_list(bundle, f"{study.title}, {study.quarter.name}", known)
     lead_from(bundle)

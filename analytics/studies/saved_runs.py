@@ -11,10 +11,9 @@ from typing import Any
 
 from analytics.estimators.result import Estimate
 from analytics.records.errors import InputError
-from analytics.studies import store
+from analytics.studies import results
 from analytics.studies.bundle import published
 from analytics.studies.params import PracticalDifferences
-from analytics.studies.places import RESULTS
 
 STUDY = "01_quarter"
 """The notebook whose results are laid side by side."""
@@ -66,10 +65,7 @@ class SavedRun:
 
     def result(self, name: str) -> Estimate | None:
         """Read an Estimate of the quarter's study; None where it saved none of that name, or a sentence instead."""
-        folder = self.folder / RESULTS / STUDY
-        if name not in store.names(folder):
-            return None
-        found = store.read(folder, name)
+        found = results.read(self.folder, STUDY, name)
         return found if isinstance(found, Estimate) else None
 
 

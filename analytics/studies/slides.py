@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +13,13 @@ import pandas as pd
 from analytics.display import tables
 from analytics.display.slides import MOST_ROWS, MOST_SLIDES, Slide, write_deck
 from analytics.display.tables import Table
+from analytics.display.wording import day
 from analytics.estimators.result import Estimate, Finding, Listing
 from analytics.records.errors import InputError
-from analytics.studies import results, store
+from analytics.studies import results
 from analytics.studies.export import SavedFigure, export_figures, needs, saved_figures
 from analytics.studies.published_run import PublishedRun
-from analytics.studies.results import CARDS
+from analytics.studies.results import cards_of
 
 SHOWN_BY = {"period_at_horizon": "period_incidence"}
 """Results that are shown by the figure of another one: the shares at the horizon by the curves that lead there."""
@@ -59,9 +60,10 @@ def write_slides(run: PublishedRun, target: Path) -> int:
     cards = list(_cards(run))
     if not cards:
         raise InputError("the report has no findings of the quarter, so there is nothing to put on slides")
-    figures = {(card.notebook, card.finding.name): _figure(run, card) for card in cards}
+    saved = saved_figures(run)
+    figures = {(card.notebook, card.finding.name): _figure(saved, card) for card in cards}
     drawn = list({figure.name: figure for figure in figures.values() if figure is not None}.values())
-    as_of = f"{run.company.title}, {run.name}, as of {run.quarter.as_of:%-d %B %Y}"
+    as_of = f"{run.company.title}, {run.name}, as of {day(run.quarter.as_of)}"
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".slides-", dir=target.parent) as beside:
         files = export_figures(drawn, Path(beside)) if drawn else ()
@@ -78,27 +80,21 @@ def write_slides(run: PublishedRun, target: Path) -> int:
 
 def _cards(run: PublishedRun) -> Iterator[Card]:
     """Give the quarter's own findings first, in their fixed order, then others as far as there is room."""
-    own = [Card("01_quarter", finding) for finding in _fixed(run, "01_quarter")]
+    own = [Card("01_quarter", finding) for finding in cards_of(run.folder, "01_quarter")]
     others = [
         Card(notebook, finding)
         for notebook, name in FURTHER
-        for finding in _fixed(run, notebook)
+        for finding in cards_of(run.folder, notebook)
         if finding.name == name
     ]
     yield from [*own, *others][: MOST_SLIDES - 1]
 
 
-def _fixed(run: PublishedRun, notebook: str) -> tuple[Finding, ...]:
-    found = results.read(run.folder, notebook, CARDS)
-    return found if isinstance(found, tuple) else ()
-
-
 def _first(run: PublishedRun) -> Slide:
     """Say whose quarter it is, with the quarter in money."""
     title = f"{run.company.title}: {run.name}"
-    detail = f"As known at the end of {run.quarter.as_of:%-d %B %Y}. Every number is from the report of that day."
-    folder = run.results("01_quarter")
-    found = store.read(folder, "money_strip") if "money_strip" in store.names(folder) else None
+    detail = f"As known at the end of {day(run.quarter.as_of)}. Every number is from the report of that day."
+    found = results.read(run.folder, "01_quarter", "money_strip")
     if not isinstance(found, Listing):
         return Slide(title, detail)
     table = tables.listing_table(found, columns=["label", "words"])
@@ -119,10 +115,10 @@ def _of_card(run: PublishedRun, card: Card, figure: SavedFigure | None, picture:
 
 def _numbers(run: PublishedRun, card: Card) -> tuple[Table | None, str]:
     """Give the rows of the Estimate that a finding was made from, and how they were made."""
-    name, folder = card.finding.estimate, run.results(card.notebook)
-    if not name or name == CARDS or name not in store.names(folder):
+    name = card.finding.estimate
+    result = results.read(run.folder, card.notebook, name) if name else None
+    if not name or result is None:
         return None, ""
-    result = store.read(folder, name)
     if isinstance(result, Listing):
         columns = [column for column in ("label", "deals", "to_the_cent", "currency") if column in result.frame]
         table = tables.listing_table(result, columns=columns or list(result.frame.columns[:4]))
@@ -161,10 +157,10 @@ def about(estimate: Estimate, finding: Finding) -> pd.DataFrame:
     return frame.head(MOST_ROWS)
 
 
-def _figure(run: PublishedRun, card: Card) -> SavedFigure | None:
+def _figure(saved: Sequence[SavedFigure], card: Card) -> SavedFigure | None:
     """Find the figure that shows what a finding was made from: the one it belongs to first."""
     name = SHOWN_BY.get(card.finding.estimate or "", card.finding.estimate)
-    mine = [figure for figure in saved_figures(run) if figure.name.startswith(f"{card.notebook}/")]
+    mine = [figure for figure in saved if figure.name.startswith(f"{card.notebook}/")]
     showing = [figure for figure in mine if name in figure.figure.get("layout", {}).get("meta", {}).get("results", ())]
     first = [figure for figure in showing if figure.figure["layout"]["meta"]["results"][0] == name]
     return next(iter([*first, *showing]), None)

@@ -15,6 +15,7 @@ from analytics.records.definitions import Scope
 from analytics.records.errors import InputError, nearest
 from analytics.studies.bundle import published
 from analytics.studies.params import CompanyParams
+from analytics.studies.places import reports_folder
 from analytics.studies.store import write_text
 
 if TYPE_CHECKING:
@@ -119,6 +120,22 @@ def folder_name(team: str) -> str:
     if plain.replace("-", " ").title() == team:
         return plain
     return f"{plain or 'team'}-{hashlib.sha256(team.encode()).hexdigest()[:6]}"
+
+
+def bundle_of(params: CompanyParams, quarter: str, reports: Path | None = None) -> Path:
+    """Return the folder of a quarter's report, or of a team's where the params are narrowed to it (`of_team`).
+
+    Examples
+    --------
+    >>> from analytics.records.sources.mapping import SimulatedSource
+    >>> params = CompanyParams(company="acme", title="Acme", source=SimulatedSource(kind="simulated", seed=1))
+    >>> bundle_of(params, "2025Q4", Path("/r")).as_posix()
+    '/r/acme/2025Q4'
+    >>> bundle_of(of_team(params, "North"), "2025Q4", Path("/r")).as_posix()
+    '/r/acme/2025Q4/teams/north'
+    """
+    whole = reports_folder(params.folder, reports) / params.company / quarter
+    return whole if params.team is None else whole / FOLDER / folder_name(params.team)
 
 
 def team_words(params: CompanyParams) -> str:

@@ -24,7 +24,7 @@ from handoff_company import AS_OF, COMPANY, HOSTILE, QUARTER, rows, team_of, wri
 
 from analytics.estimators.result import Estimate
 from analytics.records.errors import InputError
-from analytics.studies import store
+from analytics.studies import results
 from analytics.studies.browser import find_browser
 from analytics.studies.cli import main
 from analytics.studies.deal_lists import crm_url
@@ -91,7 +91,7 @@ def test_the_list_behind_a_number_holds_the_deals_that_a_loop_finds(run: Publish
         "won": closed_in_quarter(rows(), "Won", [""]), "lost": closed_in_quarter(rows(), "Lost", ["Price"]),
         "no_decision": closed_in_quarter(rows(), "Lost", ["No decision"]),
     }  # fmt: skip
-    saved = store.read(run.results("01_quarter"), "what_closed").frame  # type: ignore[union-attr]
+    saved = results.read(run.folder, "01_quarter", "what_closed").frame  # type: ignore[union-attr]
     for row, outcome in enumerate(saved["outcome"]):
         if outcome in expected:
             assert sorted(lists[f"01_quarter/what_closed/{row}/deals"]) == expected[outcome]
@@ -245,8 +245,8 @@ def test_the_deck_is_editable_and_holds_the_saved_numbers(run: PublishedRun, tmp
     count = write_slides(run, tmp_path / "deck.pptx")
     deck = Presentation(str(tmp_path / "deck.pptx"))
     assert len(deck.slides) == count == 2
-    saved = store.read(run.results("01_quarter"), "period_at_horizon")
-    card = store.read(run.results("01_quarter"), "findings")
+    saved = results.read(run.folder, "01_quarter", "period_at_horizon")
+    card = results.read(run.folder, "01_quarter", "findings")
     assert isinstance(saved, Estimate)
     assert isinstance(card, tuple)
     slide = deck.slides[1]
