@@ -102,6 +102,7 @@ def test_the_probe_sees_what_must_not_be(tmp_path: Path) -> None:
     assert (seen["links"], seen["handlers"], seen["images"], seen["loud"]) == (["javascript:alert(2)"], 1, 1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["00_data_health.html", "01_quarter.html", "index.html"])
 def test_a_page_shows_hostile_names_and_runs_none(bundle: Path, tmp_path: Path, page: str) -> None:
     seen = opened(bundle / page, tmp_path)
@@ -121,6 +122,7 @@ def test_a_page_shows_hostile_names_and_runs_none(bundle: Path, tmp_path: Path, 
         assert NAMES["Price"] in seen["text"]
 
 
+@pytest.mark.slow
 def test_a_notebook_holds_hostile_names_as_text_only(bundle: Path) -> None:
     for path in sorted(bundle.glob("*.ipynb")):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
@@ -134,6 +136,7 @@ def test_a_notebook_holds_hostile_names_as_text_only(bundle: Path) -> None:
                     assert not re.search(r"<(script|img|svg|a )|javascript:alert\(2\)\"", drawn)
 
 
+@pytest.mark.slow
 def test_no_cell_of_a_csv_or_workbook_is_a_formula(bundle: Path) -> None:
     begins = set()
     for path in [*bundle.glob("results/*/*.csv"), bundle / "rejects.csv"]:

@@ -1,6 +1,7 @@
 """The demo company's report as people get it: opened from disk in a real browser, its links followed, its files read.
 
-One run serves all tests. Where `CI=true` a missing Chromium fails them; elsewhere they are skipped, and say so.
+One run serves all tests, and all are slow. Where `CI=true` a missing Chromium fails them; elsewhere they are skipped,
+and say so.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from analytics.studies.cli import main
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "display"))
 from test_browser import DARK, FLAGS, _asked, browser
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("index", "front", "00_data_health", "01_quarter", "02_time_to_outcome", "03_no_decision", "05_cohorts",
@@ -148,8 +151,8 @@ def looked_at(folder: Path, scratch: Path, width: int, *flags: str) -> tuple[dic
     ("width", "flags"),
     [
         pytest.param(375, (), id="phone"),
-        pytest.param(1180, (), id="desk", marks=pytest.mark.slow),
-        pytest.param(375, (DARK,), id="phone in the dark", marks=pytest.mark.slow),
+        pytest.param(1180, (), id="desk"),
+        pytest.param(375, (DARK,), id="phone in the dark"),
     ],
 )
 def test_every_page_opens_from_disk_with_every_figure_and_nothing_to_the_side(
@@ -171,7 +174,6 @@ def test_every_page_opens_from_disk_with_every_figure_and_nothing_to_the_side(
         assert (seen["ink"] == "rgb(232, 236, 240)") is dark
 
 
-@pytest.mark.slow
 def test_paper_shows_every_column(probed: Path, tmp_path: Path) -> None:
     """The rules for paper at the width of A4 between its margins; then the browser's own print of two pages."""
     folder = tmp_path / "runs" / "1"
@@ -335,7 +337,6 @@ def test_one_json_file_holds_every_estimate(run: Path) -> None:
     assert checked > 40
 
 
-@pytest.mark.slow
 def test_one_workbook_holds_every_result(run: Path) -> None:
     book = openpyxl.load_workbook(run / "results.xlsx", read_only=True)
     sheets = {(row[1], row[2]): book[row[0]] for row in book["contents"].iter_rows(min_row=2, values_only=True)}

@@ -129,7 +129,7 @@ def skewed_limits(deviations: Floats, conf_level: float) -> tuple[float, float, 
     >>> [round(x, 3) for x in skewed_limits(np.array([-1.0, 0.0, 1.0]), 0.95)]
     [0.577, -2.484, 2.484]
     >>> [round(x, 2) for x in skewed_limits(np.array([-1.0, -1.0, -1.0, -1.0, 4.0]), 0.95)]
-    [1.0, -1.96, 5.81]
+    [1.0, -1.6, 6.74]
     """
     n = len(deviations)
     if n < 2:
