@@ -59,7 +59,7 @@ def figure_div(figure_json: dict[str, Any], div_id: str) -> str:
     meta = figure.get("layout", {}).get("meta")
     meta = meta if isinstance(meta, dict) else {}
     if "page" in meta:
-        _undress(figure["layout"], meta["page"])
+        undress(figure["layout"], meta["page"])
     alt = rendering.alt_text(figure_json) or "figure"
     place = meta.get("page", {})
     return rendered(
@@ -76,8 +76,8 @@ def figure_div(figure_json: dict[str, Any], div_id: str) -> str:
     )
 
 
-def _undress(layout: dict[str, Any], place: Mapping[str, Any]) -> None:
-    """Take heading and caption out of the drawing: the page sets them as text that wraps."""
+def undress(layout: dict[str, Any], place: Mapping[str, Any]) -> None:
+    """Take heading and caption out of a drawing: a page or a slide sets them as text that wraps."""
     layout.pop("title", None)
     layout["annotations"] = [item for item in layout.get("annotations", ()) if item.get("name") != "caption"]
     layout["height"] = place["height"]

@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from analytics.display import tables
-from analytics.display.slides import MOST_ROWS, MOST_SLIDES, Slide, write_deck
+from analytics.display.pictures import for_slide
+from analytics.display.slides import MOST_ROWS, MOST_SLIDES, PLACE, ROWS_BESIDE, Slide, write_deck
 from analytics.display.tables import Table
 from analytics.display.wording import day
 from analytics.estimators.result import Estimate, Finding, Listing
@@ -66,8 +67,7 @@ def write_slides(run: PublishedRun, target: Path) -> int:
     as_of = f"{run.company.title}, {run.name}, as of {day(run.quarter.as_of)}"
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".slides-", dir=target.parent) as beside:
-        files = export_figures(drawn, Path(beside)) if drawn else ()
-        pictures = {figure.name: path for figure, path in zip(drawn, files, strict=True)}
+        pictures = _pictures(drawn, Path(beside))
         slides = [_first(run)]
         for card in cards:
             figure = figures[card.notebook, card.finding.name]
@@ -76,6 +76,15 @@ def write_slides(run: PublishedRun, target: Path) -> int:
         write_deck(part, slides, footer=as_of)
         os.replace(part, target)
     return len(slides)
+
+
+def _pictures(figures: Sequence[SavedFigure], folder: Path) -> dict[str, Path]:
+    """Draw the figures that can be read on a slide, by name; the slide of one that cannot has its table alone."""
+    width, height = PLACE
+    forms = [for_slide(figure.figure, width=width, height=height) for figure in figures]
+    fitting = [replace(figure, figure=form) for figure, form in zip(figures, forms, strict=True) if form is not None]
+    files = export_figures(fitting, folder) if fitting else ()
+    return {figure.name: path for figure, path in zip(fitting, files, strict=True)}
 
 
 def _cards(run: PublishedRun) -> Iterator[Card]:
@@ -104,16 +113,39 @@ def _first(run: PublishedRun) -> Slide:
 
 def _of_card(run: PublishedRun, card: Card, figure: SavedFigure | None, picture: Path | None) -> Slide:
     finding = card.finding
-    table, notes = _numbers(run, card)
-    words = [finding.detail, notes, f"Verdict: {finding.verdict}."]
+    table, made = _numbers(run, card, ROWS_BESIDE if picture else MOST_ROWS)
+    notes = [finding.detail, made, f"Verdict: {finding.verdict}."]
+    frame, title = _without_constants(table) if table else (None, "")
     return Slide(
-        finding.headline, finding.detail, "" if finding.verdict == "described" else f"Verdict: {finding.verdict}",
-        table=table.frame if table else None, table_title=table.title if table else "", picture=picture,
-        alt=figure.alt if figure else "", notes="\n".join(text for text in words if text),
-    )  # fmt: skip
+        finding.headline,
+        finding.detail,
+        "" if finding.verdict == "described" else f"Verdict: {finding.verdict}",
+        table=frame,
+        table_title=title,
+        table_note=made if "[1]" in made else "",
+        picture=picture,
+        alt=figure.alt if figure else "",
+        caption=_caption(figure) if picture else "",
+        notes="\n".join(text for text in notes if text),
+    )
 
 
-def _numbers(run: PublishedRun, card: Card) -> tuple[Table | None, str]:
+def _without_constants(table: Table) -> tuple[pd.DataFrame, str]:
+    """Say in a table's title what all its rows have in common: a slide has no room for columns of it."""
+    words = [name for name in table.frame.columns if name not in table.numeric]
+    same = [name for name in words if len(table.frame) > 1 and table.frame[name].nunique() == 1]
+    same = same if len(same) < len(words) else []
+    common = ", ".join(f"{name.lower()} {table.frame[name].iloc[0]}" for name in same)
+    return table.frame.drop(columns=same), f"{table.title} ({common})" if common else table.title
+
+
+def _caption(figure: SavedFigure | None) -> str:
+    """Say how a figure was made, which its picture on a slide does not."""
+    meta = figure.figure.get("layout", {}).get("meta") if figure else None
+    return str(meta.get("caption", "")) if isinstance(meta, dict) else ""
+
+
+def _numbers(run: PublishedRun, card: Card, most: int) -> tuple[Table | None, str]:
     """Give the rows of the Estimate that a finding was made from, and how they were made."""
     name = card.finding.estimate
     result = results.read(run.folder, card.notebook, name) if name else None
@@ -125,14 +157,25 @@ def _numbers(run: PublishedRun, card: Card) -> tuple[Table | None, str]:
         return (table if isinstance(table, Table) else None), result.title
     if not isinstance(result, Estimate):
         return None, ""
-    rows = replace(result, frame=about(result, card.finding), deals=None)
+    rows = replace(result, frame=about(result, card.finding, most), deals=None)
     counts = [column for column in COUNTS if column in rows.frame and rows.frame[column].notna().any()][:2]
     table = tables.estimate_table(rows, title=name.replace("_", " ").capitalize(), columns=counts)
     return (table if isinstance(table, Table) else None), table.footnote if isinstance(table, Table) else ""
 
 
-def about(estimate: Estimate, finding: Finding) -> pd.DataFrame:
+def about(estimate: Estimate, finding: Finding, most: int = MOST_ROWS) -> pd.DataFrame:
     """Return the rows of an Estimate that a finding is about: all where they are few, else those beside its own row.
+
+    Of a grid of rules, the rows are those that the params state.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        What the finding was made from.
+    finding : Finding
+        Its keys say which row is its own.
+    most : int, optional
+        How many rows there is room for.
 
     Examples
     --------
@@ -145,16 +188,18 @@ def about(estimate: Estimate, finding: Finding) -> pd.DataFrame:
     ['Q4', 'Q4', 'Q4', 'Q4', 'Q4', 'Q4']
     """
     frame = estimate.frame
-    if len(frame) <= MOST_ROWS:
+    if len(frame) > most and "stated" in frame:
+        frame = frame[frame["stated"].astype(bool)].reset_index(drop=True)
+    if len(frame) <= most:
         return frame
     keys = [(key, value) for key, value in finding.keys if key in frame]
-    for last in (len(keys) - 1, len(keys)):
+    for last in range(len(keys) + 1):
         mine = pd.Series(True, index=frame.index)
-        for key, value in keys[: max(last, 0)]:
+        for key, value in keys[:last]:
             mine &= frame[key].astype(str) == value
-        if 0 < mine.sum() <= MOST_ROWS:
+        if 0 < mine.sum() <= most:
             return frame[mine].reset_index(drop=True)
-    return frame.head(MOST_ROWS)
+    return frame.head(most)
 
 
 def _figure(saved: Sequence[SavedFigure], card: Card) -> SavedFigure | None:
