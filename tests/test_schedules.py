@@ -20,10 +20,12 @@ import yaml
 
 from analytics.records.calendar import FiscalCalendar
 from analytics.studies.bundle import published
+from analytics.studies.exits import STOPPED
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PLACE = "/srv/winloss"
+MOMENTS = re.compile(r"(?:Next elapse|Iteration #2|Iter\. #2): \w+ (\d{4}-\d\d-\d\d) (\d\d:\d\d)")
 COMPANY = """\
 company: acme
 title: Acme Tools
@@ -97,9 +99,19 @@ def reported(place: Path) -> str:
     latest = FiscalCalendar().latest_complete(dt.date.today() - dt.timedelta(days=31))
     found = published(place / "reports" / "acme" / latest.name)
     assert found is not None
-    text = (place / "reports" / "acme" / latest.name / "runs" / found.current / "01_one.ipynb").read_text()
+    text = (
+        place / "reports" / "acme" / latest.name / "runs" / found.current / "notebooks" / "01_one.ipynb"
+    ).read_text()
     assert f"{latest.name} {latest.end + dt.timedelta(days=31)}" in text
     return found.current
+
+
+def has(program: str) -> bool:
+    """Whether a scheduler's own check can be asked; in the project's check a missing one is a failure, not a gap."""
+    if shutil.which(program):
+        return True
+    assert os.environ.get("CI") != "true", f"{program} is not installed"
+    return False
 
 
 def here(text: str, place: Path) -> str:
@@ -129,6 +141,34 @@ def test_a_failure_is_what_cron_mails(place: Path) -> None:
     assert "acmee.yaml" in said
 
 
+def test_cron_itself_takes_the_table(tmp_path: Path) -> None:
+    if not has("crontab"):
+        pytest.skip("cron is not installed: its own check of the table is not tried")
+    (text,) = blocks("cron")
+    for name, table in (("good", text), ("bad", text.replace("15 6", "75 6"))):
+        (tmp_path / name).write_text(table)
+        checked = subprocess.run(["crontab", "-n", str(tmp_path / name)], capture_output=True, text=True, check=False)
+        assert (checked.returncode == 0) is (name == "good"), checked.stdout + checked.stderr
+
+
+def test_every_schedule_names_the_same_moment() -> None:
+    """A quarter past six every morning, in each scheduler's own writing; systemd's is asked of systemd."""
+    assert blocks("cron")[0].splitlines()[1].startswith("15 6 * * * ")
+    workflow = yaml.load(blocks("yaml")[0], yaml.BaseLoader)
+    assert workflow["on"]["schedule"] == [{"cron": "15 6 * * *"}]
+    assert 'schedule="15 6 * * *"' in blocks("python")[0]
+    timer = configparser.ConfigParser(interpolation=None)
+    timer.read_string(blocks("ini")[1])
+    assert timer["Install"]["WantedBy"] == "timers.target"
+    if not has("systemd-analyze"):
+        pytest.skip("systemd is not installed: the timer's moments are not asked of it")
+    asked = ["systemd-analyze", "calendar", "--iterations=2", timer["Timer"]["OnCalendar"]]
+    told = subprocess.run(asked, capture_output=True, text=True, check=True, env={**os.environ, "TZ": "UTC"}).stdout
+    first, second = (dt.datetime.fromisoformat(f"{day} {time}") for day, time in MOMENTS.findall(told))
+    assert (first.hour, first.minute) == (6, 15)
+    assert second - first == dt.timedelta(days=1)
+
+
 @pytest.mark.slow
 def test_the_systemd_units_are_sound_and_the_command_runs(place: Path, tmp_path: Path) -> None:
     service, timer = blocks("ini")
@@ -140,7 +180,8 @@ def test_the_systemd_units_are_sound_and_the_command_runs(place: Path, tmp_path:
     unit.read_string(here(service, place))
     tried(["/bin/sh", "-c", f"cd {unit['Service']['WorkingDirectory']} && {unit['Service']['ExecStart']}"], place)
     assert reported(place)
-    if shutil.which("systemd-analyze") is None:
+    assert unit["Service"]["SuccessExitStatus"] == str(STOPPED)
+    if not has("systemd-analyze"):
         pytest.skip("systemd is not installed: its own check of the units is not tried")
     both = [str(tmp_path / "winloss.service"), str(tmp_path / "winloss.timer")]
     checked = subprocess.run(["systemd-analyze", "verify", *both], capture_output=True, text=True, check=False)

@@ -9,7 +9,15 @@ from typing import Any
 
 from analytics.display import wording
 from analytics.display.findings import SLUGS, Cards
-from analytics.display.page import Numbers, figure_div, numbers_below, page, rendered, without_inline_style
+from analytics.display.page import (
+    Numbers,
+    carried_files,
+    figure_div,
+    numbers_below,
+    page,
+    rendered,
+    without_inline_style,
+)
 from analytics.display.rendering import figure_json
 from analytics.estimators.result import Finding
 
@@ -60,7 +68,6 @@ class StudyLink:
     status: str = "done"
     why: str = ""
     said: tuple[Said, ...] = ()
-    downloads: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,8 +86,8 @@ class Front:
     `strip`: the quarter in money, as (figure, what it is, address). `cards`: the fixed findings. `drawn`: figures, in
     two columns. `parts`: of the deals of the export, as (what became of them, how many). `facts`, `health`,
     `excluded`: the data at a glance, and who was left out. `untold`: what could not be told from these numbers.
-    `not_studied`: what the records do not hold. `downloads`: files for the whole run. `beside`: other pages, or the
-    commands that make them.
+    `not_studied`: what the records do not hold. `downloads`: files for the whole run. `kept`: what stays where the
+    report was made. `beside`: other pages, or the commands that make them.
     """
 
     title: str
@@ -96,6 +103,7 @@ class Front:
     excluded: tuple[Line, ...] = ()
     studies: tuple[StudyLink, ...] = ()
     downloads: tuple[tuple[str, str], ...] = ()
+    kept: str = ""
     beside: tuple[Line, ...] = ()
     definitions: tuple[tuple[str, str], ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
@@ -123,7 +131,9 @@ def front_page(front: Front, *, plotly: str = "", alone: bool = False) -> str:
     drawn = any("wl-plot" in block for block in figures)
     shown: dict[str, Any] = {"title": front.title, "subtitle": front.lead, "front": front, "figures": figures}
     shown |= {"alone": alone, "beside": "" if alone or not front.beside else _beside(front.beside)}
-    return page("front.html.j2", drawn=drawn, plotly=plotly, facts=(), **shown)
+    offered = {name: numbers for one in front.drawn for name, numbers in one.numbers.items()}
+    files = "" if alone else carried_files(offered)
+    return page("front.html.j2", drawn=drawn, plotly=plotly, files=files, facts=(), **shown)
 
 
 def _figure(drawn: Drawn, number: int, *, alone: bool) -> str:

@@ -32,10 +32,14 @@ _SCROLLS = re.compile(r'(<div class="wl-table"[^>]*>\s*<div\b[^>]*)(>)')
 
 @dataclass(frozen=True)
 class Numbers:
-    """The numbers behind what is shown: relative address of their CSV file, and the same as an HTML table."""
+    """The numbers behind what is shown: relative address of their CSV file, the same as an HTML table, and as text.
+
+    With the text of the file a page carries it, packed, and gives it out wherever the page is copied to.
+    """
 
     href: str
     table: str = ""
+    text: str = ""
 
 
 def figure_div(figure_json: dict[str, Any], div_id: str) -> str:
@@ -134,9 +138,9 @@ def notebook_page(
     blocks = _said_once(blocks)
     drawn = any("wl-plot" in block for block in blocks)
     blocks = blocks if linked is None else [linked(block) for block in blocks]
-    blocks = _with_numbers(blocks, saved or {})
+    blocks, offered = _with_numbers(blocks, saved or {})
     shown = {"title": title, "subtitle": "", "facts": facts, "home": home, "blocks": blocks}
-    return page("notebook.html.j2", drawn=drawn, plotly=plotly, **shown)
+    return page("notebook.html.j2", drawn=drawn, plotly=plotly, files=carried_files(offered), **shown)
 
 
 def _said_once(blocks: Sequence[str]) -> list[str]:
@@ -145,22 +149,33 @@ def _said_once(blocks: Sequence[str]) -> list[str]:
     return [block for place, block in enumerate(blocks) if 'class="wl-cards"' not in block or first[block] == place]
 
 
-def _with_numbers(blocks: Sequence[str], saved: Mapping[str, Numbers]) -> list[str]:
+def _with_numbers(blocks: Sequence[str], saved: Mapping[str, Numbers]) -> tuple[list[str], dict[str, Numbers]]:
     """Give every block a place to link to, links to its CSV files and, under a figure, the same numbers as a table."""
     seen: set[str] = set()
     found = []
+    offered: dict[str, Numbers] = {}
     for block in blocks:
         names = dict.fromkeys(name for match in _RESULTS.findall(block) for name in match.split())
         marks = "".join(f'<span class="wl-mark" id="result-{name}"></span>\n' for name in names if name not in seen)
         seen |= set(names)
         mine = {name: saved[name] for name in names if name in saved}
         found.append(marks + block + numbers_below(mine, tables="<figure" in block))
-    return found
+        offered |= mine
+    return found, offered
+
+
+def carried_files(saved: Mapping[str, Numbers]) -> str:
+    """Return the CSV files that a page carries, packed; the script `templates/files.js` gives them out."""
+    return "".join(
+        f'<script type="text/plain" id="csv-{name}">{packed(numbers.text)}</script>\n'
+        for name, numbers in saved.items()
+        if numbers.text
+    )
 
 
 def numbers_below(saved: Mapping[str, Numbers], *, tables: bool, files: bool = True, more: tuple[str, ...] = ()) -> str:
     """Return what stands under a figure or table: its numbers as a table, links to its CSV files, a link to more."""
-    shown = [(name.replace("_", " "), numbers) for name, numbers in saved.items()]
+    shown = [(name, name.replace("_", " "), numbers) for name, numbers in saved.items()]
     return rendered("numbers.html.j2", saved=shown, tables=tables, files=files, more=more) if shown else ""
 
 
@@ -218,7 +233,7 @@ def _pre(text: str, look: str = "wl-text") -> str:
     return f'<pre class="{look}">{html.escape(text.rstrip())}</pre>' if text.strip() else ""
 
 
-def page(template: str, *, drawn: bool, plotly: str = "", **shown: Any) -> str:
+def page(template: str, *, drawn: bool, plotly: str = "", files: str = "", **shown: Any) -> str:
     """Return a page made from a template: with the scripts that draw, where something is drawn.
 
     Parameters
@@ -229,11 +244,14 @@ def page(template: str, *, drawn: bool, plotly: str = "", **shown: Any) -> str:
         Whether there are figures.
     plotly : str, optional
         Relative address of the packed plotly.js; without it the page carries its own.
+    files : str, optional
+        The CSV files that it carries (`carried_files`).
     **shown
         What the template shows.
     """
     own = packed_plotly() if drawn and not plotly else ""
     scripts = {"plotly": plotly if drawn else "", "packed": own, "draw": draw_js() if drawn else ""}
+    scripts |= {"carried": files, "files": files_js() if files else ""}
     return rendered(template, style=page_style(), **scripts, **shown)
 
 
@@ -262,6 +280,11 @@ def draw_js() -> str:
         pairs[f"rgba({_rgb(light)},"] = f"rgba({_rgb(dark)},"
     script = (TEMPLATES / "draw.js").read_text(encoding="utf-8")
     return script.replace("/*DARK*/{}", script_json(pairs)).replace("/*UNPACKED*/", UNPACKED)
+
+
+def files_js() -> str:
+    """Return the script that gives out the CSV files that a page carries."""
+    return (TEMPLATES / "files.js").read_text(encoding="utf-8").replace("/*UNPACKED*/", UNPACKED)
 
 
 def _rgb(colour: str) -> str:

@@ -18,6 +18,7 @@ from analytics.studies.exits import DONE, FAILED, INPUT, KERNEL_DIED, TIMEOUT, c
 from analytics.studies.job import Job, Outcome
 from analytics.studies.kernel import RunKernel
 from analytics.studies.pages import page, saved_numbers
+from analytics.studies.places import NOTEBOOKS
 from analytics.studies.redaction import hidden
 from analytics.studies.resume import take_over
 from analytics.studies.store import write_text
@@ -26,7 +27,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def execute(job: Job, cell_done: Callable[[], None]) -> Outcome:
-    """Execute a notebook, or take it from a run that has, and write `<name>.ipynb` and `.html`, or `.failed.ipynb`.
+    """Execute a notebook, or take it from a run that has, and write it and its page, or `<name>.failed.ipynb`.
 
     Parameters
     ----------
@@ -40,18 +41,20 @@ def execute(job: Job, cell_done: Callable[[], None]) -> Outcome:
     Outcome
         What papermill's own output cannot be trusted to say: after a dead kernel it calls every cell completed.
     """
-    folder = Path(job.folder)
+    run = Path(job.folder)
+    folder = run / NOTEBOOKS
+    folder.mkdir(exist_ok=True)
     partial = folder / f".{job.name}.partial.ipynb"
     if job.finished_in:
-        take_over(Path(job.finished_in), folder, job.name)
-        _write_page(folder, job)
+        take_over(Path(job.finished_in), run, job.name)
+        _write_page(run, job)
         return Outcome(job.name, DONE, taken_from=run_id(Path(job.finished_in)))
     try:
         outcome = _executed(job, partial, cell_done)
         if outcome.exit_code == DONE:
             _publish(partial, folder / f"{job.name}.ipynb", job)
             partial.unlink()
-            _write_page(folder, job)
+            _write_page(run, job)
     finally:
         if partial.exists():
             _publish(partial, folder / f"{job.name}.failed.ipynb", job)
@@ -59,12 +62,12 @@ def execute(job: Job, cell_done: Callable[[], None]) -> Outcome:
     return outcome
 
 
-def _write_page(folder: Path, job: Job) -> None:
-    notebook = _read(folder / f"{job.name}.ipynb")
-    shown = saved_numbers(notebook, folder, job.name)
-    links = {} if job.safe else cell_links(folder, job.name, job.crm_url_template)
+def _write_page(run: Path, job: Job) -> None:
+    notebook = _read(run / NOTEBOOKS / f"{job.name}.ipynb")
+    shown = saved_numbers(notebook, run, job.name)
+    links = {} if job.safe else cell_links(run, job.name, job.crm_url_template)
     text = page(notebook, title=job.title, facts=job.facts, saved=shown, links=links)
-    write_text(folder / f"{job.name}.html", text)
+    write_text(run / f"{job.name}.html", text)
 
 
 def _executed(job: Job, partial: Path, cell_done: Callable[[], None]) -> Outcome:

@@ -17,6 +17,7 @@ from analytics.display.pictures import FORMATS, Picture, draw
 from analytics.display.rendering import alt_text
 from analytics.records.errors import InputError, nearest
 from analytics.studies.browser import find_browser, print_page
+from analytics.studies.places import NOTEBOOKS
 from analytics.studies.published_run import PublishedRun
 
 
@@ -37,7 +38,7 @@ def saved_figures(run: PublishedRun) -> tuple[SavedFigure, ...]:
     """
     found: dict[str, SavedFigure] = {}
     for notebook in run.notebooks:
-        content = json.loads((run.folder / f"{notebook}.ipynb").read_text(encoding="utf-8"))
+        content = json.loads((run.folder / NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"))
         outputs = [output for cell in content["cells"] for output in cell.get("outputs", ())]
         for figure in [output["data"][PLOTLY] for output in outputs if PLOTLY in output.get("data", {})]:
             meta = figure.get("layout", {}).get("meta")

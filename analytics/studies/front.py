@@ -32,8 +32,13 @@ from analytics.studies.workbook import write_workbook
 QUARTER, HEALTH = "quarter", "data_health"
 """The studies of which the front page shows more than their findings."""
 
-MAILED, WORKBOOK, NUMBERS = "front.html", "results.xlsx", "results.json"
-"""The front page as one file; everything in one workbook; everything in one JSON file."""
+MAILED, WORKBOOK, NUMBERS = "front.html", "results.xlsx", "results.json.gz"
+"""The front page as one file; everything in one workbook; everything in one packed JSON file."""
+
+KEPT = (
+    "Where this report was made, the folders notebooks and results beside this page keep the notebooks as executed, "
+    "their provenance, and every result as Parquet and CSV. The pages do without them."
+)
 
 UNTOLD = ("cannot tell", "not studied")
 _MARK = re.compile(r'<span class="wl-mark" id="result-([a-z0-9_]+)">')
@@ -93,6 +98,7 @@ def front_of(study: Study, run: Path, notebooks: Sequence[Notebook], outcomes: S
         excluded=_excluded(kept),
         studies=tuple(_study(notebook, ended.get(notebook.name), kept, lines, study) for notebook in notebooks),
         downloads=_downloads(run, study),
+        kept=KEPT,
         beside=beside(run.parents[1]) if study.params.team is None else (),
         definitions=index.DEFINITIONS,
         parameters=tuple(index.facts(study)),
@@ -278,7 +284,6 @@ def _study(notebook: Notebook, outcome: Outcome | None, kept: _Kept, lines: pd.D
     return StudyLink(
         notebook.title, f"{notebook.name}.html", status, needs,
         said=tuple(kept.said(notebook, finding) for finding in found),
-        downloads=(("notebook", f"{notebook.name}.ipynb"), ("provenance", f"{notebook.name}.provenance.json")),
     )  # fmt: skip
 
 
@@ -286,7 +291,7 @@ def _downloads(run: Path, study: Study) -> tuple[tuple[str, str], ...]:
     found = [("this page as one file, for mailing", MAILED)]
     if (run / WORKBOOK).is_file():
         found.append(("all tables (Excel)", WORKBOOK))
-    found.append(("all numbers (JSON)", NUMBERS))
+    found.append(("all numbers (JSON, gzip)", NUMBERS))
     if (run / DEALS).is_file():
         found.append(("the deals behind the numbers", DEALS))
     if not study.sharing.safe and study.params.team is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def page(
                 cells[place] = {**cell, "source": "\n".join(lines[1:]).strip()}
             break
     saved = {
-        name: Numbers(numbers.href, linked(numbers.table, links or {}, result=name))
+        name: replace(numbers, table=linked(numbers.table, links or {}, result=name))
         for name, numbers in (saved or {}).items()
     }
     shown: dict[str, Any] = {"home": FRONT, "saved": saved, "plotly": f"../../{plotly_name()}"}

@@ -10,8 +10,11 @@ from analytics.records.errors import InputError, nearest
 
 PARAMS_VARIABLE, CACHE_VARIABLE, OUT_VARIABLE = "WINLOSS_PARAMS", "WINLOSS_CACHE", "WINLOSS_OUT"
 
-RESULTS = "results"
-"""The folder within a run that holds what its notebooks saved, a folder for each."""
+RESULTS, NOTEBOOKS = "results", "notebooks"
+"""The folders within a run that hold what its notebooks saved, a folder for each, and the notebooks as executed.
+
+They are the machine's record, which later runs and commands read; the pages beside them do without.
+"""
 
 
 def project_root() -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from analytics.records.errors import InputError
 from analytics.studies.bundle import published
 from analytics.studies.params import CompanyParams, QuarterParams, company_of, load_quarter
+from analytics.studies.places import NOTEBOOKS
 from analytics.studies.team_pages import bundle_of, folder_name, of_team
 
 
@@ -42,7 +43,8 @@ class PublishedRun:
     @property
     def notebooks(self) -> tuple[str, ...]:
         """Names of the notebooks that are in it, in reading order."""
-        return tuple(sorted(path.stem for path in self.folder.glob("[0-9][0-9]_*.ipynb") if path.stem.count(".") == 0))
+        found = (self.folder / NOTEBOOKS).glob("[0-9][0-9]_*.ipynb")
+        return tuple(sorted(path.stem for path in found if path.stem.count(".") == 0))
 
 
 def current_run(params: Path | str, reports: Path | None = None, *, team: str | None = None) -> PublishedRun:

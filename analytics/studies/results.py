@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -45,17 +46,17 @@ def findings_of(run: Path, notebook: str) -> tuple[Finding, ...]:
 
 
 def numbers_of(run: Path, notebook: str, name: str, *, table: bool = True) -> Numbers | None:
-    """The CSV file of a result and, for what stands under a figure, its table; None where there is no such file."""
+    """The CSV file of a result, with its text, and for what stands under a figure its table; None where it has none."""
     file = run / RESULTS / notebook / f"{name}.csv"
     if not file.is_file():
         return None
     result = store.read(file.parent, name) if table else None
     shown = "" if result is None or isinstance(result, tuple) else numbers_table(result)
-    return Numbers(file.relative_to(run).as_posix(), shown)
+    return Numbers(file.relative_to(run).as_posix(), shown, file.read_bytes().decode("utf-8"))
 
 
 def write_json(run: Path, notebooks: Iterable[str], path: Path, **facts: Any) -> None:
-    """Write all numbers of a run as one JSON file: columns and rows, every digit, what is missing as null.
+    """Write all numbers of a run as one packed JSON file: columns and rows, every digit, what is missing as null.
 
     Lists of deals are left to their own files.
 
@@ -76,7 +77,7 @@ def write_json(run: Path, notebooks: Iterable[str], path: Path, **facts: Any) ->
             found.setdefault(notebook, {})[name] = _as_json(result)
     content = store.plain({"schema_version": SCHEMA_VERSION, **facts, "results": found})
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    store.write_text(path, text + "\n")
+    store.write_bytes(path, gzip.compress((text + "\n").encode("utf-8"), 9, mtime=0))
 
 
 def _as_json(result: store.Saved) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import analytics
 from analytics.studies.codes import Codes, share_key
 from analytics.studies.notebook_cell import Notebook
 from analytics.studies.params import QuarterParams
-from analytics.studies.places import RESULTS
+from analytics.studies.places import NOTEBOOKS, RESULTS
 from analytics.studies.provenance import file_hash, versions
 from analytics.studies.study import Study
 
@@ -62,7 +62,9 @@ def library_code() -> str:
 def files_of(folder: Path, name: str) -> dict[str, str]:
     """Hash the executed notebook and what it saved, by address within the run's folder."""
     saved = sorted(path for path in (folder / RESULTS / name).glob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): file_hash(path) for path in (folder / f"{name}.ipynb", *saved)}
+    return {
+        path.relative_to(folder).as_posix(): file_hash(path) for path in (folder / NOTEBOOKS / f"{name}.ipynb", *saved)
+    }
 
 
 def finished_before(runs: Path, fingerprints: Mapping[str, str]) -> dict[str, Path]:
@@ -92,7 +94,8 @@ def finished_before(runs: Path, fingerprints: Mapping[str, str]) -> dict[str, Pa
 
 def take_over(earlier: Path, folder: Path, name: str) -> None:
     """Copy a finished notebook and its results out of an earlier run."""
-    shutil.copyfile(earlier / f"{name}.ipynb", folder / f"{name}.ipynb")
+    (folder / NOTEBOOKS).mkdir(exist_ok=True)
+    shutil.copyfile(earlier / NOTEBOOKS / f"{name}.ipynb", folder / NOTEBOOKS / f"{name}.ipynb")
     if (earlier / RESULTS / name).is_dir():
         shutil.copytree(earlier / RESULTS / name, folder / RESULTS / name)
 

@@ -24,6 +24,7 @@ from analytics.studies.opening import open_params
 from analytics.studies.params import QuarterParams, company_of, load_quarter
 from analytics.studies.places import (
     CACHE_VARIABLE,
+    NOTEBOOKS,
     OUT_VARIABLE,
     PARAMS_VARIABLE,
     RESULTS,
@@ -187,7 +188,10 @@ def _ended(run: Run, study: Study, outcomes: list[Outcome], bundle: Path) -> Res
     done = {outcome.name for outcome in outcomes if outcome.exit_code == DONE}
     for notebook in run.notebooks:
         if notebook.name in done:
-            write_json(run.folder / f"{notebook.name}.provenance.json", notebook_facts(shared, notebook, run.folder))
+            write_json(
+                run.folder / NOTEBOOKS / f"{notebook.name}.provenance.json",
+                notebook_facts(shared, notebook, run.folder),
+            )
     failed = [outcome for outcome in outcomes if outcome.exit_code != DONE]
     # Where a notebook failed, that is what is said, whether or not the page about it can still be written.
     with contextlib.suppress(*([OSError] if failed else [])):

@@ -33,6 +33,8 @@ _FORMULA = re.compile(r"[\s\ufeff\u200b-\u200f\u2060\x00-\x1f]*[=+\-@＝＋－�
 def write(folder: Path, name: str, result: Saved) -> tuple[Path, ...]:
     """Write one result as `<name>.parquet`, `<name>.json` and, where it is a table, `<name>.csv`.
 
+    The rows are in the Parquet file; the JSON file beside it says what they are, and holds the sentences of findings.
+
     Parameters
     ----------
     folder : pathlib.Path
@@ -68,8 +70,7 @@ def write(folder: Path, name: str, result: Saved) -> tuple[Path, ...]:
     frame, facts = _taken_apart(result)
     parquet, side, table = (folder / f"{name}.{ending}" for ending in ("parquet", "json", "csv"))
     write_frame(parquet, frame)
-    rows = [{str(key): plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
-    write_json(side, {"name": name, **facts, "rows": rows})
+    write_json(side, {"name": name, **facts})
     if isinstance(result, Estimate | Listing) and result.deals is not None and len(result.deals):
         write_frame(folder / f"{name}{DEALS}", result.deals)
     if facts["type"] in ("findings", "finding"):
@@ -214,7 +215,8 @@ def _taken_apart(result: Saved) -> tuple[pd.DataFrame, dict[str, Any]]:
         raise TypeError(f"only Estimates, Listings and Findings can be saved, not {type(result).__name__}")
     rows = [{**dataclasses.asdict(finding), "keys": json.dumps(dict(finding.keys))} for finding in many]
     frame = pd.DataFrame(rows, columns=[field.name for field in dataclasses.fields(Finding)])
-    return frame, {"schema_version": SCHEMA_VERSION, "type": "findings" if isinstance(result, tuple) else "finding"}
+    facts = {"schema_version": SCHEMA_VERSION, "type": "findings" if isinstance(result, tuple) else "finding"}
+    return frame, {**facts, "rows": plain(frame.to_dict("records"))}
 
 
 def _read_version_1(facts: dict[str, Any], frame: pd.DataFrame) -> Saved:

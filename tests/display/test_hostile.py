@@ -124,7 +124,7 @@ def test_a_page_shows_hostile_names_and_runs_none(bundle: Path, tmp_path: Path, 
 
 @pytest.mark.slow
 def test_a_notebook_holds_hostile_names_as_text_only(bundle: Path) -> None:
-    for path in sorted(bundle.glob("*.ipynb")):
+    for path in sorted(bundle.glob("notebooks/*.ipynb")):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             for output in cell.get("outputs", ()):
                 shown = "".join(output.get("data", {}).get("text/html", ""))

@@ -255,7 +255,7 @@ def whole_front() -> Front:
         not_studied=(Line("Sellers: ramp.", "Not studied: it needs owners.", "00.html"),), health=said[1:2],
         facts=(Line("9 rows read.", "2 rejected.", "00.html"),),
         excluded=(Line(f"scope: {HOSTILE}", "3 deals", "00.html"),),
-        studies=(StudyLink("The quarter <b>", "01.html", said=said[:1], downloads=(("notebook", "01.ipynb"),)),
+        studies=(StudyLink("The quarter <b>", "01.html", said=said[:1]),
                  StudyLink("Cohorts", "", "failed", "no column x")),
         downloads=(("all tables (Excel)", "results.xlsx"),), definitions=(("Won", "as the CRM says"),),
         parameters=(("As of", "31 January"),),
@@ -271,7 +271,7 @@ def test_the_front_page_says_everything_and_leads_to_it() -> None:
                  "booked", "2 rejected."):  # fmt: skip
         assert said in words, said
     links = [v for t, n, v in read.attributes if t == "a" and n == "href"]
-    assert {f"01.html#result-r{i}" for i in range(6)} | {"win_rates.csv", "results.xlsx", "01.ipynb"} <= set(links)
+    assert {f"01.html#result-r{i}" for i in range(6)} | {"win_rates.csv", "results.xlsx"} <= set(links)
     for landmark in ("header", "main", "footer", "h1"):
         assert read.tags.count(landmark) == 1
     assert "img" not in read.tags

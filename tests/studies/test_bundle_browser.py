@@ -318,7 +318,7 @@ def results_of(run: Path) -> Mapping[tuple[str, str], Any]:
 
 
 def test_one_json_file_holds_every_estimate(run: Path) -> None:
-    content = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    content = json.loads(gzip.decompress((run / "results.json.gz").read_bytes()))
     assert (content["company"], content["quarter"], content["as_of"]) == ("demo", "2025Q4", "2026-01-31")
     checked = 0
     for (study, name), result in results_of(run).items():
@@ -351,10 +351,74 @@ def test_one_workbook_holds_every_result(run: Path) -> None:
             np.testing.assert_allclose(numbers, result.frame["estimate"].to_numpy(dtype=float), rtol=1e-14)
 
 
-def test_the_sizes(bundle: Path, run: Path) -> None:
-    """Everything that is opened, the mailed page among it; what is taken away (CSV, workbook, notebooks) is not."""
-    pages = [*run.glob("*.html"), *bundle.glob("*.html"), *bundle.glob("*.js")]
-    assert len([path for path in pages if path.suffix == ".js"]) == 1
-    assert sum(path.stat().st_size for path in pages) < 6 * MEGABYTE
-    assert (run / "front.html").stat().st_size < 3 * MEGABYTE
-    assert max(path.stat().st_size for path in run.glob("0*.html")) < 0.8 * MEGABYTE
+@pytest.fixture(scope="session")
+def passed_on(bundle: Path, run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What somebody copies, as the README says: the report without the machine's records, in a place of its own."""
+    copy = tmp_path_factory.mktemp("passed") / "on"
+    shutil.copytree(bundle, copy, ignore=lambda folder, names: {"notebooks", "results"} & set(names))
+    assert [folder.name for folder in (copy / "runs").iterdir()] == [run.name]
+    return copy / "runs" / run.name
+
+
+def test_what_is_passed_on_is_small(passed_on: Path) -> None:
+    """The whole report, workbook, JSON and CSV included, and beside it the page to mail, which has its own limit."""
+    files = {path.relative_to(passed_on.parents[1]): path for path in passed_on.parents[1].rglob("*") if path.is_file()}
+    assert len([path for path in files if path.suffix == ".js"]) == 1
+    mailed = files.pop((passed_on / "front.html").relative_to(passed_on.parents[1]))
+    assert mailed.stat().st_size < 3 * MEGABYTE
+    assert sum(path.stat().st_size for path in files.values()) < 6 * MEGABYTE
+    assert max(path.stat().st_size for path in passed_on.glob("0*.html")) < 0.8 * MEGABYTE
+
+
+def test_every_link_lands_in_what_is_passed_on(passed_on: Path) -> None:
+    carried = 0
+    for path in passed_on.glob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        page = Page(re.sub(r'<a href="[^"]+" download data-csv="([^"]+)">', r'<a href="#\1">', text))
+        for link in (*page.links, *page.scripts):
+            parts = urlsplit(link)
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            assert target.is_file(), f"{path.name}: {link}"
+            if link.startswith("#csv-"):
+                assert link[1:] in page.ids, f"{path.name} does not carry {link}"
+                carried += 1
+    assert carried > 60
+
+
+# Clicks on every CSV link and puts what the page gives out where it can be read.
+CLICKS = """
+<script>
+(function () {
+  var given = [], make = URL.createObjectURL;
+  URL.createObjectURL = function (blob) { given.push(blob); return make.call(URL, blob); };
+  var links = Array.from(document.querySelectorAll("a[data-csv]"));
+  links.forEach(function (link) { link.click(); });
+  (function wait() {
+    if (given.length < links.length) return setTimeout(wait, 50);
+    Promise.all(given.map(function (blob) { return blob.text(); })).then(function (texts) {
+      var names = links.map(function (link) { return link.download; });
+      document.body.dataset.given = JSON.stringify({ names: names, texts: texts });
+    });
+  })();
+})();
+</script>
+"""
+
+
+@pytest.mark.parametrize("page", ["index", "01_quarter"])
+def test_a_page_gives_out_the_files_that_it_carries(run: Path, passed_on: Path, tmp_path: Path, page: str) -> None:
+    text = (passed_on / f"{page}.html").read_text(encoding="utf-8")
+    place = passed_on / f"{page}-clicked.html"
+    place.write_text(text.replace("</body>", f"{CLICKS}</body>"), encoding="utf-8")
+    command = [browser(), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", place.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
+    place.unlink()
+    found = re.search(r'data-given="([^"]*)"', done.stdout)
+    assert found, done.stderr[-2000:]
+    given = json.loads(html.unescape(found[1]))
+    files = {file.name: file.read_bytes().decode() for file in run.glob("results/*/*.csv")}
+    wanted = re.findall(r'<a href="([^"]+)" download data-csv', text)
+    assert given["names"] == [link.rpartition("/")[2] for link in wanted]
+    assert len(given["texts"]) == len(wanted) > 2
+    assert sorted(given["texts"]) == sorted((run / link).read_bytes().decode() for link in wanted)
+    assert set(given["texts"]) <= set(files.values())

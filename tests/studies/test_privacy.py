@@ -447,6 +447,8 @@ def unzipped(files: dict[str, bytes]) -> dict[str, str]:
         elif name.endswith(".xlsx"):
             book = zipfile.ZipFile(io.BytesIO(content))
             texts[name] = "".join(book.read(part).decode() for part in book.namelist())
+        elif name.endswith(".gz"):
+            texts[name] = gzip.decompress(content).decode("utf-8")
         else:
             texts[name] = content.decode("utf-8")
         if name.endswith(".html"):
@@ -542,7 +544,7 @@ def test_an_error_names_a_value_on_the_terminal_and_not_in_a_shared_bundle(
     add(people, "share: safe")
     assert "Kraken" in CliRunner().invoke(main, command).output
     shared = max(path for path in bundle.iterdir() if path != private)
-    assert (shared / "02_size.failed.ipynb").is_file()
+    assert (shared / "notebooks" / "02_size.failed.ipynb").is_file()
     for path in shared.rglob("*"):
         if path.is_file():
             assert b"Kraken" not in path.read_bytes(), path.name
@@ -599,9 +601,13 @@ def test_the_shared_demo_shows_no_count_of_few_deals_anywhere(shared_demo: tuple
     for name, text in unzipped(files).items():
         assert COUNTED_IN_WORDS.findall(html.unescape(text)) == [], name
         assert "rows_rejected" not in text or not name.endswith(("run.json", "provenance.json")), name
+    results = json.loads(gzip.decompress(files["results.json.gz"]))["results"]
     checked, few = 0, set()
     for path in sorted(newest.rglob("*.parquet")):
-        tables = [pd.read_parquet(path), pd.DataFrame(json.loads(path.with_suffix(".json").read_text())["rows"])]
+        tables = [pd.read_parquet(path)]
+        told = results.get(path.parent.name, {}).get(path.stem, {})
+        if "rows" in told:
+            tables.append(pd.DataFrame(told["rows"], columns=told["columns"]))
         if path.with_suffix(".csv").is_file():
             tables.append(pd.read_csv(path.with_suffix(".csv"), dtype=str, keep_default_na=False))
         for table in tables:

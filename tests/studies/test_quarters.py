@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from conftest import COMPANY, QUARTER
@@ -84,10 +85,14 @@ def reports(tmp_path_factory: pytest.TempPathFactory, make_project: Callable[[Pa
 
 
 def saved(reports: Path, quarter: str, name: str) -> list[dict[str, Any]]:
-    """Rows of a result as its JSON has them: read by hand, not by the code under test."""
-    (file,) = (reports / "acme" / quarter / "runs").glob(f"*/results/01_quarter/{name}.json")
-    rows: list[dict[str, Any]] = json.loads(file.read_text())["rows"]
-    return rows
+    """Rows of a result as its Parquet file has them: read by hand, not by the code under test."""
+    (file,) = (reports / "acme" / quarter / "runs").glob(f"*/results/01_quarter/{name}.parquet")
+    return rows_in(file)
+
+
+def rows_in(file: Path) -> list[dict[str, Any]]:
+    frame = pd.read_parquet(file)
+    return [dict(row) for row in frame.astype(object).where(frame.notna(), None).to_dict("records")]
 
 
 def row_of(rows: list[dict[str, Any]], **keys: str) -> dict[str, Any]:
@@ -97,7 +102,7 @@ def row_of(rows: list[dict[str, Any]], **keys: str) -> dict[str, Any]:
 
 def test_compare_shows_what_the_runs_saved(reports: Path) -> None:
     page, _, said = compare(reports, "acme", ("2025Q1", "2025Q2"))
-    shown = json.loads((page.parent / "results" / "quarters.json").read_text())["rows"]
+    shown = rows_in(page.parent / "results" / "quarters.parquet")
     assert said == []
     sources = {
         ("2025Q1", "as published"): saved(reports, "2025Q1", "period_at_horizon"),
@@ -139,7 +144,7 @@ def test_a_change_is_mover_by_hand(reports: Path) -> None:
 
 def test_what_moved_is_the_correction_and_has_no_interval(reports: Path) -> None:
     page, _, _ = compare(reports, "acme", ("2025Q1", "2025Q2"))
-    rows = json.loads((page.parent / "results" / "moved.json").read_text())["rows"]
+    rows = rows_in(page.parent / "results" / "moved.parquet")
     won, lost = row_of(rows, outcome="won"), row_of(rows, outcome="lost")
     now, old = known_later(reports), saved(reports, "2025Q1", "period_at_horizon")
     assert won["events_now"] - won["events_then"] == 1  # the closing that was corrected between the two runs

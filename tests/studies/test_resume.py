@@ -76,8 +76,8 @@ def test_another_key_of_the_codes_is_seen(acme: Path, monkeypatch: pytest.Monkey
 
 def run_with(folder: Path, name: str, fingerprint: str, **more: Any) -> Path:
     """A run's folder with one finished notebook."""
-    folder.mkdir(parents=True)
-    (folder / f"{name}.ipynb").write_text("{}")
+    (folder / "notebooks").mkdir(parents=True)
+    (folder / "notebooks" / f"{name}.ipynb").write_text("{}")
     line = {"name": name, "status": "done", "fingerprint": fingerprint, "files": files_of(folder, name), **more}
     (folder / "run.json").write_text(json.dumps({"notebooks": [line]}))
     return folder
@@ -88,9 +88,9 @@ def test_the_newest_unharmed_run_is_found(tmp_path: Path) -> None:
     failed = run_with(tmp_path / "20260102T000000Z.failed", "01_one", "same")
     run_with(tmp_path / "20260103T000000Z", "01_one", "other")
     spoilt = run_with(tmp_path / "20260104T000000Z", "01_one", "same")
-    (spoilt / "01_one.ipynb").write_text("{ }")
+    (spoilt / "notebooks" / "01_one.ipynb").write_text("{ }")
     emptied = run_with(tmp_path / "20260105T000000Z", "01_one", "same")
-    (emptied / "01_one.ipynb").unlink()
+    (emptied / "notebooks" / "01_one.ipynb").unlink()
     run_with(tmp_path / ".20260106T000000Z.partial", "01_one", "same")
     broken = run_with(tmp_path / "20260107T000000Z", "01_one", "same")
     (broken / "run.json").write_text("{")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import os
 import re
@@ -68,15 +70,16 @@ def done(tmp_path_factory: pytest.TempPathFactory, make_project: Callable[[Path]
 def test_a_run_leaves_a_whole_bundle(done: Path) -> None:
     folder = newest(done)
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == {
-        "run.json", "rejects.csv", "01_ending.ipynb", "01_ending.html", "01_ending.provenance.json", "02_size.ipynb",
-        "02_size.html", "02_size.provenance.json", "results/01_ending/ending.parquet",
-        "results/01_ending/ending.json", "results/01_ending/ending.csv", "index.html", "front.html", "results.xlsx",
-        "results.json",
+        "run.json", "rejects.csv", "notebooks/01_ending.ipynb", "01_ending.html", "notebooks/01_ending.provenance.json",
+        "notebooks/02_size.ipynb", "02_size.html", "notebooks/02_size.provenance.json",
+        "results/01_ending/ending.parquet", "results/01_ending/ending.json",
+        "results/01_ending/ending.csv", "index.html", "front.html", "results.xlsx",
+        "results.json.gz",
     }  # fmt: skip
     run = facts(done)
     assert (run["status"], run["exit_code"], run["complete"]) == ("done", 0, True)
     assert [line["status"] for line in run["notebooks"]] == ["done", "done"]
-    provenance = json.loads((folder / "01_ending.provenance.json").read_text())
+    provenance = json.loads((folder / "notebooks/01_ending.provenance.json").read_text())
     assert provenance["parameters"]["quarter"] == "2025Q2"
     assert provenance["as_of"] == "2025-06-30"
     assert provenance["inputs"][0]["name"] == "deals.csv"
@@ -98,8 +101,12 @@ def test_the_index_leads_to_every_page_and_pages_are_offline(done: Path) -> None
     assert page.count("<h1") == 1
     assert "Where deals end up: Acme Tools, 2025Q2" in page
     assert "<em>this</em>" in page
-    numbers = re.search(r'<a href="([^"]+)" download>Numbers \(CSV\)', page)
+    numbers = re.search(r'<a href="([^"]+)" download data-csv="csv-ending">Numbers \(CSV\)', page)
     assert numbers
+    carried = re.search(r'<script type="text/plain" id="csv-ending">([^<]+)</script>', page)
+    assert carried
+    file = (newest(done) / "results/01_ending/ending.csv").read_bytes()
+    assert gzip.decompress(base64.b64decode(carried[1])) == file  # the page gives it out wherever it is copied to
     assert (newest(done) / numbers.group(1)).read_text() == (newest(done) / "results/01_ending/ending.csv").read_text()
     assert "cumulative_incidence(" not in page  # no code
     assert "open_study(" not in page
@@ -120,23 +127,23 @@ def test_nothing_that_is_shown_changes_from_run_to_run(done: Path) -> None:
     second = newest(done)
     assert first != second
     same = ("01_ending.html", "02_size.html", "rejects.csv", "results/01_ending/ending.json", "results.xlsx",
-            "results.json", "index.html", "front.html")  # fmt: skip
+            "results.json.gz", "index.html", "front.html")  # fmt: skip
     for name in same:
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
     frames = [pd.read_parquet(folder / "results/01_ending/ending.parquet") for folder in (first, second)]
     pd.testing.assert_frame_equal(*frames)
     for name in ("01_ending", "02_size"):
         outputs = [
-            [cell.get("outputs") for cell in nbformat.read(folder / f"{name}.ipynb", as_version=4).cells]
+            [cell.get("outputs") for cell in nbformat.read(folder / "notebooks" / f"{name}.ipynb", as_version=4).cells]
             for folder in (first, second)
         ]
         assert outputs[0] == outputs[1]
-        assert str(done) not in (second / f"{name}.ipynb").read_text()
+        assert str(done) not in (second / "notebooks" / f"{name}.ipynb").read_text()
 
 
 def test_every_door_leads_to_the_same_numbers(done: Path, tmp_path: Path) -> None:
     """`winloss run`; papermill from another folder; the notebook as JupyterLab runs it, with its defaults."""
-    run = newest(done) / "01_ending.ipynb"
+    run = newest(done) / "notebooks" / "01_ending.ipynb"
     before = sorted(done.rglob("*"))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -164,7 +171,7 @@ def test_every_door_leads_to_the_same_numbers(done: Path, tmp_path: Path) -> Non
 def test_notebooks_of_a_run_import_no_engine(acme: Path, rewritten: Callable[..., Path]) -> None:
     rewritten(OPENING, "import sys\n[name for name in ('ibis', 'duckdb') if name in sys.modules]")
     assert winloss(acme, "--only", "size").exit_code == 0
-    assert shown(newest(acme) / "02_size.ipynb", "import sys") == "[]"
+    assert shown(newest(acme) / "notebooks" / "02_size.ipynb", "import sys") == "[]"
 
 
 FAILURES = [
@@ -194,14 +201,14 @@ def test_a_notebook_that_fails_says_so_and_replaces_nothing(
     assert (run["exit_code"], run["complete"]) == (code, False)
     assert sentence in run["message"]
     assert newest(acme).name.endswith(".failed")
-    assert [path.name for path in newest(acme).glob("*02_size*")] == ["02_size.failed.ipynb"]
+    assert [path.name for path in newest(acme).rglob("*02_size*")] == ["02_size.failed.ipynb"]
     assert not list(newest(acme).glob(".*"))
 
 
 def test_an_input_error_in_a_notebook_is_one_sentence_there_too(acme: Path, rewritten: Callable[..., Path]) -> None:
     rewritten("from analytics import open_study", MISTAKE)
     assert winloss(acme, "--only", "size").exit_code == 2
-    cells = nbformat.read(newest(acme) / "02_size.failed.ipynb", as_version=4).cells
+    cells = nbformat.read(newest(acme) / "notebooks" / "02_size.failed.ipynb", as_version=4).cells
     errors = [output for cell in cells for output in cell.get("outputs", []) if output.output_type == "error"]
     assert len(errors) == 1
     assert len(errors[0].traceback) == 1
@@ -345,14 +352,14 @@ def test_no_deal_closed_is_a_study_that_says_so(acme: Path) -> None:
     still = [",".join([cell[0], cell[1], cell[2], "", "Open", "", cell[6], cell[7]]) for cell in cells]
     path.write_text("\n".join([head, *still]) + "\n")
     assert winloss(acme, "--only", "size").exit_code == 0
-    assert shown(newest(acme) / "02_size.ipynb", "len(study.deals)") == "120"
+    assert shown(newest(acme) / "notebooks" / "02_size.ipynb", "len(study.deals)") == "120"
 
 
 def test_one_deal_is_enough(acme: Path) -> None:
     path = acme / "export" / "deals.csv"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
     assert winloss(acme, "--only", "size").exit_code == 0
-    assert shown(newest(acme) / "02_size.ipynb", "len(study.deals)") == "1"
+    assert shown(newest(acme) / "notebooks" / "02_size.ipynb", "len(study.deals)") == "1"
 
 
 def test_a_password_is_in_no_file_of_a_run(
@@ -383,5 +390,5 @@ def test_a_database_as_source_is_read_by_its_address_from_the_environment(
     path.write_text(path.read_text().replace("file: ../export/deals.csv", "url: ${WINLOSS_CRM}\n  table: deals"))
     result = winloss(acme)
     assert result.exit_code == 0, result.output
-    assert shown(newest(acme) / "02_size.ipynb", "len(study.deals)") == "120"
+    assert shown(newest(acme) / "notebooks" / "02_size.ipynb", "len(study.deals)") == "120"
     assert facts(acme)["company_params"]["source"]["url"] == "${WINLOSS_CRM}"
