@@ -13,6 +13,7 @@ import json
 import re
 import shutil
 import xml.etree.ElementTree as ET
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -306,12 +307,52 @@ def test_a_team_report_holds_that_teams_deals_and_no_others(asked: Path, tmp_pat
     assert listed
     assert listed <= {row["id"] for row in mine}
     assert sorted(lists["01_quarter/what_closed/0/deals"]) == closed_in_quarter(mine, "Won", [""])
-    for path in own.folder.rglob("*"):
-        text = path.read_text(errors="ignore") if path.suffix in (".html", ".ipynb", ".json", ".csv") else ""
-        assert not [deal for deal in others if re.search(rf"\b{re.escape(deal)}\b", text)], path.name
+    read = {path.name: unpacked(path) for path in own.folder.rglob("*") if path.is_file()}
+    assert {"index.html", "front.html", "01_quarter.html", "results.xlsx", "results.json.gz"} <= set(read)
+    for name, text in read.items():
+        assert not [deal for deal in others if re.search(rf"\b{re.escape(deal)}\b", text)], name
+        assert "South" not in text, name
     assert not (own.folder / "rejects.csv").exists()
     front = html.unescape((own.folder / "index.html").read_text())
     assert "North: deals whose owner belonged to it on the day on which the deal was opened" in front
+
+
+def test_a_team_report_says_the_companys_definitions_and_leads_to_its_own_pages(asked: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(asked.parents[1], home)
+    params = home / "params" / asked.name
+    assert run_study(params, Options(team="North")).exit_code == 0
+    whole, own = current_run(params), current_run(params, None, team="North")
+    told = [dict(stated((run.folder / "index.html").read_text(encoding="utf-8"))) for run in (whole, own)]
+    assert {word: meaning for word, meaning in told[1].items() if word != "Team"} == told[0]
+    assert len(told[0]) > 12
+    front = (own.folder / "index.html").read_text(encoding="utf-8")
+    addresses = {link for link in re.findall(r'href="([^"#]+)', front) if not link.startswith("data:")}
+    assert {"01_quarter.html", "deals.html", "results.xlsx", "results.json.gz"} <= addresses
+    for link in addresses:
+        target = (own.folder / link).resolve()
+        assert target.is_file(), link
+        assert own.bundle.resolve() in target.parents, f"{link} leads out of the team's own report"
+
+
+def stated(front: str) -> list[tuple[str, str]]:
+    """Definitions and parameters at the foot of a front page."""
+    return re.findall(r"<div><dt>(.*?)</dt><dd>(.*?)</dd></div>", front, re.DOTALL)
+
+
+def unpacked(path: Path) -> str:
+    """A file as text, with all that lies packed in it."""
+    content = path.read_bytes()
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path).to_csv()
+    if path.suffix == ".gz":
+        return gzip.decompress(content).decode("utf-8")
+    if path.suffix == ".xlsx":
+        with zipfile.ZipFile(path) as book:
+            return "".join(book.read(part).decode("utf-8") for part in book.namelist())
+    text = content.decode("utf-8")
+    packed = re.findall(r'<script type="text/plain"[^>]*>(.*?)</script>', text)
+    return text + "".join(gzip.decompress(base64.b64decode(one)).decode("utf-8") for one in packed)
 
 
 def test_a_team_without_deals_is_named_with_the_nearest_and_nothing_runs(asked: Path, tmp_path: Path) -> None:
