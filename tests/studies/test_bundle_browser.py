@@ -62,6 +62,7 @@ PROBE = """
       empty: Array.from(document.querySelectorAll(".wl-plot")).filter(function (p) { return !p.querySelector("svg"); })
         .map(function (p) { return p.id; }),
       ground: getComputedStyle(document.body).backgroundColor, ink: getComputedStyle(document.body).color,
+      unnamed: document.querySelectorAll('td > a[href*="deals.html#"]:not([aria-label*="deals"])').length,
       boxes: Array.from(document.querySelectorAll(".wl-table > div, .wl-scroll")).filter(function (box) {
         return at(box).width > 0 && box.tabIndex !== 0; }).length,
     };
@@ -169,6 +170,7 @@ def test_every_page_opens_from_disk_with_every_figure_and_nothing_to_the_side(
         assert seen["empty"] == [], name
         assert seen["wide"] <= seen["edge"] == width, name
         assert seen["boxes"] == 0, f"{name}: a box that scrolls cannot be reached by key"
+        assert seen["unnamed"] == 0, f"{name}: a number that leads to its deals does not say whose"
         dark = DARK in flags
         assert (seen["ground"] == "rgb(20, 24, 28)") is dark
         assert (seen["ink"] == "rgb(232, 236, 240)") is dark

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.bootstrap import RESAMPLING, Resampling
+from analytics.estimators.cell_deals import deals_of, with_deals, with_members
 from analytics.estimators.contrasts import benjamini_hochberg, unrecorded_outcomes
 from analytics.estimators.decomposition import (
     NOT_RECORDED,
@@ -122,7 +123,17 @@ def segments(
         n_accounts=n_accounts, interval="log-log; Beta for shrunken rates",
         variance="by account where known; shrunken: posterior, widened for the fitted spread", note=" ".join(notes),
     )  # fmt: skip
-    return Estimate(frame, meta)
+    return with_members(Estimate(frame, meta), lambda row: _members(watched, row))
+
+
+def _members(watched: pd.DataFrame, row: dict[str, Any]) -> dict[str, pd.Series[Any]]:
+    """Name the deals of a level, those watched at the age that is read, and those won by then, here and elsewhere."""
+    here, age = level_of(watched, row["segment"]) == row["level"], row["horizon_reached"]
+    won = (watched["outcome"] == "won") & (watched["exit"] <= age)
+    young = watched["entry"] < age
+    still = young & (watched["exit"] >= age)
+    chosen = {"n_deals": here & young, "n_risk": here & still, "n_event": here & won, "n_event_rest": ~here & won}
+    return {name: watched.loc[mine, "deal_id"] for name, mine in chosen.items()} if "deal_id" in watched else {}
 
 
 def counted_levels(watched: pd.DataFrame, column: str) -> pd.Series:
@@ -274,12 +285,10 @@ def segment_spread(found: Estimate | Finding) -> Estimate | Finding:
         n_deals=found.meta.n_deals, n_accounts=found.meta.n_accounts, interval="Q-profile",
         variance="DerSimonian–Laird on effective numbers of deals", cluster=found.meta.cluster,
     )  # fmt: skip
-    return Estimate(
-        frame.drop(columns=["low", "high", "is_shrunken"])
-        .rename(columns={"age": "horizon_reached"})
-        .assign(n_risk=frame["n_deals"], n_event=np.nan),
-        meta,
-    )
+    frame = frame.drop(columns=["low", "high", "is_shrunken"]).rename(columns={"age": "horizon_reached"})
+    members = [deals_of(found, "n_deals", raw.index[raw["segment"] == name]) for name in frame["segment"]]
+    tests = Estimate(frame.assign(n_risk=frame["n_deals"], n_event=np.nan), meta)
+    return with_deals(tests, n_deals=members, n_risk=members)
 
 
 def _shrunken(found: Estimate, segment: object) -> pd.Series:
