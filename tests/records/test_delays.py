@@ -57,7 +57,7 @@ def test_current_state_cannot_tell():
     frame = reporting_delays(history(TEXT, kind="current_only"), as_of=day(100))
     assert frame.empty
     assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
-        "deal_id": "object", "outcome": "object", "closed_on": "datetime64[ns]", "recorded_on": "datetime64[ns]", "delay_days": "int64",
-        "window_days": "int64",
+        "deal_id": "object", "outcome": "object", "closed_on": "datetime64[ns]", "recorded_on": "datetime64[ns]",
+        "delay_days": "int64", "window_days": "int64",
     }  # fmt: skip
     assert reporting_delays(history(TEXT), as_of=day(100)).dtypes.equals(frame.dtypes)
