@@ -48,8 +48,10 @@ def with_deals(result: ResultT, **columns: Sequence[Iterable[object]]) -> Result
     parts = [] if result.deals is None else [result.deals[~result.deals["column"].isin(list(columns))]]
     for column, lists in columns.items():
         for row, (value, ids) in enumerate(zip(result.frame[column], lists, strict=True)):
+            if pd.isna(value) or not 0 < value <= MOST:
+                continue
             named = [str(deal) for deal in ids if not pd.isna(deal)]  # type: ignore[call-overload]
-            if named and not pd.isna(value) and len(named) == value and value <= MOST:
+            if len(named) == value:
                 parts.append(pd.DataFrame({"row": row, "column": column, "deal_id": named}))
     deals = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
     return dataclasses.replace(result, deals=deals[list(COLUMNS)])
@@ -135,7 +137,7 @@ def with_watched(
         now = mine[(mine["entry"] < reached) & (mine["exit"] >= reached)]
         since = so[so["exit"] > before[tuple(row[key] for key in _curve_keys(result))]] if curve else so
         lists = {"n_deals": mine, "n_risk": now, "cum_event": so, "n_event": since}
-        return {name: frame["deal_id"].tolist() for name, frame in lists.items()}
+        return {name: ids_of(frame) for name, frame in lists.items()}
 
     return with_members(result, of, only=only)
 
@@ -192,14 +194,14 @@ def deals_of(result: Estimate | Listing, column: str, rows: Iterable[int]) -> li
 
 
 def ids_of(frame: pd.DataFrame) -> list[object]:
-    """Give the deal ids of a frame of deals; none where the frame does not name its deals.
+    """Give the deal ids of a frame of deals; none where it does not name its deals, or has more than a list may hold.
 
     Examples
     --------
     >>> ids_of(pd.DataFrame({"deal_id": ["A"]})), ids_of(pd.DataFrame({"n": [1]}))
     (['A'], [])
     """
-    return frame["deal_id"].tolist() if "deal_id" in frame else []
+    return frame["deal_id"].tolist() if "deal_id" in frame and len(frame) <= MOST else []
 
 
 def members_apart(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, list[list[object]]]]:
