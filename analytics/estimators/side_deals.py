@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from analytics.estimators.cell_deals import ResultT, with_members
+from analytics.estimators.cell_deals import ResultT, ids_of, with_members
 from analytics.estimators.decomposition import ALL, level_of
 
 Sides = tuple[pd.DataFrame, pd.DataFrame]
@@ -49,3 +49,34 @@ def with_side_deals(result: ResultT, sides: Mapping[tuple[str, str], Sides], *, 
         return {**lists, "n_risk": lists["n_deals_now"]}
 
     return with_members(result, of)
+
+
+def level_members(watched: pd.DataFrame, row: dict[str, Any], *, outcome: str = "won") -> dict[str, list[object]]:
+    """Name the deals of a level of a segment: watched before the age that is read, at it, with the outcome by then.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"deal_id": ["A", "B"], "entry": -1, "exit": [9, 40], "outcome": "won", "region": "N"})
+    >>> level_members(deals, {"segment": "region", "level": "N", "horizon_reached": 30})["n_event"]
+    ['A']
+    """
+    here, age = level_of(watched, row["segment"]) == row["level"], row["horizon_reached"]
+    had = (watched["outcome"] == outcome) & (watched["exit"] <= age)
+    young = watched["entry"] < age
+    still = young & (watched["exit"] >= age)
+    chosen = {"n_deals": here & young, "n_risk": here & still, "n_event": here & had, "n_event_rest": ~here & had}
+    return {name: ids_of(watched[mine]) for name, mine in chosen.items()}
+
+
+def change_members(then: pd.DataFrame, now: pd.DataFrame, outcome: str, age: int) -> dict[str, list[object]]:
+    """Name the deals on both sides of a change of one outcome, and those that ended so by the age that is read.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"deal_id": ["A", "B"], "exit": [9, 40], "outcome": "won"})
+    >>> change_members(deals, deals[:1], "won", 30)["n_event_then"]
+    ['A']
+    """
+    ended = [ids_of(side[(side["outcome"] == outcome) & (side["exit"] <= age)]) for side in (now, then)]
+    everyone = {"n_deals_now": ids_of(now), "n_deals_then": ids_of(then), "n_risk": ids_of(now)}
+    return {**everyone, "n_event_now": ended[0], "n_event_then": ended[1]}

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.bootstrap import RESAMPLING, Resampling
-from analytics.estimators.cell_deals import ids_of, members_apart, with_deals
+from analytics.estimators.cell_deals import members_apart, with_deals
 from analytics.estimators.contrasts import benjamini_hochberg, smallest_reliable_change, unrecorded_outcomes, verdict
 from analytics.estimators.decomposition import ALL, Pace, incidence_change, level_of
 from analytics.estimators.decomposition import mix_and_rate as decomposed
 from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Finding, Meta
-from analytics.estimators.side_deals import Sides, with_side_deals
+from analytics.estimators.side_deals import Sides, change_members, with_side_deals
 from analytics.estimators.watched import OUTCOMES, SMALLEST_CELL, at_risk_in, has_accounts
 
 from analytics.estimators.watched import last_day, last_day_of, late_start, not_studied, reach  # isort: skip
@@ -135,7 +135,7 @@ def against(
             sizes = {"n_deals_now": len(now), "n_deals_then": len(then), "n_accounts": _accounts(now, then)}
             named = {"compared_to": other.name, "view": view, "horizon_reached": age, **sizes}
             rows += [
-                {**named, **row, "members": _members(now, then, str(row["outcome"]), age)}
+                {**named, **row, "members": change_members(then, now, str(row["outcome"]), age)}
                 for row in table.to_dict("records")
             ]
     if not rows:
@@ -146,12 +146,6 @@ def against(
     keys = ("compared_to", "view", "outcome")
     meta = _meta("difference of period incidence at the horizon, now − then", keys, now, resampling, " ".join(notes))
     return with_deals(Estimate(frame, replace(meta, interval="MOVER from log-log", variance=JOINT)), **lists)
-
-
-def _members(now: pd.DataFrame, then: pd.DataFrame, outcome: str, age: int) -> dict[str, list[object]]:
-    ended = [ids_of(side[(side["outcome"] == outcome) & (side["exit"] <= age)]) for side in (now, then)]
-    everyone = {"n_deals_now": ids_of(now), "n_deals_then": ids_of(then), "n_risk": ids_of(now)}
-    return {**everyone, "n_event_now": ended[0], "n_event_then": ended[1]}
 
 
 def _common_age(now: pd.DataFrame, then: pd.DataFrame, horizon_days: int) -> int:

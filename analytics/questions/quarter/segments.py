@@ -25,6 +25,7 @@ from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import percent, points
 from analytics.estimators.shrinkage import FEWEST_GROUPS, shrink
+from analytics.estimators.side_deals import level_members
 from analytics.estimators.spread import effective_counts, effective_deals, spread_between
 from analytics.estimators.watched import (
     SMALLEST_CELL,
@@ -123,17 +124,7 @@ def segments(
         n_accounts=n_accounts, interval="log-log; Beta for shrunken rates",
         variance="by account where known; shrunken: posterior, widened for the fitted spread", note=" ".join(notes),
     )  # fmt: skip
-    return with_members(Estimate(frame, meta), lambda row: _members(watched, row))
-
-
-def _members(watched: pd.DataFrame, row: dict[str, Any]) -> dict[str, pd.Series[Any]]:
-    """Name the deals of a level, those watched at the age that is read, and those won by then, here and elsewhere."""
-    here, age = level_of(watched, row["segment"]) == row["level"], row["horizon_reached"]
-    won = (watched["outcome"] == "won") & (watched["exit"] <= age)
-    young = watched["entry"] < age
-    still = young & (watched["exit"] >= age)
-    chosen = {"n_deals": here & young, "n_risk": here & still, "n_event": here & won, "n_event_rest": ~here & won}
-    return {name: watched.loc[mine, "deal_id"] for name, mine in chosen.items()} if "deal_id" in watched else {}
+    return with_members(Estimate(frame, meta), lambda row: level_members(watched, row))
 
 
 def counted_levels(watched: pd.DataFrame, column: str) -> pd.Series:
