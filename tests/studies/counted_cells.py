@@ -14,18 +14,16 @@ from analytics.estimators.result import Estimate, Listing
 from analytics.studies import store
 
 DAYS, CODE, VALUE = "days, of one deal or of all", "a code or a place in an order", "an estimate that may be whole"
-WORTH, OF_TEST, ROWS = "what deals are worth, no deals", "of a test: no deals", "rows of a file; rejects.csv lists them"
+OF_TEST, ROWS = "of a test: no deals", "rows of a file; rejects.csv lists them"
 NO_DEALS = {
     **dict.fromkeys(("time", "age", "age_days", "silent_days", "days_after", "followed_days", "quiet_days"), DAYS),
     **dict.fromkeys(("horizon_days", "horizon_reached", "won_days", "median_days"), DAYS),
-    **dict.fromkeys(("lower_quartile_days", "upper_quartile_days"), DAYS),
     **dict.fromkeys(("number", "order", "one_in", "threshold"), CODE),
-    **dict.fromkeys(("estimate", "std_error", "conf_low", "conf_high", "e_value_limit"), VALUE),
-    **dict.fromkeys(("n_effective", "effective_deals"), WORTH),
+    **dict.fromkeys(("estimate", "conf_low", "conf_high"), VALUE),
     **dict.fromkeys(("df", "n_levels"), OF_TEST),
     **dict.fromkeys(("rows", "rows_read", "rows_kept", "rows_rejected", "line", "first_line"), ROWS),
     **dict.fromkeys(("n_accounts", "accounts"), "accounts, no deals"),
-    **dict.fromkeys(("amount", "amount_open", "difference_amount"), "money"),
+    **dict.fromkeys(("amount", "amount_open"), "money"),
     "distinct": "different values of a field", "pushes": "pushes: a deal is pushed more than once",
     "n_moments": "moments of deals: a deal stood so at many",
 }  # fmt: skip
@@ -74,7 +72,10 @@ def cells(run: Path) -> Iterator[tuple[str, int, str, float, int]]:
                         yield f"{folder.name}/{name}", int(str(row)), column, number, sizes.get((row, column), 0)
 
 
-HEADINGS = {heading(name) for name in NO_DEALS} | {"E value limit", "Level"}
+BY_CHANCE = ("lower_quartile_days", "upper_quartile_days", "e_value_limit", "effective_deals", "n_effective",
+             "difference_amount", "level")  # fmt: skip
+"""Columns of other numbers, or of names, in which a single cell can be a whole number."""
+HEADINGS = {heading(name) for name in (*NO_DEALS, *BY_CHANCE)}
 
 
 def unlinked(page: Path) -> list[str]:
