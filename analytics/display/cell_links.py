@@ -20,7 +20,7 @@ _CELL = re.compile(r"(<t[dh]\b[^>]*>)(.*?)(</t[dh]>)", re.DOTALL)
 
 @dataclass(frozen=True)
 class LinkedColumn:
-    """A column whose cells lead somewhere: its heading, and row by row the text, the address ("" for none), the words.
+    """A column whose cells lead somewhere: its heading, and row by row the text and the address ("" for none).
 
     `by_text` where the rows of the table may stand in another order: each cell is then looked up by its text.
     """
@@ -28,7 +28,6 @@ class LinkedColumn:
     heading: str
     texts: Sequence[str]
     addresses: Sequence[str]
-    words: Sequence[str]
     by_text: bool = False
 
 
@@ -47,15 +46,16 @@ def linked(block: str, columns: Mapping[str, Sequence[LinkedColumn]], *, result:
     Notes
     -----
     A column is linked only where the table shows the saved rows, one under the other and from the first on, with the
-    same texts: a link to another row's deals would be worse than none.
+    same texts: a link to another row's deals would be worse than none. What a link is called for those who do not see
+    the table, `templates/links.js` says by the words of its row: written out, the names took as much as the numbers.
 
     Examples
     --------
     >>> table = ('<div class="wl-table" data-results="closed"><table><thead><tr><th>Deals</th></tr></thead>'
     ...          '<tbody><tr><td>12</td></tr></tbody></table></div>')
-    >>> page = linked(table, {"closed": [LinkedColumn("Deals", ["12"], ["deals.html#a"], ["12 deals"])]})
+    >>> page = linked(table, {"closed": [LinkedColumn("Deals", ["12"], ["deals.html#a"])]})
     >>> page[page.index("<a") : page.index("</td>")]
-    '<a href="deals.html#a" aria-label="12 deals">12</a>'
+    '<a href="deals.html#a">12</a>'
     """
     found = _TABLE.search(block)
     named = result or (found[1] or "" if found else "")
@@ -83,8 +83,7 @@ def _link(rows: list[list[tuple[str, str, str]]], place: int, column: LinkedColu
         address = column.addresses[at] if at is not None else ""
         if address and "<a " not in row[place][1]:
             start, text, end = row[place]
-            label = f' aria-label="{html.escape(column.words[at])}"' if at is not None and column.words[at] else ""
-            row[place] = (start, f'<a href="{html.escape(address)}"{label}>{text}</a>', end)
+            row[place] = (start, f'<a href="{html.escape(address)}">{text}</a>', end)
 
 
 def _with_cells(row: str, cells: Sequence[tuple[str, str, str]]) -> str:

@@ -140,6 +140,7 @@ def notebook_page(
     blocks = blocks if linked is None else [linked(block) for block in blocks]
     blocks, offered = _with_numbers(blocks, saved or {})
     shown = {"title": title, "subtitle": "", "facts": facts, "home": home, "blocks": blocks}
+    shown["links"] = "" if linked is None else (TEMPLATES / "links.js").read_text(encoding="utf-8")
     return page("notebook.html.j2", drawn=drawn, plotly=plotly, files=carried_files(offered), **shown)
 
 

@@ -50,7 +50,6 @@ CODES = (
     "practice",
 )  # said by their `label`
 NOTE = f"margin:6px 0 0 10px;max-width:90ch;font-size:12px;line-height:1.5;color:{theme.QUIET}"
-USUAL_TIMES = (30, 90, 180, 365)
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,7 @@ def estimate_table(
     if isinstance(estimate, Finding):
         return finding_cards(estimate)
     meta = estimate.meta
-    frame = _at_times(estimate, times)
+    frame = estimate.read_at(times)
     signed = meta.kind == "contrast"
     shown = pd.DataFrame(index=frame.index)
     for key in _keys(frame, list(meta.keys)):
@@ -193,21 +192,6 @@ def _marks(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
         texts = [text.strip() for text in said if isinstance(text, str) and text.strip()]
         marks.append("".join(f" [{numbers.setdefault(text, len(numbers) + 1)}]" for text in dict.fromkeys(texts)))
     return marks, [f"[{number}] {wording.sentence(text)}" for text, number in numbers.items()]
-
-
-def _at_times(estimate: Estimate, times: Sequence[float]) -> pd.DataFrame:
-    frame = estimate.frame
-    if "time" not in estimate.meta.keys:
-        return frame
-    if not times:
-        last = float(frame["time"].max()) if len(frame) else 0.0
-        times = [*(time for time in USUAL_TIMES if time < last), last]
-    by = [key for key in estimate.meta.keys if key != "time"]
-    parts = []
-    for time in times:
-        upto = frame[frame["time"] <= time].sort_values("time", kind="stable")
-        parts.append(upto.groupby(by, sort=False, as_index=False).tail(1) if by else upto.tail(1))
-    return pd.concat(parts).drop_duplicates() if parts else frame
 
 
 def _estimate(record: Mapping[Any, Any], unit: str, signed: bool) -> str:

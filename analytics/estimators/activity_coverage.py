@@ -7,6 +7,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, members_apart, with_deals
 from analytics.estimators.rates import account_codes, clustered_proportion
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import outcome_words
@@ -69,14 +70,17 @@ def activity_coverage(
             row |= {"n_event": int(hits.sum()), "n_risk": len(hits), "n_deals": len(hits)}
             row["n_accounts"] = None if accounts is None else account_codes(accounts)[1]
             label = f"{outcome_words(outcome)} deals with {what} in the {days} days before closing"
-            rows.append({"outcome": outcome, **row, "label": label})
+            everyone, active = ids_of(closed[inside]), ids_of(closed[inside & covered])
+            members = {"n_event": active, "n_risk": everyone, "n_deals": everyone}
+            rows.append({"outcome": outcome, **row, "label": label, "members": members})
+    rows, lists = members_apart(rows)
     meta = Meta(
         kind="probability", estimand=f"share of closed deals with {what} in the {days} days before closing",
         keys=("outcome",), n_deals=len(closed), n_accounts=account_codes(closed["account_id"])[1] if known else None,
         interval="Wilson", variance="between accounts" if known else "binomial",
         cluster="account_id" if known else None,
     )  # fmt: skip
-    return Estimate(pd.DataFrame(rows), meta)
+    return with_deals(Estimate(pd.DataFrame(rows), meta), **lists)
 
 
 def _counted(activities: pd.DataFrame, as_of: dt.date | None) -> tuple[pd.DataFrame, str]:

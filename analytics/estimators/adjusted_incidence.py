@@ -55,8 +55,8 @@ def adjusted_incidence(
         `arms`: kind incidence, keys `("exposed", "outcome", "time")`. `contrasts`: kind contrast, keys `("outcome",
         "time", "contrast")` with "difference" (exposed - unexposed) and "ratio" (limits and `std_error` on the log
         scale), `estimate_now` (exposed), `estimate_then` (unexposed), and on the rows of ratios `e_value` and
-        `e_value_limit` (`e_value`; missing where the ratio has no limits, and on differences). A time beyond the
-        follow-up of an arm is left out.
+        `e_value_limit` (`e_value`; missing where the ratio has no limits, and on differences); `df` of the t behind the
+        limits, missing where they are normal. A time beyond the follow-up of an arm is left out.
 
     Raises
     ------
@@ -112,6 +112,7 @@ def adjusted_incidence(
     )  # fmt: skip
     known = arms[0][2] & arms[1][2]
     contrasts = _contrasts((arms[0][0], arms[1][0]), (moved[0], moved[1]), (grid, known), t_value(conf_level, min(df)))
+    contrasts = contrasts.assign(df=min(df) if np.isfinite(min(df)) else np.nan)
     return Estimate(frame, arms_meta), Estimate(contrasts, contrast_meta)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.bootstrap import Resampling
+from analytics.estimators.cell_deals import ids_of
 from analytics.estimators.incidence import conditional_incidence
 from analytics.estimators.rates import clustered_proportion, clustered_ratio
 from analytics.estimators.watched import SMALLEST_CELL, at_risk_by_age, counted, has_accounts
@@ -53,7 +54,8 @@ def effort_past(
     Returns
     -------
     list of dict
-        One row each for `won_later`, `open_days_share` and, where a deal was won, `wins_share` (of the wins seen).
+        One row each for `won_later`, `open_days_share` and, where a deal was won, `wins_share` (of the wins seen);
+        `members` names the deals behind its counts (see `cell_deals.members_apart`).
 
     Examples
     --------
@@ -68,10 +70,10 @@ def effort_past(
     past = (watched["exit"] - np.maximum(watched["entry"], age - 1)).clip(lower=0)
     names = ("estimate", "std_error", "conf_low", "conf_high")
     past_it = young[young["exit"] >= age]
-    still, won_past = len(past_it), int(((past_it["outcome"] == "won") & (past_it["exit"] <= horizon)).sum())
+    won_past = past_it[(past_it["outcome"] == "won") & (past_it["exit"] <= horizon)]
     later = {
-        "measure": "won_later", **{name: float(curve[name]) for name in names}, "n_deals": still, "n_risk": still,
-        "n_event": won_past, "no_interval_reason": curve["no_interval_reason"], "note": "",
+        "measure": "won_later", **{name: float(curve[name]) for name in names}, **counts_of(past_it, won_past),
+        "no_interval_reason": curve["no_interval_reason"], "note": "",
     }  # fmt: skip
     days = work_past(watched, past, watched["exit"] - watched["entry"], resampling)
     rows: list[dict[str, Any]] = [later, {"measure": "open_days_share", **days}]
@@ -79,8 +81,8 @@ def effort_past(
     if len(won):
         late = (won["exit"] >= age).to_numpy()
         share = clustered_proportion(late, cluster=won["account_id"] if has_accounts(watched) else None)
-        wins = {"measure": "wins_share", **share._asdict(), "n_deals": len(won), "n_risk": len(won)}
-        rows.append({**wins, "n_event": int(late.sum()), "no_interval_reason": "", "note": ""})
+        wins = {"measure": "wins_share", **share._asdict(), **counts_of(won, won[late])}
+        rows.append({**wins, "no_interval_reason": "", "note": ""})
     return rows
 
 
@@ -99,7 +101,7 @@ def work_past(watched: pd.DataFrame, past: pd.Series, whole: pd.Series, resampli
     -------
     dict
         estimate, std_error, conf_low, conf_high, no_interval_reason, n_deals, n_risk (all deals), n_event (deals with
-        work past the age), note.
+        work past the age), their `members`, note.
 
     Examples
     --------
@@ -113,6 +115,19 @@ def work_past(watched: pd.DataFrame, past: pd.Series, whole: pd.Series, resampli
         seed=resampling.seed, conf_level=resampling.conf_level,
     )  # fmt: skip
     return {
-        **share._asdict(), "n_deals": len(watched), "n_risk": len(watched), "n_event": int((past > 0).sum()),
+        **share._asdict(), **counts_of(watched, watched[(past > 0).to_numpy()]),
         "note": "", "no_interval_reason": "every deal lies on one side" if np.isnan(share.conf_low) else "",
     }  # fmt: skip
+
+
+def counts_of(deals: pd.DataFrame, had: pd.DataFrame) -> dict[str, Any]:
+    """Count deals, and those of them that are looked for, as columns of a row with the `members` behind them.
+
+    Examples
+    --------
+    >>> deals = pd.DataFrame({"deal_id": ["A", "B"]})
+    >>> counts_of(deals, deals[:1])["members"]
+    {'n_deals': ['A', 'B'], 'n_risk': ['A', 'B'], 'n_event': ['A']}
+    """
+    members = {"n_deals": ids_of(deals), "n_risk": ids_of(deals), "n_event": ids_of(had)}
+    return {"n_deals": len(deals), "n_risk": len(deals), "n_event": len(had), "members": members}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.bounds import incidence_bounds
-from analytics.estimators.cell_deals import ids_of, with_deals
+from analytics.estimators.cell_deals import with_watched
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.decomposition import level_of
 from analytics.estimators.incidence import cumulative_incidence, survival
@@ -91,7 +91,8 @@ def period_incidence(
     if not len(watched):
         return nobody_at_risk("period_incidence", quarter, settled_on)
     curve = _curve(counted(watched, by), horizon_days).stamped(estimand=PERIOD_ESTIMAND)
-    return _until_gap(curve, watched, horizon_days, by)
+    named = watched.assign(**{column: level_of(watched, column) for column in by})
+    return with_watched(_until_gap(curve, watched, horizon_days, by), named, by=by)
 
 
 def period_at_horizon(
@@ -139,19 +140,10 @@ def period_at_horizon(
     if by:
         return Estimate(rows, found.meta)
     if not has_accounts(watched):
-        return _with_its_deals(Estimate(rows, found.meta), watched)
+        return with_watched(Estimate(rows, found.meta), watched)
     known, without = known_accounts(watched["account_id"]), int(watched["account_id"].isna().sum())
     rows, meta = rows.assign(n_accounts=known, n_without_account=without), replace(found.meta, n_accounts=known)
-    return _with_its_deals(Estimate(rows, meta), watched)
-
-
-def _with_its_deals(found: Estimate, watched: pd.DataFrame) -> Estimate:
-    """Name the deals that were at risk, and those that had ended so by the age that is read."""
-    ended = [
-        ids_of(watched[(watched["exit"] <= row["horizon_reached"]) & (watched["outcome"] == row["outcome"])])
-        for row in found.frame.to_dict("records")
-    ]
-    return with_deals(found, n_event=ended, n_deals=[ids_of(watched)] * len(found.frame))
+    return with_watched(Estimate(rows, meta), watched)
 
 
 def at_horizon(watched: pd.DataFrame, horizon_days: int, by: Sequence[str] = ()) -> Estimate:
@@ -240,7 +232,7 @@ def opening_cohorts(
     notes = [curve.meta.note, f"No deal was opened in {', '.join(empty)}." if empty else "", without_account(known)]
     estimand, note = "share of the deals opened in a quarter that ended this way (opening cohort)", " ".join(notes)
     made = curve.stamped(estimand=estimand, note=" ".join(note.split()), n_accounts=accounts_of(known))
-    return Estimate(frame, made.meta)
+    return with_watched(Estimate(frame, made.meta), known, by=("cohort",))
 
 
 def nobody_at_risk(name: str, quarter: Quarter, settled_on: dt.date) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,6 +25,8 @@ SCHEMA_VERSION = 1
 VALUE_COLUMNS = ("estimate", "std_error", "conf_low", "conf_high", "n_risk", "n_event", "cum_event")
 BOUNDED_KINDS = ("incidence", "survival", "probability")
 TOLERANCE = 1e-9
+USUAL_TIMES = (30, 90, 180, 365)
+"""Ages at which a curve is read where it is shown as a table."""
 COARSENED = "steps of few deals are merged"
 """In the note of a curve of a shared report: what it says of a day between two of its steps is not the whole of it."""
 WITHHELD = "withheld"
@@ -112,6 +115,30 @@ class Estimate:
         for name, value in keys.items():
             mask &= (self.frame[name] == value).to_numpy(dtype=bool, na_value=False)
         return self.frame.loc[mask]
+
+    def read_at(self, times: Sequence[float] = ()) -> pd.DataFrame:
+        """Return the rows of curves at these times, each the last one not after it; the index says which rows they are.
+
+        Without times 30, 90, 180, 365 and the last one. All rows, where the Estimate is no curve.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"time": range(200), "estimate": 0.1, "conf_low": 0.0, "conf_high": 0.2})
+        >>> Estimate(frame, Meta("incidence", "share won", ("time",), 9)).read_at()["time"].tolist()
+        [30, 90, 180, 199]
+        """
+        frame = self.frame
+        if "time" not in self.meta.keys:
+            return frame
+        if not times:
+            last = float(frame["time"].max()) if len(frame) else 0.0
+            times = [*(time for time in USUAL_TIMES if time < last), last]
+        by = [key for key in self.meta.keys if key != "time"]
+        parts = []
+        for time in times:
+            upto = frame[frame["time"] <= time].sort_values("time", kind="stable")
+            parts.append(upto.groupby(by, sort=False, as_index=False).tail(1) if by else upto.tail(1))
+        return pd.concat(parts).drop_duplicates() if parts else frame
 
 
 @dataclass(frozen=True, eq=False)

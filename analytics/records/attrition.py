@@ -62,7 +62,7 @@ def attrition(
     studied = ended.loc[ended["excluded"] == 0]
     left = ended.groupby("excluded")["deals"].sum()
     lines = [*_row_lines(history), ("in the history", "deals in the history", everything, "deals", True)]
-    lines.append(("not yet known", f"first recorded after {as_of}", everything - known, "deals", False))
+    lines.append(("not yet known", _later(as_of), everything - known, "deals", False))
     lines.append(("known", f"known on or before {as_of}", known, "deals", True))
     for number, name in enumerate(exclusions(history, definitions), start=1):
         lines.append(("left out", name, int(left.get(number, 0)), "deals", False))
@@ -71,7 +71,55 @@ def attrition(
     return _with_remaining(lines)
 
 
+def attrition_deals(
+    history: History, *, as_of: dt.date, rules: OutcomeRules, definitions: Definitions = _EVERYTHING
+) -> pd.DataFrame:
+    """Which deals does each line of `attrition` take off?
+
+    Parameters
+    ----------
+    history, as_of, rules, definitions
+        As for `attrition`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `step`, `rule`, `deal_id`: every deal in the history once, at the line that takes it off what remained ("not yet
+        known", "left out", "ended as").
+
+    Raises
+    ------
+    InputError
+        As `deals_as_of`.
+
+    Examples
+    --------
+    >>> rows = {"deal_id": ["A", "B"], "recorded_on": [dt.date(2025, 1, 10)] * 2, "sequence": [1, 1],
+    ...         "status": ["open", "open"], "opened_on": [dt.date(2025, 1, 10), None]}
+    >>> made = attrition_deals(History(table=pd.DataFrame(rows)), as_of=dt.date(2025, 3, 1), rules=OutcomeRules())
+    >>> made.values.tolist()
+    [['ended as', 'still open', 'A'], ['left out', 'no opening date', 'B']]
+    """
+    known = episodes_with_exclusion(history, as_of=as_of, rules=rules, definitions=definitions)
+    first = known.filter(known.episode == 1).select("deal_id", "excluded", "outcome", "no_decision_kind")
+    frame: pd.DataFrame = first.to_pyarrow().to_pandas()
+    names = exclusions(history, definitions)
+    endings = {(outcome, kind): rule for rule, outcome, kind in _ending_rules(history, rules)}
+    ends = zip(frame["outcome"], frame["no_decision_kind"].fillna(""), strict=True)
+    rule = [names[n - 1] if n else endings[end] for n, end in zip(frame["excluded"], ends, strict=True)]
+    taken = pd.DataFrame({"step": "left out", "rule": rule, "deal_id": frame["deal_id"].astype(str)})
+    taken["step"] = taken["step"].mask(frame["excluded"] == 0, "ended as")
+    everything = all_states(history).select("deal_id").distinct().to_pyarrow().to_pandas()["deal_id"].astype(str)
+    later = everything[~everything.isin(taken["deal_id"])]
+    rest = pd.DataFrame({"step": "not yet known", "rule": _later(as_of), "deal_id": later})
+    return pd.concat([taken, rest]).sort_values("deal_id").reset_index(drop=True)
+
+
 _Line = tuple[str, str, int, str, bool]
+
+
+def _later(as_of: dt.date) -> str:
+    return f"first recorded after {as_of}"
 
 
 def _ended(history: History, as_of: dt.date, rules: OutcomeRules, definitions: Definitions) -> pd.DataFrame:
@@ -112,6 +160,11 @@ def _row_lines(history: History) -> list[_Line]:
 def _endings(studied: pd.DataFrame, history: History, rules: OutcomeRules) -> list[tuple[str, int]]:
     """Say what the studied deals came to; a rule that is switched on has its line even where it never fired."""
     counts = studied.groupby(["outcome", studied["no_decision_kind"].fillna("")])["deals"].sum()
+    return [(rule, int(counts.get((outcome, kind), 0))) for rule, outcome, kind in _ending_rules(history, rules)]
+
+
+def _ending_rules(history: History, rules: OutcomeRules) -> list[tuple[str, str, str]]:
+    """Name what deals can come to: in words, by outcome, and by the kind of no decision."""
     said = {
         "silent": f"silent for {rules.silent_days} days",
         "pushed": f"past due and pushed {rules.pushed_times} times",
@@ -122,8 +175,7 @@ def _endings(studied: pd.DataFrame, history: History, rules: OutcomeRules) -> li
     for kind in rules.inferred_kinds:
         unable = "" if kind in able else " (not applied: the source does not record it)"
         endings.append((f"no decision: {said[kind]}{unable}", "no_decision", kind))
-    endings += [("closed, outcome unknown", "unknown", ""), ("still open", "open", "")]
-    return [(rule, int(counts.get((outcome, kind), 0))) for rule, outcome, kind in endings]
+    return [*endings, ("closed, outcome unknown", "unknown", ""), ("still open", "open", "")]
 
 
 def _with_remaining(lines: list[_Line]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from analytics.records.snapshot import episodes_with_exclusion
 
 _EVERYTHING = Definitions()
 _COLUMNS = {
+    "deal_id": "object",
     "outcome": "object",
     "closed_on": "datetime64[ns]",
     "recorded_on": "datetime64[ns]",
@@ -37,7 +38,7 @@ def reporting_delays(history: History, *, as_of: dt.date, definitions: Definitio
     Returns
     -------
     pandas.DataFrame
-        One row per closing (re-closings included): `outcome` (won, lost, unknown; before no-decision rules),
+        One row per closing (re-closings included): `deal_id`, `outcome` (won, lost, unknown; before no-decision rules),
         `closed_on` (typed, capped at the recording), `recorded_on` (first recorded as closed), `delay_days` >= 0,
         `window_days` (as-of minus closing): the closing is in this frame only because `delay_days <= window_days`,
         which is what the reverse-time product limit corrects for.
@@ -68,7 +69,7 @@ def reporting_delays(history: History, *, as_of: dt.date, definitions: Definitio
     told = known.filter(known.closed_recorded_on.notnull(), known.typed_on.notnull())
     closed = told.semi_join(studied, "deal_id").cross_join(since)
     closed = closed.filter(closed.closed_on >= closed.since).order_by("deal_id", "episode")
-    closed = closed.select("outcome", "closed_on", "recorded_on")
+    closed = closed.select("deal_id", "outcome", "closed_on", "recorded_on")
     frame: pd.DataFrame = closed.to_pyarrow().to_pandas(date_as_object=False)
     frame = frame.astype({name: kind for name, kind in _COLUMNS.items() if name in frame})
     return frame.assign(

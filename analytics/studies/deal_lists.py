@@ -64,18 +64,18 @@ def cell_links(folder: Path, notebook: str, template: str | None) -> dict[str, l
             columns[name] = list(_linked_columns(notebook, name, result, deals))
     if template and listed:
         addresses = [crm_url(template, deal) for deal in listed.values()]
-        column = LinkedColumn(heading("deal_id"), list(listed), addresses, [""] * len(listed), by_text=True)
+        column = LinkedColumn(heading("deal_id"), list(listed), addresses, by_text=True)
         columns.setdefault(EVERYWHERE, []).append(column)
     return columns
 
 
 def _linked_columns(notebook: str, name: str, result: Counted, deals: pd.DataFrame) -> Iterator[LinkedColumn]:
+    shown = result.read_at() if isinstance(result, Estimate) else result.frame  # the rows of its table, in their order
     for column in dict.fromkeys(deals["column"]):
         having = set(deals.loc[deals["column"] == column, "row"])
-        keys = [address(notebook, name, row, column) if row in having else "" for row in range(len(result.frame))]
-        texts = [cell(column, value) for value in result.frame[column]]
-        words = [f"{text}: the deals of {row_words(result, row)}" for row, text in enumerate(texts)]
-        yield LinkedColumn(heading(column), texts, [key and f"{PAGE}#{key}" for key in keys], words)
+        keys = [address(notebook, name, row, column) if row in having else "" for row in shown.index]
+        texts = [cell(column, value) for value in shown[column]]
+        yield LinkedColumn(heading(column), texts, [key and f"{PAGE}#{key}" for key in keys])
 
 
 def address(notebook: str, name: str, row: int, column: str) -> str:
@@ -95,7 +95,8 @@ def row_words(result: Counted, row: int) -> str:
         keys = [str(name) for name in frame.columns if frame[name].dtype == object][:2]
     if labels and not frame.duplicated(labels).any():
         keys = []
-    texts = [cell(str(name), frame[name].iloc[row]) for name in dict.fromkeys([*labels, *keys])]
+    named = [(str(name), cell(str(name), frame[name].iloc[row])) for name in dict.fromkeys([*labels, *keys])]
+    texts = [f"day {text}" if name == "time" else text for name, text in named]
     return ", ".join(text for text in texts if text)
 
 

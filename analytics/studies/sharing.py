@@ -223,6 +223,10 @@ class SharedSnapshots(Snapshots):
         said = (self._sharing.sentence(str(rule), self._scope) for rule in lines["rule"])
         return lines.assign(rule=[self._sharing.words(text) for text in said])
 
+    def delays(self, as_of: dt.date) -> pd.DataFrame:
+        """How late closings were recorded."""
+        return self._sharing.frame(super().delays(as_of))
+
     def trap_counts(self, as_of: dt.date) -> pd.DataFrame:
         """The twenty traps, counted; values that they name are codes where their column is coded."""
         counts = super().trap_counts(as_of)

@@ -64,6 +64,16 @@ class Snapshots:
 
         return self._cached(compute, frame="attrition", as_of=as_of, rules=rules.hash)
 
+    def attrition_deals(self, as_of: dt.date, rules: OutcomeRules) -> pd.DataFrame:
+        """Which deals each line from the history to the deals studied takes off."""
+
+        def compute() -> pd.DataFrame:
+            from analytics.records.attrition import attrition_deals
+
+            return attrition_deals(self._tables, as_of=as_of, rules=rules, definitions=self._params.definitions)
+
+        return self._cached(compute, frame="attrition deals", as_of=as_of, rules=rules.hash)
+
     def delays(self, as_of: dt.date) -> pd.DataFrame:
         """How late closings were recorded."""
 

@@ -178,9 +178,21 @@ class Study:
         return self._snapshots.attrition(self.as_of, self.rules.declared_only())
 
     @cached_property
+    def attrition_deals(self) -> pd.DataFrame | None:
+        """Which deals each line of `attrition` takes off (step, rule, deal_id).
+
+        None where they are not the reader's: in a shared report, and in a team's, which would name other teams' deals.
+        """
+        if self.sharing.safe or self.params.team is not None:
+            return None
+        return self._snapshots.attrition_deals(self.as_of, self.rules.declared_only())
+
+    @cached_property
     def delays(self) -> pd.DataFrame:
         """How late closings were recorded, one row per closing; empty where the source keeps no history."""
-        return self._whole.delays(self.as_of)
+        delays = self._whole.delays(self.as_of)
+        # a team's own report names no deal of another team
+        return delays if self.params.team is None else delays.drop(columns="deal_id")
 
     @cached_property
     def trap_counts(self) -> pd.DataFrame:
@@ -271,6 +283,7 @@ class Study:
         for quarter in (self.quarter, *self.compare_to):
             self.deals_as_known(quarter)
         _ = (self.known_deals, self.deals_by_rule, self.attrition, self.settled_on, self.rejects, self.trap_counts)
+        _ = self.attrition_deals
 
     def _stamped(self, name: str, result: SavedT) -> SavedT:
         if isinstance(result, Listing):

@@ -21,7 +21,7 @@ def block(frame: pd.DataFrame = FRAME, name: str = "closed") -> str:
 
 
 def column(texts: list[str], addresses: list[str], *, heading: str = "Deals", by_text: bool = False) -> LinkedColumn:
-    return LinkedColumn(heading, texts, addresses, [f"{text} deals" for text in texts], by_text)
+    return LinkedColumn(heading, texts, addresses, by_text)
 
 
 def anchors(text: str) -> list[tuple[str, str]]:

@@ -8,6 +8,8 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+from scipy.optimize import brentq
 from scipy.stats import binom
 
 from analytics.estimators.bootstrap import Resampling
@@ -161,6 +163,25 @@ def test_one_mix_takes_out_what_another_mix_does() -> None:
     assert abs(balance["smd_before"]) > 0.8
     assert abs(balance["smd_overlap"]) < 1e-6
     assert abs(balance["smd_inverse_probability"]) < 0.1
+
+
+def test_a_p_value_of_weighted_deals_is_of_the_t_of_its_limits() -> None:
+    """The degrees of freedom are read back from the width of the limits, and the p-value is SciPy's for these."""
+    made = confounded(2, effect=1.0)[0]
+    few = made.assign(account_id=[f"A{place % 12}" for place in range(len(made))])
+    cohort = compared(few, ["channel", "deal_size"])
+    frame = contrasts(cohort, omnibus(cohort), margins=MARGINS).differences.frame
+    weighted = frame[frame["kind"] != "raw"]
+    assert len(weighted) >= 4
+    for row in weighted.to_dict("records"):
+        width = (row["conf_high"] - row["estimate"]) / row["std_error"]
+        df = brentq(lambda df, width=width: stats.t.ppf(0.975, df) - width, 1.0, 1000.0)
+        assert row["df"] == pytest.approx(df, rel=1e-6)
+        assert df < 12  # twelve accounts are worth no more
+        p = 2 * stats.t.sf(abs(row["estimate"]) / row["std_error"], df)
+        assert row["p_value"] == pytest.approx(p, rel=1e-6)
+        assert (row["p_value"] < 0.05) == (row["conf_low"] > 0 or row["conf_high"] < 0)
+        assert row["p_value"] > 2 * stats.norm.sf(abs(row["estimate"]) / row["std_error"])
 
 
 def test_the_smallest_difference_that_would_show_is_the_margin_and_so_many_standard_errors() -> None:

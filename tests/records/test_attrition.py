@@ -9,7 +9,7 @@ from slow_snapshot import slow_deals
 from test_snapshot_properties import INFERRED, SCOPED, SETTINGS, histories
 from text_history import arrow_table, day, history
 
-from analytics.records.attrition import attrition
+from analytics.records.attrition import attrition, attrition_deals
 from analytics.records.contract import HISTORY_COLUMNS, SIDE_TABLES, History, SourceFile
 from analytics.records.definitions import Definitions, Scope
 from analytics.records.errors import InputError
@@ -55,6 +55,20 @@ def test_every_deal_has_its_line():
         ("ended as", "closed, outcome unknown", 1, 0),
         ("ended as", "still open", 0, 0),
     ]
+
+
+def test_every_deal_is_named_at_the_line_that_takes_it_off():
+    rules = OutcomeRules(no_decision_reasons=("timing",), silent_days=5, older_than_days=50)
+    found = attrition_deals(history(TEXT), as_of=day(100), rules=rules, definitions=SCOPE)
+    assert found.groupby("rule", sort=False)["deal_id"].agg("".join).to_dict() == {
+        "no decision: older than 50 days": "A", "scope: segment is not [big]": "BG",
+        "no decision: declared by reason": "C", "no opening date": "D", "opened after the as-of date": "E",
+        "closed before it was opened": "F", "first recorded after 2024-04-10": "H", "closed, outcome unknown": "I",
+    }  # fmt: skip
+    assert dict(zip(found["deal_id"], found["step"], strict=True)) == {
+        "A": "ended as", "B": "left out", "C": "ended as", "D": "left out", "E": "left out", "F": "left out",
+        "G": "left out", "H": "not yet known", "I": "ended as",
+    }  # fmt: skip
 
 
 def test_rows_read_are_kept_or_rejected():
@@ -114,3 +128,11 @@ def test_attrition_adds_up_and_agrees_with_the_snapshot(records):
     slow = [deal for deal in slow_deals(rows, activities, attributes=("segment",), **how) if deal["episode"] == 1]
     for rule in found.loc[found["step"] == "left out", "rule"]:
         assert count[rule] == sum(deal["excluded"] == rule for deal in slow), rule
+    named = attrition_deals(made, **how)
+    assert named["deal_id"].is_unique
+    taken = found[found["step"].isin(["not yet known", "left out", "ended as"]) & (found["deals"] > 0)]
+    sizes = named.groupby(["step", "rule"]).size().to_dict()
+    assert sizes == dict(zip(zip(taken["step"], taken["rule"], strict=True), taken["deals"], strict=True))
+    for rule in taken.loc[taken["step"] == "left out", "rule"]:
+        slowly = {str(deal["deal_id"]) for deal in slow if deal["excluded"] == rule}
+        assert set(named.loc[named["rule"] == rule, "deal_id"]) == slowly, rule

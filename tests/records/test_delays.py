@@ -37,6 +37,7 @@ def test_delays():
         ("lost", 30, 40, 10, 70), ("won", 20, 20, 0, 80), ("unknown", 55, 60, 5, 45), ("won", 90, 90, 0, 10),
     )  # fmt: skip
     assert rows(100) == [a, b, again, c]
+    assert reporting_delays(history(TEXT), as_of=day(100))["deal_id"].tolist() == ["A", "B", "B", "C"]
     assert rows(39) == [("won", 20, 20, 0, 19)]
 
 
@@ -56,7 +57,7 @@ def test_current_state_cannot_tell():
     frame = reporting_delays(history(TEXT, kind="current_only"), as_of=day(100))
     assert frame.empty
     assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
-        "outcome": "object", "closed_on": "datetime64[ns]", "recorded_on": "datetime64[ns]", "delay_days": "int64",
-        "window_days": "int64",
+        "deal_id": "object", "outcome": "object", "closed_on": "datetime64[ns]", "recorded_on": "datetime64[ns]",
+        "delay_days": "int64", "window_days": "int64",
     }  # fmt: skip
     assert reporting_delays(history(TEXT), as_of=day(100)).dtypes.equals(frame.dtypes)

@@ -29,6 +29,7 @@ import openpyxl
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from counted_cells import EXCEPTIONS, NO_DEALS, cells, counts, unlinked
 
 from analytics.estimators.result import Estimate, Listing
 from analytics.studies import store
@@ -62,6 +63,7 @@ PROBE = """
       empty: Array.from(document.querySelectorAll(".wl-plot")).filter(function (p) { return !p.querySelector("svg"); })
         .map(function (p) { return p.id; }),
       ground: getComputedStyle(document.body).backgroundColor, ink: getComputedStyle(document.body).color,
+      unnamed: document.querySelectorAll('td > a[href*="deals.html#"]:not([aria-label*="deals"])').length,
       boxes: Array.from(document.querySelectorAll(".wl-table > div, .wl-scroll")).filter(function (box) {
         return at(box).width > 0 && box.tabIndex !== 0; }).length,
     };
@@ -169,6 +171,7 @@ def test_every_page_opens_from_disk_with_every_figure_and_nothing_to_the_side(
         assert seen["empty"] == [], name
         assert seen["wide"] <= seen["edge"] == width, name
         assert seen["boxes"] == 0, f"{name}: a box that scrolls cannot be reached by key"
+        assert seen["unnamed"] == 0, f"{name}: a number that leads to its deals does not say whose"
         dark = DARK in flags
         assert (seen["ground"] == "rgb(20, 24, 28)") is dark
         assert (seen["ink"] == "rgb(232, 236, 240)") is dark
@@ -235,34 +238,39 @@ def lists_of_deals(run: Path) -> dict[str, list[str]]:
     return {key: sets[which] for key, (_, _, which) in data["lists"].items()}
 
 
-COUNTED = {
-    "01_quarter": {"what_closed.deals", "period_at_horizon.n_event", "period_at_horizon.n_deals", "bridge.deals",
-                   "win_rates.n_event", "win_rates.n_risk", "against.n_deals_now", "against.n_deals_then"},
-    "03_no_decision": {f"no_decision_range.{name}" for name in ("n_event", "n_deals", "fired", "later_won")},
-    "05_cohorts": {"rates.n_event", "rates.n_deals"},
-    "06_pipeline_changes": {"waterfall.deals", "whole_waterfall.deals", "team_waterfalls.deals", "category_flows.deals",
-                            "then_and_now.then_deals", "then_and_now.now_deals", "what_became.n_event",
-                            "pushes_per_deal.deals", "push_distances.deals", "closed_by_date.n_event"},
-}  # fmt: skip
-"""Columns whose every number that is not 0 must open its deals."""
-
-
-def test_every_number_of_deals_opens_a_list_of_as_many(run: Path) -> None:
+def test_every_count_of_deals_has_a_list_of_as_many(run: Path) -> None:
+    """All counts of all results; what counts no deals is named in `counted_cells`, with its reason."""
+    found = list(cells(run))
+    assert len(found) > 5000
+    assert [cell for cell in found if cell[3] != cell[4]] == []
     lists = lists_of_deals(run)
-    for notebook, columns in COUNTED.items():
-        text = (run / f"{notebook}.html").read_text(encoding="utf-8")
-        links = re.findall(r'<a href="deals\.html#([^"]+)"[^>]*>([^<]*)</a>', text)
+    for result, row, column, number, _ in found:
+        assert len(lists[f"{result}/{row}/{column}"]) == number, (result, row, column)
+    assert len(lists) == len({(result, row, column) for result, row, column, *_ in found}), "lists of no cell"
+
+
+def test_every_exception_is_one_that_a_table_needs(run: Path) -> None:
+    tables = {}
+    for folder in (run / "results").iterdir():
+        for name in store.names(folder):
+            result = store.read(folder, name)
+            if isinstance(result, Estimate | Listing):
+                tables[f"{folder.name}/{name}"] = set(counts(result.frame))
+    everywhere = set().union(*tables.values())
+    assert [name for name in NO_DEALS if name not in everywhere] == []
+    for column in EXCEPTIONS:
+        table, name = column.split(".")
+        assert name in tables[table], column
+
+
+def test_every_number_of_deals_in_a_table_opens_its_list(run: Path) -> None:
+    lists, followed = lists_of_deals(run), 0
+    for page in sorted(run.glob("0*.html")):
+        links = re.findall(r'<a href="deals\.html#([^"]+)"[^>]*>([^<]*)</a>', page.read_text(encoding="utf-8"))
         assert [link for link in links if link[1] != f"{len(lists[link[0]]):,}"] == []
-        linked = {address for address, _ in links}
-        for name, column in (one.split(".") for one in columns):
-            result = store.read(run / "results" / notebook, name)
-            assert isinstance(result, Estimate | Listing)
-            for row, number in enumerate(result.frame[column].fillna(0)):
-                key = f"{notebook}/{name}/{row}/{column}"
-                opaque = result.frame.get("definition", pd.Series(dtype=object)).get(row) == "period_incidence"
-                if number and not opaque and not (name == "bridge" and key not in lists):
-                    assert len(lists[key]) == number, key
-                    assert key in linked or name in ("what_became",), key
+        assert unlinked(page) == []
+        followed += len(links)
+    assert followed > 4500
 
 
 def test_the_front_page_leads_to_the_place_of_every_finding(run: Path) -> None:

@@ -23,7 +23,9 @@ import pytest
 from click.testing import CliRunner
 from handoff_company import AS_OF, COMPANY, HOSTILE, QUARTER, rows, team_of, write_company
 
+from analytics import open_study
 from analytics.estimators.result import Estimate
+from analytics.questions.data_health import left_out
 from analytics.records.errors import InputError
 from analytics.studies import results
 from analytics.studies.browser import find_browser
@@ -80,8 +82,8 @@ def closed_in_quarter(deals: Sequence[dict[str, str]], stage: str, reasons: Sequ
 
 def test_every_number_that_is_linked_opens_a_list_of_as_many_deals(run: PublishedRun) -> None:
     lists, links = lists_of(run), links_of(run)
-    assert {address.split("/")[1] for address, _ in links} == {"what_closed", "period_at_horizon"}
-    assert len(links) == 13
+    assert {address.split("/")[1] for address, _ in links} == {"what_closed", "period_at_horizon", "period_incidence"}
+    assert len(links) > 30
     for address, number in links:
         assert number == f"{len(lists[address]):,}", address
 
@@ -353,6 +355,37 @@ def unpacked(path: Path) -> str:
     text = content.decode("utf-8")
     packed = re.findall(r'<script type="text/plain"[^>]*>(.*?)</script>', text)
     return text + "".join(gzip.decompress(base64.b64decode(one)).decode("utf-8") for one in packed)
+
+
+def test_who_was_left_out_is_named_to_the_company_alone(
+    asked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a team, whose scope leaves the others out, nor a shared report may see whom the lines take off."""
+    monkeypatch.setenv("WINLOSS_SHARE_KEY", "a long enough text")
+    how = {"company": "acme", "quarter": "2025Q2", "as_of": AS_OF.isoformat()}
+    homes = {
+        "whole": asked.parents[1],
+        "safe": write_company(tmp_path / "x", params=COMPANY + "share: safe\n").parents[1],
+    }
+    seen = {}
+    for name, home, team in (("whole", "whole", ""), ("team", "whole", "North"), ("safe", "safe", "")):
+        with monkeypatch.context() as inside:
+            inside.setenv("WINLOSS_PARAMS", str(homes[home] / "params"))
+            if team:
+                inside.setenv("WINLOSS_TEAM", team)
+            study = open_study(**how)
+            seen[name] = study.attrition_deals, study.delays
+            if name == "whole":
+                listing = left_out(study.attrition, study.attrition_deals)
+    whole, _ = seen["whole"]
+    assert whole is not None
+    assert sorted(whole["deal_id"]) == sorted({row["id"] for row in rows()})
+    assert listing.deals is not None
+    assert len(listing.deals.query("column == 'deals'")["deal_id"]) >= len(whole)
+    assert seen["team"][0] is None
+    assert seen["safe"][0] is None
+    assert "deal_id" not in seen["team"][1]
+    assert not set(seen["safe"][1]["deal_id"]) & set(whole["deal_id"])
 
 
 def test_a_team_without_deals_is_named_with_the_nearest_and_nothing_runs(asked: Path, tmp_path: Path) -> None:

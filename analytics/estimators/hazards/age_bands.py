@@ -93,10 +93,19 @@ def bands_of(model: HazardModel, cuts: Sequence[float]) -> list[Band]:
         raise InputError("cuts must be days after opening in increasing order", value=list(cuts),
                          action="Say (30, 90) for up to 30, 31 to 90 and later")  # fmt: skip
     time = model.rows.time
-    return [_band(model, (time > low) & (time <= high), _named(low, high)) for low, high in itertools.pairwise(edges)]
+    return [
+        _band(model, (time > low) & (time <= high), band_name(low, high)) for low, high in itertools.pairwise(edges)
+    ]
 
 
-def _named(low: float, high: float) -> str:
+def band_name(low: float, high: float) -> str:
+    """Name a band of ages: above one age, up to another.
+
+    Examples
+    --------
+    >>> band_name(-np.inf, 30), band_name(30, 90), band_name(90, np.inf)
+    ('up to 30', 'over 30 to 90', 'over 90')
+    """
     if np.isinf(low):
         return f"up to {high:g}"
     return f"over {low:g}" if np.isinf(high) else f"over {low:g} to {high:g}"

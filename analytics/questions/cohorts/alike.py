@@ -26,8 +26,9 @@ class Alike:
     Attributes
     ----------
     deals : pandas.DataFrame
-        `entry`, `exit`, `outcome` (the outcome looked at, "otherwise", open), `account`, `opened`, and a column per
-        segment under a name of its own, so that nothing a CRM calls a field or a value can be part of a formula.
+        `deal_id` where it is known, `entry`, `exit`, `outcome` (the outcome looked at, "otherwise", open), `account`,
+        `opened`, and a column per segment under a name of its own, so that nothing a CRM calls a field or a value can
+        be part of a formula.
     columns : dict of str
         Segment -> its column.
     terms : tuple of str
@@ -92,7 +93,8 @@ def made_alike(cohort: Cohort, *, outcome: str = "won", first: Sequence[str] = (
     others = [name for name in cohort.by if name not in first and name != OWNER]
     columns = {name: f"s{place}" for place, name in enumerate([*first, *others])}
     merged = with_others_merged(cohort.deals, outcome)
-    frame = merged[["entry", "exit", "outcome", ACCOUNT, OPENED]].assign(
+    named = [name for name in ("deal_id",) if name in merged]
+    frame = merged[[*named, "entry", "exit", "outcome", ACCOUNT, OPENED]].assign(
         **{column: levels_of(cohort, name).astype(object) for name, column in columns.items()}
     )
     kept = _with_enough(frame, list(columns.values()), (outcome, OTHERWISE))

@@ -15,6 +15,7 @@ from analytics.estimators.lacking import lacking
 from analytics.estimators.rates import known_accounts
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import count
+from analytics.estimators.side_deals import Sides, with_side_deals
 from analytics.estimators.watched import at_risk_in, reach
 from analytics.questions.cohorts.cohort import pooled
 from analytics.questions.cohorts.splitting import OWNER, Split, words_of
@@ -81,7 +82,7 @@ def quarter_on_quarter(
     if not names:
         return lacking("quarter_on_quarter", "what a change between quarters is made of", "segments")
     now = _at_risk(split, quarter, (settled_on - quarter.end).days, horizon_days)
-    tables, notes = [], []
+    tables, notes, taken = [], [], dict[tuple[str, str], Sides]()
     for other, known in as_known.items():
         then = _at_risk(known, other, (settled_on - quarter.end).days, horizon_days)
         why = _not_comparable(then, now)
@@ -90,7 +91,7 @@ def quarter_on_quarter(
             continue
         age = min(reach(then, horizon_days), reach(now, horizon_days))
         for name in (name for name in names if name in known.by or name in known.deals):
-            sides = _both_pooled(then, now, name)
+            sides = taken[other.name, name] = _both_pooled(then, now, name)
             parts = mix_and_rate(Pace(sides[0]), Pace(sides[1]), by=name, horizon_days=age, resampling=resampling)
             tables.append(parts.assign(compared_to=other.name, segment=name, horizon_reached=age))
     if not tables:
@@ -106,7 +107,7 @@ def quarter_on_quarter(
         interval="t", variance=f"whole-account bootstrap, {resampling.reps} resamples",
         cluster="account_id" if accounts else None, note=" ".join(notes),
     )  # fmt: skip
-    return Estimate(frame, meta)
+    return with_side_deals(Estimate(frame, meta), taken)
 
 
 def _at_risk(split: Split, quarter: Quarter, lag: int, horizon: int) -> pd.DataFrame:

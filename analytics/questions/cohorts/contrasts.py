@@ -11,6 +11,7 @@ import pandas as pd
 
 from analytics.estimators.adjusted_incidence import adjusted_incidence, e_value
 from analytics.estimators.adjustment import Scheme, balance, balancing_weights, weight_diagnosis
+from analytics.estimators.cell_deals import ids_of, with_members
 from analytics.estimators.contrasts import benjamini_hochberg, smallest_reliable_change, two_sided_p, verdict
 from analytics.estimators.decomposition import NOT_RECORDED, OTHERWISE, Pace, incidence_change
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
@@ -59,7 +60,8 @@ def contrasts(
     Contrasts
         `differences`: kind contrast, keys (segment, level, kind), level less the rest: "raw"; "overlap" (deals that
         could well have been of either, the one that is judged); "inverse_probability" (all deals). `share_level`,
-        `share_rest`, `ratio`, `ratio_low`, `ratio_high`, `e_value`, `e_value_limit`, `p_value`, `p_adjusted`, `margin`,
+        `share_rest`, `ratio`, `ratio_low`, `ratio_high`, `e_value`, `e_value_limit`, `p_value` (by the t of the limits,
+        with `df`, where accounts are known), `p_adjusted`, `margin`,
         `smallest_reliable_change`, `verdict`, `alike_in`, `note`. `balance`: per contrast and covariate the
         standardised mean differences before (`smd_before`) and after weighting.
 
@@ -95,13 +97,21 @@ def contrasts(
         said = Finding("contrasts", "No two levels have enough deals to compare one by one.", "", "cannot tell")
         return Contrasts(said, in_place("balance", said))
     frame = _judged(pd.DataFrame(rows), family, float(margins[outcome]))
-    differences = Estimate(frame, _meta(cohort, alike))
+    differences = with_members(Estimate(frame, _meta(cohort, alike)), lambda row: _members(alike, row))
     if not tables:
         said = Finding("balance", f"No deals are made alike: {NO_ADJUSTING}.", "", "not studied")
         return Contrasts(differences, said)
     title = "How far apart deals of a level and the rest are, in standard deviations, before and after weighting; "
     title += f"{len(alike.deals):,} {cohort.words}"
-    return Contrasts(differences, Listing(pd.concat(tables, ignore_index=True), title))
+    listing = Listing(pd.concat(tables, ignore_index=True), title)
+    return Contrasts(differences, with_members(listing, lambda row: _members(alike, row)))
+
+
+def _members(alike: Alike, row: dict[str, Any]) -> dict[str, list[object]]:
+    """Name the deals of a level and the rest, and those of either that had the outcome."""
+    own, had = alike.deals[alike.columns[row["segment"]]] == row["level"], alike.deals["outcome"] == alike.outcome
+    sides = {"n_deals": own, "deals": own, "n_rest": ~own, "n_event": own & had, "n_event_rest": ~own & had}
+    return {name: ids_of(alike.deals[mine]) for name, mine in sides.items()}
 
 
 def _compared(alike: Alike, segment: str) -> list[str]:
@@ -161,7 +171,7 @@ def _weighted(cohort: Cohort, deals: pd.DataFrame, formula: str, scheme: Scheme)
     values: dict[str, Any] = {
         "kind": scheme, **{n: row[n] for n in ("estimate", "std_error", "conf_low", "conf_high", "no_interval_reason")},
         "share_level": row["estimate_now"], "share_rest": row["estimate_then"],
-        "p_value": two_sided_p(float(row["estimate"]), float(row["std_error"])),
+        "df": row["df"], "p_value": two_sided_p(float(row["estimate"]), float(row["std_error"]), _degrees(row["df"])),
     }  # fmt: skip
     weights = weight_diagnosis(balancing_weights(deals, EXPOSED, formula, scheme=scheme)).frame.set_index(EXPOSED)
     rare, most = int(weights["rare_deals"].sum()), float(weights["greatest_share"].max())
@@ -169,6 +179,11 @@ def _weighted(cohort: Cohort, deals: pd.DataFrame, formula: str, scheme: Scheme)
     heavy = f"One deal carries {most:.0%} of the weight of its side. " if most > BALANCED else ""
     sure = f"{count(rare, 'deal')} had a chance below 5 % of being on their side." if rare and scheme != JUDGED else ""
     return {**values, "note": f"{heavy}{sure}".strip(), **_ratio(won)}
+
+
+def _degrees(df: float) -> float:
+    """Give the degrees of freedom of t, without end where limits are normal."""
+    return float("inf") if pd.isna(df) else float(df)
 
 
 def _ratio(won: pd.DataFrame) -> dict[str, float]:
@@ -189,7 +204,7 @@ def _absent(kind: str, reason: str) -> dict[str, Any]:
 
 def _judged(frame: pd.DataFrame, family: Estimate | Finding, margin: float) -> pd.DataFrame:
     numbers = ("share_level", "share_rest", "effective_deals", "ratio", "ratio_low", "ratio_high", "e_value",
-               "e_value_limit")  # fmt: skip
+               "e_value_limit", "df")  # fmt: skip
     frame = frame.assign(**{name: frame.get(name, np.nan) for name in numbers}, margin=margin)
     few = (frame[["n_event", "n_event_rest"]].min(axis=1) < FEWEST_EVENTS).to_numpy()
     tests = family.frame if isinstance(family, Estimate) else pd.DataFrame(columns=["segment", "shown"])
@@ -200,7 +215,9 @@ def _judged(frame: pd.DataFrame, family: Estimate | Finding, margin: float) -> p
         # with few deals a level counts as looked at, and cannot be found
         frame.loc[rows.index, "p_adjusted"] = benjamini_hochberg(rows["p_value"].mask(few[rows.index], 1.0))
     values = frame[["estimate", "std_error", "conf_low", "conf_high", "margin"]].to_numpy(dtype=float)
-    said = pd.Series([verdict(*row) for row in values], index=frame.index, dtype=object)
+    degrees = [None if pd.isna(df) else float(df) for df in frame["df"]]
+    judged = [verdict(*row, df=df) for row, df in zip(values, degrees, strict=True)]
+    said = pd.Series(judged, index=frame.index, dtype=object)
     chance = said.str.startswith("shown") & ~(frame["segment"].isin(shown) & (frame["p_adjusted"] <= inner))
     frame["verdict"] = said.mask(chance | few, "cannot tell")
     frame["note"] = frame["note"].mask(few, TOO_FEW)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, members_apart, with_deals
 from analytics.estimators.contrasts import benjamini_hochberg
 from analytics.estimators.counts import count_events
 from analytics.estimators.decomposition import NOT_RECORDED
@@ -60,6 +61,7 @@ def omnibus(cohort: Cohort | Finding, *, outcome: str = "won") -> Estimate | Fin
     rows = [row for name in cohort.by for row in _test(cohort, name, outcome)]
     if not rows:
         return Finding("omnibus", "No segment has two levels with enough deals to compare.", "", "cannot tell")
+    rows, members = members_apart(rows)
     frame = pd.DataFrame(rows)
     frame["p_adjusted"] = benjamini_hochberg(frame["p_value"])
     frame["shown"] = frame["p_adjusted"] <= FALSE_DISCOVERIES
@@ -69,7 +71,7 @@ def omnibus(cohort: Cohort | Finding, *, outcome: str = "won") -> Estimate | Fin
         variance="by account where known", cluster="account_id" if cohort.clustered else None,
         note=f"Declared family: {len(frame)} segments.",
     )  # fmt: skip
-    return Estimate(frame, meta)
+    return with_deals(Estimate(frame, meta), **members)
 
 
 def _test(cohort: Cohort, segment: str, outcome: str) -> list[dict[str, Any]]:
@@ -84,7 +86,7 @@ def _test(cohort: Cohort, segment: str, outcome: str) -> list[dict[str, Any]]:
         risk = count_events(deals, by=(segment,), cluster=cohort.cluster)
         found = subdistribution_score_test(risk, outcome=outcome).frame.iloc[0]
         statistic, df, p = float(found["estimate"]), int(found["df"]), float(found["p_value"])
-        return [_row(segment, SCORE, (statistic, df, p), len(enough), len(deals))]
+        return [_row(segment, SCORE, (statistic, df, p), len(enough), deals)]
     usable = raw_shares(cohort, segment, outcome)
     usable = usable[usable["comparable"]]
     x, n = effective_counts(usable["estimate"], usable["std_error"], usable["effective_deals"])
@@ -92,12 +94,12 @@ def _test(cohort: Cohort, segment: str, outcome: str) -> list[dict[str, Any]]:
         return []
     spread = spread_between(x, n)
     told = (spread.statistic, spread.df, spread.p_value)
-    return [_row(segment, SPREAD, told, len(usable), int(usable["n_deals"].sum()))]
+    return [_row(segment, SPREAD, told, len(usable), cohort.deals[level.isin(usable["level"])])]
 
 
-def _row(segment: str, test: str, found: tuple[float, int, float], levels: int, deals: int) -> dict[str, Any]:
+def _row(segment: str, test: str, found: tuple[float, int, float], levels: int, deals: pd.DataFrame) -> dict[str, Any]:
     return {
         "segment": segment, "test": test, "estimate": found[0], "std_error": np.nan, "conf_low": np.nan,
-        "conf_high": np.nan, "df": found[1], "p_value": found[2], "n_levels": levels, "n_deals": deals,
-        "no_interval_reason": NO_INTERVAL,
+        "conf_high": np.nan, "df": found[1], "p_value": found[2], "n_levels": levels, "n_deals": len(deals),
+        "no_interval_reason": NO_INTERVAL, "members": {"n_deals": ids_of(deals)},
     }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import deals_of, ids_of, with_deals, with_members
 from analytics.estimators.contrasts import benjamini_hochberg
 from analytics.estimators.decomposition import NOT_RECORDED
 from analytics.estimators.proportions import funnel_limits
@@ -63,7 +64,14 @@ def closed_shares(cohort: Cohort | Finding) -> Estimate | Finding:
         estimand=f"won deals as a share of closed deals, by segment; {cohort.words}", interval="Wilson",
         variance="by account where known", cluster="account_id" if cohort.clustered else None,
     )  # fmt: skip
-    return Estimate(pd.concat(tables, ignore_index=True), meta)
+    shares = Estimate(pd.concat(tables, ignore_index=True), meta)
+    return with_members(shares, lambda row: _members(closed, row))
+
+
+def _members(closed: pd.DataFrame, row: dict[str, Any]) -> dict[str, list[object]]:
+    """Name the closed deals of a level, and those of them that were won."""
+    mine = closed[closed[row["segment"]].astype(str) == row["level"]]
+    return {"n_deals": ids_of(mine), "n_event": ids_of(mine[mine["outcome"] == "won"])}
 
 
 def _shares(closed: pd.DataFrame, segment: str, clustered: bool) -> pd.DataFrame:
@@ -143,7 +151,9 @@ def overdispersion(shares: Estimate | Finding) -> Estimate | Finding:
         n_deals=shares.meta.n_deals, n_accounts=shares.meta.n_accounts, interval="Q-profile",
         variance="DerSimonian-Laird", note=f"Declared family: {len(tests)} segments.",
     )  # fmt: skip
-    return Estimate(tests.assign(n_event=np.nan, n_risk=tests["n_deals"]), meta)
+    members = [deals_of(shares, "n_deals", frame.index[frame["segment"] == name]) for name in tests["segment"]]
+    found = Estimate(tests.assign(n_event=np.nan, n_risk=tests["n_deals"]), meta)
+    return with_deals(found, n_deals=members, n_risk=members)
 
 
 def _test(segment: str, levels: pd.DataFrame) -> list[dict[str, Any]]:

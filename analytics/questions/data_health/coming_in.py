@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from analytics.estimators.cell_deals import with_deals
 from analytics.estimators.result import Finding, Listing
 from analytics.records.contract import REJECT_COLUMNS, SourceFile
 
 EXAMPLE_LENGTH = 160
+_TAKES = ("not yet known", "left out", "ended as")
+"""Steps whose lines take deals off what remained; the others are totals on the way."""
 
 
 def what_came_in(files: Sequence[SourceFile]) -> Listing | Finding:
@@ -104,18 +107,20 @@ def rejected_rows(rejects: pd.DataFrame) -> Listing:
     return Listing(rejects[list(REJECT_COLUMNS)].reset_index(drop=True), "Rejected rows", private=True)
 
 
-def left_out(attrition: pd.DataFrame) -> Listing:
+def left_out(attrition: pd.DataFrame, taken: pd.DataFrame | None = None) -> Listing:
     """How many rows and deals remain after each rule?
 
     Parameters
     ----------
     attrition : pandas.DataFrame
         step, rule, deals, remaining (`analytics.records` makes it).
+    taken : pandas.DataFrame, optional
+        step, rule, deal_id: which deals each line takes off (`study.attrition_deals`).
 
     Returns
     -------
     Listing
-        The same rows.
+        The same rows, with the deals behind them where these are given; rows of files are no deals.
 
     Raises
     ------
@@ -131,4 +136,20 @@ def left_out(attrition: pd.DataFrame) -> Listing:
     missing = [name for name in ("step", "rule", "deals", "remaining") if name not in attrition.columns]
     if missing:
         raise ValueError(f"the attrition table lacks {missing}")
-    return Listing(attrition.reset_index(drop=True), "From what was read to what is studied")
+    listing = Listing(attrition.reset_index(drop=True), "From what was read to what is studied")
+    return listing if taken is None or "unit" not in attrition else _with_taken(listing, taken)
+
+
+def _with_taken(listing: Listing, taken: pd.DataFrame) -> Listing:
+    """Name the deals that each line counts, and those that remain after it."""
+    off, remaining = taken.groupby(["step", "rule"])["deal_id"], taken["deal_id"]
+    lists: dict[str, list[list[str]]] = {"deals": [], "remaining": []}
+    for step, rule, unit in listing.frame[["step", "rule", "unit"]].itertuples(index=False, name=None):
+        mine = off.get_group((step, rule)) if (step, rule) in off.groups else taken["deal_id"].iloc[:0]
+        if step not in _TAKES:  # a total on the way
+            mine = remaining
+        elif unit == "deals":
+            remaining = remaining[~remaining.isin(mine)]
+        lists["deals"].append(mine.tolist() if unit == "deals" else [])
+        lists["remaining"].append(remaining.tolist() if unit == "deals" else [])
+    return with_deals(listing, **lists)

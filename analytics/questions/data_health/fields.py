@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, members_apart, with_deals
 from analytics.estimators.rates import Column, account_codes, clustered_proportion
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
 from analytics.estimators.watched import has_accounts
@@ -60,13 +61,15 @@ def completeness(deals: pd.DataFrame, fields: Sequence[str] | None = None) -> Es
                 # whether the account is filled cannot be clustered by account
                 cluster = deals.loc[inside, "account_id"] if known and field != "account_id" else None
                 row = proportion_row(filled[inside], cluster)
-                rows.append({"field": field, "outcome": outcome, "label": label, **row})
+                members = {"n_event": ids_of(deals[inside & filled]), "n_risk": ids_of(deals[inside])}
+                rows.append({"field": field, "outcome": outcome, "label": label, **row, "members": members})
+    rows, lists = members_apart(rows)
     meta = Meta(
         kind="probability", estimand="share of deals in which the field is filled", keys=("field", "outcome"),
         n_deals=len(deals), n_accounts=account_codes(deals["account_id"])[1] if known else None, interval="Wilson",
         variance="between accounts" if known else "binomial", cluster="account_id" if known else None,
     )  # fmt: skip
-    return Estimate(pd.DataFrame(rows), meta)
+    return with_deals(Estimate(pd.DataFrame(rows), meta), **lists)
 
 
 def field_counts(deals: pd.DataFrame, fields: Sequence[str] | None = None) -> Listing:
@@ -92,9 +95,10 @@ def field_counts(deals: pd.DataFrame, fields: Sequence[str] | None = None) -> Li
     >>> field_counts(pd.DataFrame({"source": ["web", "fair", "web", "fair"], "outcome": "won"})).frame["most_common"][0]
     'fair (2)'
     """
-    rows = []
+    rows, having = [], []
     for field, label in _fields(deals, fields).items():
         filled = _filled(deals, field)
+        having.append(filled)
         values = deals.loc[filled, field].astype(str).value_counts()
         values = values.sort_index().sort_values(ascending=False, kind="stable")  # or the order of rows breaks ties
         telling = len(values) > 0 and values.iloc[0] > 1 and not _private(field, values)
@@ -102,7 +106,9 @@ def field_counts(deals: pd.DataFrame, fields: Sequence[str] | None = None) -> Li
         number = int(filled.sum())
         rows.append((field, label, len(deals), number, len(deals) - number, len(values), common))
     columns = ["field", "label", "deals", "filled", "missing", "distinct", "most_common"]
-    return Listing(pd.DataFrame(rows, columns=columns), "Fields and what is in them")
+    found = Listing(pd.DataFrame(rows, columns=columns), "Fields and what is in them")
+    lists = {"deals": [ids_of(deals)] * len(rows), "filled": [ids_of(deals[filled]) for filled in having]}
+    return with_deals(found, **lists, missing=[ids_of(deals[~filled]) for filled in having])
 
 
 def proportion_row(hits: pd.Series, cluster: Column | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, with_members
 from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import percent
@@ -65,7 +66,12 @@ def outcome_shares(known_deals: pd.DataFrame) -> Estimate | Finding:
         variance="binomial" if accounts is None else "between accounts",
         cluster=None if accounts is None else "account_id", note=_NOTE if unknown else "",
     )  # fmt: skip
-    return Estimate(pd.DataFrame(rows), meta)
+    return with_members(Estimate(pd.DataFrame(rows), meta), lambda row: _members(deals, row["outcome"]))
+
+
+def _members(deals: pd.DataFrame, outcome: str) -> dict[str, list[object]]:
+    unknown = ids_of(deals[deals["outcome"] == "unknown"]) if outcome != "open" else []
+    return {"n_event": ids_of(deals[deals["outcome"] == outcome]), "n_risk": ids_of(deals), "n_unknown": unknown}
 
 
 def _row(outcomes: pd.Series, outcome: str, accounts: pd.Series | None, ended: int) -> dict[str, object]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, with_members
 from analytics.estimators.reporting_delay import reporting_delay
 from analytics.estimators.result import COARSENED, Estimate, Finding
 from analytics.estimators.sentences import count, day, outcome_words, share_with_interval
@@ -19,7 +21,7 @@ def recording_delay(delays: pd.DataFrame, *, horizon_days: int = 180) -> Estimat
     Parameters
     ----------
     delays : pandas.DataFrame
-        outcome, delay_days, window_days, one row per recorded closing.
+        outcome, delay_days, window_days, one row per recorded closing; `deal_id` where it is named.
     horizon_days : int
         Longest delay shown.
 
@@ -44,7 +46,20 @@ def recording_delay(delays: pd.DataFrame, *, horizon_days: int = 180) -> Estimat
         action = "It takes the day of closing beside that of recording: use a history or extracts that have both."
         return Finding("recording_delay", headline, action, "not studied")
     found = reporting_delay(delays)
-    return Estimate(found.frame[found.frame["time"] <= horizon_days], found.meta)
+    shown = Estimate(found.frame[found.frame["time"] <= horizon_days], found.meta)
+    return with_members(shown, lambda row: _members(delays, row))
+
+
+def _members(delays: pd.DataFrame, row: dict[str, Any]) -> dict[str, list[object]]:
+    """Name the deals of the closings recorded on a day after closing, by then, and of those that could tell of it."""
+    mine, days = delays[delays["outcome"] == row["outcome"]], row["time"]
+    by_then = mine["delay_days"] <= days
+    chosen = {
+        "n_event": mine["delay_days"] == days,
+        "cum_event": by_then,
+        "n_risk": by_then & (mine["window_days"] >= days),
+    }
+    return {name: ids_of(mine[inside]) for name, inside in chosen.items()}
 
 
 def settled(delay: Estimate | Finding, *, as_of: dt.date, settled_on: dt.date) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, members_apart, with_deals
 from analytics.estimators.rates import account_codes, known_accounts
 from analytics.estimators.result import WITHHELD, Estimate, Finding, Listing, Meta
 from analytics.questions.data_health.fields import proportion_row
@@ -196,6 +197,7 @@ def never_open(deals: pd.DataFrame) -> Estimate | Finding:
     if not len(closed):
         headline = "No deal has closed with a known outcome."
         return Finding("never_open", headline, "Shares with and without born-closed deals need some.", "not studied")
+    won = closed["outcome"] == "won"
     born, one_day = closed["born_closed"].astype(bool), closed["exit"] == 0
     groups = {
         "all": ("all closed deals", born | ~born),
@@ -204,7 +206,12 @@ def never_open(deals: pd.DataFrame) -> Estimate | Finding:
     }
     accounts = closed["account_id"] if known_accounts(closed["account_id"]) else None
     rows = [
-        {"item": item, "label": label, **_won(closed[inside], None if accounts is None else accounts[inside])}
+        {
+            "item": item,
+            "label": label,
+            **_won(closed[inside], None if accounts is None else accounts[inside]),
+            "members": {"n_risk": ids_of(closed[inside]), "n_event": ids_of(closed[inside & won])},
+        }
         for item, (label, inside) in groups.items()
         if inside.any()
     ]
@@ -214,7 +221,8 @@ def never_open(deals: pd.DataFrame) -> Estimate | Finding:
         variance="binomial" if accounts is None else "between accounts",
         cluster=None if accounts is None else "account_id",
     )  # fmt: skip
-    return Estimate(pd.DataFrame(rows), meta)
+    plain, lists = members_apart(rows)
+    return with_deals(Estimate(pd.DataFrame(plain), meta), **lists)
 
 
 def _won(closed: pd.DataFrame, accounts: pd.Series | None) -> dict[str, object]:

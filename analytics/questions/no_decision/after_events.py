@@ -6,11 +6,12 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, with_members
 from analytics.estimators.discrete_time.models import discrete_time_model
 from analytics.estimators.discrete_time.periods import PersonPeriods, person_periods
 from analytics.estimators.lacking import lacking
@@ -158,7 +159,13 @@ def _ratios(fitted: Estimate, periods: PersonPeriods, event: str, outcomes: Sequ
         interval="Wald on the log scale", variance="sandwich", cluster=fitted.meta.cluster,
         unit="ratio", time_unit="weeks", note="Declared outcomes only; what was known when each week began.",
     )  # fmt: skip
-    return Estimate(pd.DataFrame(rows), meta)
+    return with_members(Estimate(pd.DataFrame(rows), meta), lambda row: _members(periods, row))
+
+
+def _members(periods: PersonPeriods, row: dict[str, Any]) -> dict[str, list[object]]:
+    """Name the deals that ended so in such a week; the weeks at risk are no deals."""
+    table = periods.frame
+    return {"n_event": ids_of(table[(table[row["event"]] == row["level"]) & (table[f"d_{row['outcome']}"] == 1)])}
 
 
 def _ratio(fitted: Estimate, outcome: str, event: str, level: str, number: int) -> dict[str, object]:

@@ -105,7 +105,13 @@ def _row(watched: pd.DataFrame, rule: str, threshold: int, horizon_days: int) ->
     label = LABELS.get(rule, "{0}").format(threshold).replace("pushed 1 times", "pushed once")
     row = {"rule": rule, "threshold": threshold, "label": label, **share_at(counted(watched), age)}
     ended = watched[(watched["exit"] <= age) & (watched["outcome"] == "no_decision")]
-    members = {"n_event": ids_of(ended), "n_deals": ids_of(watched)}
+    still = watched[(watched["entry"] < age) & (watched["exit"] >= age)]
+    members = {
+        "n_event": ids_of(ended),
+        "cum_event": ids_of(ended),
+        "n_deals": ids_of(watched),
+        "n_risk": ids_of(still),
+    }
     return {**row, "n_accounts": accounts_of(watched), "horizon_reached": age, "note": note, "members": members}
 
 

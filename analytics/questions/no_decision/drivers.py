@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, members_apart, with_deals
 from analytics.estimators.columns import stratum_column
 from analytics.estimators.hazards.models import cause_specific_cox
 from analytics.estimators.lacking import lacking
@@ -80,6 +81,7 @@ def drivers(deals: pd.DataFrame, *, by: Sequence[str], settled_on: dt.date) -> E
     said = " ".join(note for note in notes if note)
     if not rows:
         return cannot_tell("drivers", "Which traits go with no decision cannot be told.", said)
+    rows, lists = members_apart(rows)
     frame = pd.DataFrame(rows)
     frame["p_adjusted"] = adjusted_p_values(frame["p_value"].to_numpy(dtype=float))
     meta = Meta(
@@ -89,7 +91,7 @@ def drivers(deals: pd.DataFrame, *, by: Sequence[str], settled_on: dt.date) -> E
         n_accounts=accounts_of(table),
         cluster="account_id" if has_accounts(table) else None,
     )  # fmt: skip
-    return Estimate(frame, meta)
+    return with_deals(Estimate(frame, meta), **lists)
 
 
 def _levels(values: pd.Series[Any]) -> pd.Series[str]:
@@ -119,9 +121,11 @@ def _of_outcome(table: pd.DataFrame, outcome: str, named: dict[str, str]) -> lis
     for name, column in [(name, column) for name, column in named.items() if column in codes]:
         for level, code in codes[column].items():
             here = table[column] == level
+            had = here & (table["outcome"] == outcome)
             row = {
                 "outcome": outcome, "segment": name, "level": level, "label": str(level), "reference": code == "00",
-                "n_deals": int(here.sum()), "n_event": int((here & (table["outcome"] == outcome)).sum()),
+                "n_deals": int(here.sum()), "n_event": int(had.sum()),
+                "members": {"n_deals": ids_of(table[here]), "n_event": ids_of(table[had])},
             }  # fmt: skip
             rows.append({**row, **_ratio(fitted, f"C({column})[T.{code}]", code == "00")})
     return rows

@@ -7,6 +7,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import with_watched
 from analytics.estimators.counts import count_events
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.lacking import lacking
@@ -85,4 +86,4 @@ def comes_back(deals: pd.DataFrame, firings: Firings, *, settled_on: dt.date) ->
         estimand=f"of deals of which nothing was heard for {days} days, the share with each thing that happened next",
         n_accounts=accounts_of(next_), time_unit="days since the deal went quiet", note=without_account(next_),
     )  # fmt: skip
-    return Estimate(made.frame.assign(quiet_days=days, n_deals=risk.n_deals), made.meta)
+    return with_watched(Estimate(made.frame.assign(quiet_days=days, n_deals=risk.n_deals), made.meta), next_)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, members_apart, with_deals
 from analytics.estimators.lacking import lacking
 from analytics.estimators.rates import clustered_proportion, known_accounts
 from analytics.estimators.result import Estimate, Finding, Meta
@@ -82,6 +83,7 @@ def reasons_given(deals: pd.DataFrame) -> Estimate | Finding:
                 "reads_as": level if part == "kind" else reason_kind(level),
                 "estimate": share[0], "std_error": share[1], "conf_low": share[2], "conf_high": share[3],
                 "n_event": int((values == level).sum()), "n_deals": len(ended),
+                "members": {"n_event": ids_of(ended[values == level]), "n_deals": ids_of(ended)},
             })  # fmt: skip
     meta = Meta(
         kind="probability", estimand="share of the declared no-decisions, by the reason that sellers wrote",
@@ -89,7 +91,8 @@ def reasons_given(deals: pd.DataFrame) -> Estimate | Finding:
         n_accounts=known_accounts(ended["account_id"]) if has_accounts(ended) else None,
         cluster="account_id" if has_accounts(ended) else None,
     )  # fmt: skip
-    return Estimate(pd.DataFrame(rows), meta)
+    rows, lists = members_apart(rows)
+    return with_deals(Estimate(pd.DataFrame(rows), meta), **lists)
 
 
 def _by_size(values: pd.Series[str]) -> Sequence[str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from analytics.estimators.cell_deals import with_watched
 from analytics.estimators.counts import count_events
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.lacking import lacking
@@ -95,7 +96,7 @@ def stage_exits(
         estimand=f"of deals that came to a stage, the share that left it in each way within {days} days",
         n_deals=len(watched), n_accounts=accounts_of(watched),
     )  # fmt: skip
-    return Estimate(frame, meta)
+    return with_watched(Estimate(frame, meta), stays, by=("stage",), age=days)
 
 
 def _stays(rows: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:

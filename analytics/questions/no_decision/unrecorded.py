@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.bounds import incidence_bounds
+from analytics.estimators.cell_deals import ids_of, with_deals
 from analytics.estimators.counts import RiskTable, count_events
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.lacking import lacking
@@ -74,11 +75,12 @@ def unrecorded_bounds(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days:
         both = _as_no_decision(watched, watched["_blank"] | unknown, age)
         rows.append({"treatment": "outcomes", "label": "and every closing without an outcome as well", **both})
     by_age = watched["exit"] <= age
-    without = int((by_age & watched["_blank"]).sum()), int((by_age & (watched["_blank"] | unknown)).sum())
+    blanks = [by_age & (watched["_blank"] | (unknown & (row["treatment"] == "outcomes"))) for row in rows]
+    ended = by_age & (watched["outcome"] == "no_decision")
     frame = pd.DataFrame(rows).assign(
-        n_unrecorded=[without[row["treatment"] == "outcomes"] for row in rows],
+        n_unrecorded=[int(each.sum()) for each in blanks],
         n_deals=risk.n_deals, n_accounts=accounts_of(watched), horizon_reached=age,
-        n_event=int((by_age & (watched["outcome"] == "no_decision")).sum()),
+        n_event=int(ended.sum()),
     )  # fmt: skip
     meta = Meta(
         kind="probability", keys=("treatment",), n_deals=risk.n_deals, n_accounts=accounts_of(watched),
@@ -86,7 +88,8 @@ def unrecorded_bounds(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days:
         estimand=f"share of deals that end in no decision within {age} days, by what losses without a reason count as",
         variance="by account where known", cluster=risk.cluster, note=without_account(watched),
     )  # fmt: skip
-    return Estimate(frame, meta)
+    named = {"n_event": [ids_of(watched[ended])] * len(rows), "n_deals": [ids_of(watched)] * len(rows)}
+    return with_deals(Estimate(frame, meta), n_unrecorded=[ids_of(watched[each]) for each in blanks], **named)
 
 
 def _counted(deals: pd.DataFrame) -> RiskTable:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, members_apart, with_deals
 from analytics.estimators.rates import clustered_proportion
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
 from analytics.estimators.sentences import MANY, share_with_interval
@@ -168,11 +169,13 @@ def zombie_chances(
     for rule in [name for name in then if then[name].any()]:
         moments = past[then[rule]]
         share = clustered_proportion(moments["d_won"].astype(float), cluster=moments["account"])
-        won = moments.loc[moments["d_won"] == 1, "deal_id"].nunique()
+        once = moments.drop_duplicates("deal_id")
+        won = moments[moments["d_won"] == 1].drop_duplicates("deal_id")
         rows.append({
             "rule": rule, "label": looked.words(rule), "estimate": share[0], "std_error": share[1],
             "conf_low": share[2], "conf_high": share[3], "n_open": int(today[rule].sum()),
-            "n_deals": int(moments["deal_id"].nunique()), "n_event": int(won), "n_moments": len(moments),
+            "n_deals": len(once), "n_event": len(won), "n_moments": len(moments),
+            "members": {"n_open": ids_of(now[today[rule]]), "n_deals": ids_of(once), "n_event": ids_of(won)},
             "amount_open": float(now.loc[today[rule], "amount"].sum()) if "amount" in now else np.nan,
         })  # fmt: skip
     meta = Meta(
@@ -181,7 +184,8 @@ def zombie_chances(
         n_accounts=accounts_of(deals[deals["deal_id"].isin(past["deal_id"])]), variance="by account",
         cluster="account_id",
     )  # fmt: skip
-    return Estimate(pd.DataFrame(rows), meta)
+    rows, lists = members_apart(rows)
+    return with_deals(Estimate(pd.DataFrame(rows), meta), **lists)
 
 
 def largest(listing: Listing | Finding, rows: int = 12) -> Listing | Finding:

@@ -6,6 +6,7 @@ import datetime as dt
 
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, members_apart, with_deals
 from analytics.estimators.lacking import lacking
 from analytics.estimators.rates import clustered_proportion, known_accounts
 from analytics.estimators.result import Estimate, Finding, Meta
@@ -72,6 +73,8 @@ def heaping(pipeline: Pipeline, calendar: FiscalCalendar, *, conf_level: float =
         share = float(even.get(name, 0.0))
         rows.append({"item": name, "label": label, **found._asdict(), "n_event": int((kind == name).sum())} | {
             "n_risk": len(said), "n_deals": int(said.loc[kind == name, "deal_id"].nunique()), "share_of_days": share,
+            "members": {"n_event": ids_of(said[kind == name]), "n_risk": ids_of(said),
+                        "n_deals": ids_of(said[kind == name].drop_duplicates("deal_id"))},
         })  # fmt: skip
     accounts = known_accounts(said["account_id"]) if has_accounts(said) else None
     meta = Meta(
@@ -80,7 +83,8 @@ def heaping(pipeline: Pipeline, calendar: FiscalCalendar, *, conf_level: float =
         estimand=f"share of the {len(said):,} expected close dates stated in {pipeline.quarter.name} (first dates and "
         "changes) that are such a day; where a period ends on a weekend, the Friday before counts too",
     )  # fmt: skip
-    return Estimate(pd.DataFrame(rows), meta)
+    rows, lists = members_apart(rows)
+    return with_deals(Estimate(pd.DataFrame(rows), meta), **lists)
 
 
 def kind_of_day(day: dt.date, calendar: FiscalCalendar) -> str:

@@ -135,12 +135,13 @@ def _shares(watched: pd.DataFrame, days_after: Sequence[int], conf_level: float)
     )  # fmt: skip
     found = Estimate(frame.drop(columns=["place", "cum_event"]).reset_index(drop=True), meta)
     members = [_by_then(watched, row) for row in found.frame.to_dict("records")]
-    return with_deals(found, n_event=[by_then for by_then, _ in members], n_deals=[every for _, every in members])
+    names = ("n_event", "n_deals", "n_risk")
+    return with_deals(found, **{name: [lists[place] for lists in members] for place, name in enumerate(names)})
 
 
-def _by_then(watched: pd.DataFrame, row: dict[Hashable, Any]) -> tuple[list[object], list[object]]:
-    """Name the deals that one row counts: those with its outcome by then, and all that have such a date."""
+def _by_then(watched: pd.DataFrame, row: dict[Hashable, Any]) -> tuple[list[object], ...]:
+    """Name the deals that one row counts: with its outcome by then, all with such a date, those watched on the day."""
     mine = watched[watched["said"] == row["said"]]
     ended = (mine["exit"] <= row["days_after"]) & (mine["outcome"] != "open")
     hit = ~ended if row["outcome"] == "open" else ended & (mine["outcome"] == row["outcome"])
-    return ids_of(mine[hit]), ids_of(mine)
+    return ids_of(mine[hit]), ids_of(mine), ids_of(mine[mine["exit"] >= row["days_after"]])

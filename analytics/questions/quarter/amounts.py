@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.bootstrap import RESAMPLING, Resampling, count_movements
+from analytics.estimators.cell_deals import ids_of, members_apart, with_deals, with_watched
 from analytics.estimators.period_incidence import at_horizon, nobody_at_risk
 from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Finding, Meta
@@ -101,7 +102,7 @@ def value_weighted(
         conf_level=resampling.conf_level, variance=f"whole-account bootstrap, {resampling.reps} resamples", note=note,
         cluster="account_id" if has_accounts(kept) else None,
     )  # fmt: skip
-    return Estimate(frame, meta)
+    return with_deals(with_watched(Estimate(frame, meta), kept), n_risk=[ids_of(kept)] * len(frame))
 
 
 def _weighted_rows(watched: pd.DataFrame, amount: pd.Series, age: int, resampling: Resampling) -> list[dict[str, Any]]:
@@ -170,10 +171,14 @@ def no_decision_range(
         watched = at_risk_in(deals_by_rule[rule], quarter, last_day(quarter, settled_on), horizon_days=horizon_days)
         if len(watched):
             row: dict[Any, Any] = at_horizon(watched, horizon_days).at(outcome="no_decision").iloc[0].to_dict()
-            fired = _fired(deals_by_rule[rule], declared, rule)
-            rows.append({**row, "rule": rule, "label": RULE_WORDS.get(rule, rule), **fired})
+            fired, members = _fired(deals_by_rule[rule], declared, rule)
+            ended = watched[(watched["outcome"] == "no_decision") & (watched["exit"] <= row["horizon_reached"])]
+            still = watched[(watched["entry"] < row["horizon_reached"]) & (watched["exit"] >= row["horizon_reached"])]
+            members |= {"n_event": ids_of(ended), "n_deals": ids_of(watched), "n_risk": ids_of(still)}
+            rows.append({**row, "rule": rule, "label": RULE_WORDS.get(rule, rule), **fired, "members": members})
     if not rows:
         return nobody_at_risk("no_decision_range", quarter, settled_on)
+    rows, lists = members_apart(rows)
     frame = pd.DataFrame(rows).drop(columns=["outcome"])
     n_accounts = frame["n_accounts"].iloc[0]
     meta = Meta(
@@ -181,13 +186,14 @@ def no_decision_range(
         keys=("rule",), n_deals=int(frame["n_deals"].iloc[0]), n_accounts=None if pd.isna(n_accounts) else
         int(n_accounts), interval="log-log", variance="by account where known",
     )  # fmt: skip
-    return Estimate(frame, meta)
+    return with_deals(Estimate(frame, meta), **lists)
 
 
-def _fired(deals: pd.DataFrame, declared: pd.DataFrame | None, rule: str) -> dict[str, Any]:
-    ended = deals.loc[deals["no_decision_kind"] == rule, "deal_id"]
+def _fired(deals: pd.DataFrame, declared: pd.DataFrame | None, rule: str) -> tuple[dict[str, int], dict[str, Any]]:
+    """Count the deals that a rule ended, and those of them that were won since; and name both."""
+    ended = deals.loc[deals["no_decision_kind"] == rule]
     if rule == "declared" or declared is None:
-        return {"fired": len(ended), "later_won": 0}
+        return {"fired": len(ended), "later_won": 0}, {"fired": ids_of(ended), "later_won": []}
     won = declared.loc[declared["outcome"] == "won", "deal_id"]
-    later = int(ended.isin(won).sum())
-    return {"fired": len(ended), "later_won": later}
+    later = ended[ended["deal_id"].isin(won)]
+    return {"fired": len(ended), "later_won": len(later)}, {"fired": ids_of(ended), "later_won": ids_of(later)}

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.bootstrap import RESAMPLING, Resampling
-from analytics.estimators.cell_deals import ids_of, members_apart, with_deals
+from analytics.estimators.cell_deals import members_apart, with_deals
 from analytics.estimators.contrasts import benjamini_hochberg, smallest_reliable_change, unrecorded_outcomes, verdict
 from analytics.estimators.decomposition import ALL, Pace, incidence_change, level_of
 from analytics.estimators.decomposition import mix_and_rate as decomposed
 from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Finding, Meta
+from analytics.estimators.side_deals import Sides, change_members, with_side_deals
 from analytics.estimators.watched import OUTCOMES, SMALLEST_CELL, at_risk_in, has_accounts
 
 from analytics.estimators.watched import last_day, last_day_of, late_start, not_studied, reach  # isort: skip
@@ -132,9 +133,9 @@ def against(
                 Pace(then), Pace(now), horizon_days=age, conf_level=resampling.conf_level, causes=OUTCOMES
             )
             sizes = {"n_deals_now": len(now), "n_deals_then": len(then), "n_accounts": _accounts(now, then)}
-            members = {"n_deals_now": ids_of(now), "n_deals_then": ids_of(then)}
+            named = {"compared_to": other.name, "view": view, "horizon_reached": age, **sizes}
             rows += [
-                {"compared_to": other.name, "view": view, **row, "horizon_reached": age, **sizes, "members": members}
+                {**named, **row, "members": change_members(then, now, str(row["outcome"]), age)}
                 for row in table.to_dict("records")
             ]
     if not rows:
@@ -261,7 +262,7 @@ def mix_and_rate(
         if column not in deals.columns:
             raise InputError(f"the deals have no segment {column!r}", action=nearest(column, deals.columns))
     now = at_risk_in(deals, quarter, last_day(quarter, settled_on), horizon_days=horizon_days)
-    tables, notes = [], []
+    tables, notes, taken = [], [], dict[tuple[str, str], Sides]()
     for other, known in as_known.items():
         then = earlier(known, other, quarter, settled_on, horizon_days)
         age = _common_age(now, then, horizon_days)
@@ -271,7 +272,7 @@ def mix_and_rate(
             notes.append(f"{other.name}: {why}")
             continue
         for column in by:
-            sides = _pooled_small(then, now, column)
+            sides = taken[other.name, column] = _pooled_small(then, now, column)
             table = decomposed(Pace(sides[0]), Pace(sides[1]), by=column, horizon_days=age, resampling=resampling)
             tables.append(table.assign(compared_to=other.name, segment=column, horizon_reached=age))
     if not tables:
@@ -280,7 +281,7 @@ def mix_and_rate(
     frame = _labelled(pd.concat(tables, ignore_index=True))
     keys = ("compared_to", "segment", "level", "part")
     estimand = "part of the change of the period incidence of winning at the horizon, now − then (Kitagawa)"
-    return Estimate(frame, _meta(estimand, keys, now, resampling, " ".join(notes)))
+    return with_side_deals(Estimate(frame, _meta(estimand, keys, now, resampling, " ".join(notes))), taken)
 
 
 def _both_opened(now: pd.DataFrame, then: pd.DataFrame) -> bool:

@@ -7,6 +7,7 @@ import datetime as dt
 import pandas as pd
 
 from analytics.estimators.bootstrap import RESAMPLING, Resampling
+from analytics.estimators.cell_deals import members_apart, with_deals
 from analytics.estimators.open_effort import effort_past, floor_age
 from analytics.estimators.period_incidence import nobody_at_risk
 from analytics.estimators.rates import account_codes
@@ -82,7 +83,8 @@ def open_effort(
     silent = _untold(young, quarter, horizon, one_in, age)
     if age is None or silent is not None:
         return silent or not_studied("open_effort", f"Where open effort of {quarter.name} lies was not studied.")
-    frame = pd.DataFrame(effort_past(watched, young, (age, horizon), resampling))
+    rows, members = members_apart(effort_past(watched, young, (age, horizon), resampling))
+    frame = pd.DataFrame(rows)
     frame = frame.assign(age_days=age, one_in=one_in, horizon_reached=horizon, label=frame["measure"].map(LABELS))
     accounts = account_codes(watched["account_id"])[1] if has_accounts(watched) else None
     meta = Meta(
@@ -90,7 +92,7 @@ def open_effort(
         n_deals=len(watched), n_accounts=accounts, interval="log-log; percentile; Wilson",
         variance="by account where known", cluster="account_id" if accounts else None,
     )  # fmt: skip
-    return Estimate(frame, meta)
+    return with_deals(Estimate(frame, meta), **members)
 
 
 def _untold(young: pd.DataFrame, quarter: Quarter, horizon: int, one_in: int, age: int | None) -> Finding | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from analytics.estimators.cell_deals import with_deals_of
 from analytics.estimators.period_incidence import PERIOD_ESTIMAND, period_at_horizon
 from analytics.estimators.result import Estimate, Finding
 from analytics.estimators.watched import last_day, not_studied
@@ -80,4 +81,5 @@ def restated_quarters(
     frame = frame[["period", *(name for name in frame.columns if name != "period")]]
     newest = parts[-1][2].meta
     meta = replace(newest, keys=("period", "outcome"), estimand=PERIOD_ESTIMAND, note=" ".join(notes))
-    return Estimate(frame, replace(meta, n_deals=int(deals["deal_id"].nunique()), n_accounts=None))
+    again = Estimate(frame, replace(meta, n_deals=int(deals["deal_id"].nunique()), n_accounts=None))
+    return with_deals_of(again, [found for *_, found in parts])

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.bootstrap import RESAMPLING, Resampling
+from analytics.estimators.cell_deals import deals_of, with_deals, with_members
 from analytics.estimators.contrasts import benjamini_hochberg, unrecorded_outcomes
 from analytics.estimators.decomposition import (
     NOT_RECORDED,
@@ -24,6 +25,7 @@ from analytics.estimators.rates import account_codes
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import percent, points
 from analytics.estimators.shrinkage import FEWEST_GROUPS, shrink
+from analytics.estimators.side_deals import level_members
 from analytics.estimators.spread import effective_counts, effective_deals, spread_between
 from analytics.estimators.watched import (
     SMALLEST_CELL,
@@ -122,7 +124,7 @@ def segments(
         n_accounts=n_accounts, interval="log-log; Beta for shrunken rates",
         variance="by account where known; shrunken: posterior, widened for the fitted spread", note=" ".join(notes),
     )  # fmt: skip
-    return Estimate(frame, meta)
+    return with_members(Estimate(frame, meta), lambda row: level_members(watched, row))
 
 
 def counted_levels(watched: pd.DataFrame, column: str) -> pd.Series:
@@ -274,12 +276,10 @@ def segment_spread(found: Estimate | Finding) -> Estimate | Finding:
         n_deals=found.meta.n_deals, n_accounts=found.meta.n_accounts, interval="Q-profile",
         variance="DerSimonian–Laird on effective numbers of deals", cluster=found.meta.cluster,
     )  # fmt: skip
-    return Estimate(
-        frame.drop(columns=["low", "high", "is_shrunken"])
-        .rename(columns={"age": "horizon_reached"})
-        .assign(n_risk=frame["n_deals"], n_event=np.nan),
-        meta,
-    )
+    frame = frame.drop(columns=["low", "high", "is_shrunken"]).rename(columns={"age": "horizon_reached"})
+    members = [deals_of(found, "n_deals", raw.index[raw["segment"] == name]) for name in frame["segment"]]
+    tests = Estimate(frame.assign(n_risk=frame["n_deals"], n_event=np.nan), meta)
+    return with_deals(tests, n_deals=members, n_risk=members)
 
 
 def _shrunken(found: Estimate, segment: object) -> pd.Series:

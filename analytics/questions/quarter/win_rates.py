@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.bounds import incidence_bounds
-from analytics.estimators.cell_deals import ids_of, members_apart, with_deals
+from analytics.estimators.cell_deals import deals_of, ids_of, members_apart, with_deals
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.period_incidence import period_at_horizon
 from analytics.estimators.rates import Interval, clustered_proportion, clustered_ratio, known_accounts
@@ -82,7 +82,7 @@ def win_rates(
     if isinstance(period, Finding):
         missing.append(period.headline)
     else:
-        rows.append(_period_row(period, quarter, horizon_days))
+        rows.append(_period_row(period, quarter))
     if not rows:
         headline = f"There is no win rate for {quarter.name}: no deal to count."
         return not_studied("win_rates", headline, " ".join(missing))
@@ -162,8 +162,10 @@ def _interval(definition: Definition, books: Books) -> tuple[Interval, str]:
     return clustered_proportion(members["hit"], cluster=cluster), ""
 
 
-def _period_row(period: Estimate, quarter: Quarter, horizon_days: int) -> dict[str, Any]:
+def _period_row(period: Estimate, quarter: Quarter) -> dict[str, Any]:
     row = period.at(outcome="won").iloc[0]
+    counted = {"n_risk": "n_deals", "n_event": "n_event"}
+    place = period.frame.index[period.frame["outcome"] == "won"]
     reached = int(row["horizon_reached"])
     return {
         "definition": "period_incidence", **{n: row[n] for n in ("estimate", "std_error", "conf_low", "conf_high")},
@@ -172,6 +174,7 @@ def _period_row(period: Estimate, quarter: Quarter, horizon_days: int) -> dict[s
         "n_accounts": row["n_accounts"], "meaningful": True, "note": row["note"],
         "bound_low": row.get("bound_low", float("nan")), "bound_high": row.get("bound_high", float("nan")),
         "no_interval_reason": row["no_interval_reason"],
+        "members": {name: deals_of(period, column, place) for name, column in counted.items()},
     }  # fmt: skip
 
 
@@ -214,7 +217,7 @@ def bridge(
     known = {name: _end(definition, books) for name, definition in made.items()}
     period = period_at_horizon(deals, quarter, settled_on=settled_on, horizon_days=horizon_days)
     if isinstance(period, Estimate):
-        known["period_incidence"] = _period_row(period, quarter, horizon_days)
+        known["period_incidence"] = _period_row(period, quarter)
     if len(known) < 2:
         return not_studied("bridge", f"There are no two win rates of {quarter.name} to compare.")
     chain = [name for name in CHAIN if name in known]
@@ -237,13 +240,16 @@ def _end(definition: Definition, books: Books) -> dict[str, Any]:
     """One end of a bridge: the same estimate as in the ledger, without its interval."""
     estimate = _interval(definition, books)[0].estimate if definition.delayed else definition.rate
     ends = {"label": definition.label, "denominator": definition.denominator}
-    return {**ends, "estimate": estimate, "n_risk": len(definition.members)}
+    members = {"n_risk": ids_of(definition.members)}
+    return {**ends, "estimate": estimate, "n_risk": len(definition.members), "members": members}
 
 
 def _one_step(ends: dict[str, Any], row: Mapping[Any, Any]) -> list[dict[str, Any]]:
     change = ends["to_rate"] - ends["from_rate"]
     words = f"{row['denominator'][0].upper()}{row['denominator'][1:]} instead of “{ends['from_label']}”."
-    return [{"step": "counted differently", "change": change, "deals": int(row["n_risk"]), "words": words}]
+    members = {"deals": row["members"]["n_risk"]}
+    step = {"step": "counted differently", "change": change, "deals": int(row["n_risk"])}
+    return [{**step, "words": words, "members": members}]
 
 
 def _steps(a: Definition, b: Definition) -> list[dict[str, Any]]:
@@ -252,7 +258,8 @@ def _steps(a: Definition, b: Definition) -> list[dict[str, Any]]:
     only_a, only_b = both[both["_merge"] == "left_only"], both[both["_merge"] == "right_only"]
     if not (shared["weight_a"].sum() > 0 and shared["weight_b"].sum() > 0):
         words = f"No deal is in both: {count(len(only_a), 'deal')} leave, {count(len(only_b), 'deal')} join."
-        return [{"step": "counted differently", "change": b.rate - a.rate, "deals": len(both), "words": words}]
+        step = {"step": "counted differently", "change": b.rate - a.rate, "deals": len(both)}
+        return [{**step, "words": words, "members": {"deals": ids_of(both)}}]
     kept, recounted = _rate(shared, "_a"), _rate(shared, "_b")
     same = np.isclose(shared["weight_a"], shared["weight_b"]) & (shared["hit_a"] == shared["hit_b"])
     changed = shared[~same]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, with_members
 from analytics.estimators.contrasts import benjamini_hochberg
 from analytics.estimators.decomposition import NOT_RECORDED, level_of
-from analytics.estimators.hazards.age_bands import hazard_ratios_by_age
+from analytics.estimators.hazards.age_bands import band_name, hazard_ratios_by_age
 from analytics.estimators.hazards.models import HazardModel, cause_specific_cox, fine_gray
 from analytics.estimators.result import Estimate, Finding, Listing, Meta
 from analytics.estimators.watched import not_studied
@@ -92,7 +94,21 @@ def effects(
         n_accounts=given.n_accounts, interval="Wald", variance=f"{variance}, by account where known",
         cluster=given.cluster, unit="log hazard ratio", note=" ".join(note for note in notes if note),
     )  # fmt: skip
-    return Estimate(frame.assign(words=[_meaning(row) for row in frame.to_dict("records")]), meta)
+    found = Estimate(frame.assign(words=[_meaning(row) for row in frame.to_dict("records")]), meta)
+    return with_members(found, _members(given, by))
+
+
+def _members(given: Followed, by: Sequence[str]) -> Callable[[dict[str, Any]], dict[str, list[object]]]:
+    """Name the deals of the level of a row, and those of them that had its outcome."""
+    levels = {outcome: _leveled(given, by, outcome) for outcome in given.outcomes}
+    place = {column: f"level{number}" for number, column in enumerate(by)}
+
+    def of(row: dict[str, Any]) -> dict[str, list[object]]:
+        deals = levels[row["outcome"]]
+        mine = deals[deals[place[row["segment"]]] == row["level"]]
+        return {"n_deals": ids_of(mine), "n_event": ids_of(mine[mine["outcome"] == row["outcome"]])}
+
+    return of
 
 
 def _first_seen(frame: pd.DataFrame) -> Any:
@@ -257,17 +273,38 @@ def ratios_by_age(
         n_accounts=given.n_accounts, interval="Wald", variance="by account where known",
         cluster=given.cluster, unit="log hazard ratio", note=" ".join(note for note in notes if note),
     )  # fmt: skip
-    return Estimate(frame, meta)
+    of_level, spans = _members(given, by), {outcome: _spans(given, outcome) for outcome in given.outcomes}
+    return with_members(
+        Estimate(frame, meta), lambda row: {**of_level(row), "n_band": _in_band(given, row, spans[row["outcome"]])}
+    )
+
+
+def _in_band(given: Followed, row: dict[str, Any], spans: dict[str, tuple[float, float]]) -> list[object]:
+    """Name the deals of all levels that had the outcome in a band of ages."""
+    low, high = spans[row["age"]]
+    inside = (given.young["outcome"] == row["outcome"]) & (given.young["exit"] > low) & (given.young["exit"] <= high)
+    return ids_of(given.young[inside])
+
+
+def _spans(given: Followed, outcome: str) -> dict[str, tuple[float, float]]:
+    """Give the bands of ages by their names: after which age, up to which."""
+    edges = [-np.inf, *_cuts(given, outcome), np.inf]
+    return {band_name(low, high): (low, high) for low, high in pairwise(edges)}
+
+
+def _cuts(given: Followed, outcome: str) -> list[float]:
+    """Give the ages between bands that hold a third of the outcomes each."""
+    ended = given.young.loc[given.young["outcome"] == outcome, "exit"]
+    cuts = np.unique(np.floor(np.quantile(ended, np.arange(1, BANDS) / BANDS))).tolist()
+    return [cut for cut in cuts if cut < ended.max()]
 
 
 def _by_age(given: Followed, by: Sequence[str], outcome: str) -> pd.DataFrame | str:
     model = _fitted(given, by, outcome, cause_specific_cox)
     if isinstance(model, str):
         return model
-    ended = given.young.loc[given.young["outcome"] == outcome, "exit"]
-    cuts = np.unique(np.floor(np.quantile(ended, np.arange(1, BANDS) / BANDS))).tolist()
     try:
-        ratios, equal = hazard_ratios_by_age(model, cuts=[cut for cut in cuts if cut < ended.max()])
+        ratios, equal = hazard_ratios_by_age(model, cuts=_cuts(given, outcome))
     except InputError as error:
         return f"bands of ages could not be fitted ({error})."
     whole = model.coefficients.frame[["term", "hazard_ratio"]].rename(columns={"hazard_ratio": "whole_ratio"})

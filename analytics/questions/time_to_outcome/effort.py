@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.estimators.bootstrap import RESAMPLING, Resampling
+from analytics.estimators.cell_deals import ids_of, members_apart, with_deals, with_members
 from analytics.estimators.incidence import conditional_incidence
 from analytics.estimators.lacking import lacking
 from analytics.estimators.open_effort import effort_past, floor_age, work_past
@@ -76,7 +77,15 @@ def later_won(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days: int) ->
         n_deals=len(given.young), n_accounts=given.n_accounts, interval="log-log", cluster=risk.cluster,
         variance="infinitesimal jackknife by account where known, else Greenwood", note=given.note,
     )  # fmt: skip
-    return Estimate(pd.DataFrame(rows).assign(horizon_reached=given.age), meta)
+    found = Estimate(pd.DataFrame(rows).assign(horizon_reached=given.age), meta)
+    return with_members(found, lambda row: _open_at(given.young, row["age"]))
+
+
+def _open_at(young: pd.DataFrame, age: int) -> dict[str, list[object]]:
+    """Name the deals that were open and watched at an age, and those that were won from then on."""
+    still = (young["entry"] < age) & (young["exit"] >= age)
+    won = (young["outcome"] == "won") & (young["exit"] >= age)
+    return {"n_risk": ids_of(young[still]), "n_event": ids_of(young[won])}
 
 
 def seldom_won(
@@ -136,6 +145,7 @@ def seldom_won(
     if not rows:
         headline = f"At no age were fewer than 1 in {max(one_in)} open deals won later."
         return Finding("seldom_won", headline, " ".join(note for note in notes if note), "described")
+    rows, members = members_apart(rows)
     frame = pd.DataFrame(rows).assign(horizon_reached=given.age)
     meta = Meta(
         kind="probability", estimand="where open deal-days, touches and wins lie by age (described)",
@@ -143,7 +153,7 @@ def seldom_won(
         interval="log-log; percentile; Wilson", variance="by account where known", cluster=given.cluster,
         note=" ".join(note for note in notes if note),
     )  # fmt: skip
-    return Estimate(frame, meta)
+    return with_deals(Estimate(frame, meta), **members)
 
 
 def _measures(given: Followed, age: int, touches: pd.DataFrame | None, resampling: Resampling) -> list[dict[str, Any]]:

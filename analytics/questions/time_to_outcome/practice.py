@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, members_apart, with_deals
 from analytics.estimators.contrasts import verdict
 from analytics.estimators.counts import count_events
 from analytics.estimators.influence import Influence, difference, influence
@@ -78,11 +79,14 @@ def practice_shares(
     right = influence(count_events(given.young, cluster=cluster), times=[given.age])
     if not len(right.estimate.frame):
         return not_studied("practice_shares", f"No deal was followed to day {given.age}.")
-    rows = [{**_values(right.estimate), "practice": "incidence", "difference": np.nan, "verdict": "described"}]
+    first = {"practice": "incidence", "difference": np.nan, "verdict": "described"}
+    rows = [{**_values(right.estimate), **first, "members": _members(given.young, given.age)}]
     for name, made in _practices(given, settled_on):
         side = influence(count_events(made, cluster=cluster), times=[given.age])
         if len(side.estimate.frame):
-            rows.append({"practice": name, **_values(side.estimate), **_apart(side, right, margin)})
+            values = {"practice": name, **_values(side.estimate), **_apart(side, right, margin)}
+            rows.append({**values, "members": _members(made, given.age)})
+    rows, members = members_apart(rows)
     frame = pd.DataFrame(rows)
     frame = frame.assign(label=frame["practice"].map(LABELS), why=frame["practice"].map(WHY), margin=margin)
     meta = right.estimate.meta
@@ -91,7 +95,12 @@ def practice_shares(
         n_accounts=given.n_accounts, interval=meta.interval,
         variance=meta.variance, cluster=given.cluster, note=given.note,
     )  # fmt: skip
-    return Estimate(frame.assign(horizon_reached=given.age), shown)
+    return with_deals(Estimate(frame.assign(horizon_reached=given.age), shown), **members)
+
+
+def _members(deals: pd.DataFrame, age: int) -> dict[str, list[object]]:
+    """Name the deals that a practice looks at, and those of them that were won by the age."""
+    return {"n_deals": ids_of(deals), "n_event": ids_of(deals[(deals["outcome"] == "won") & (deals["exit"] <= age)])}
 
 
 def _practices(given: Followed, settled_on: dt.date) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -193,4 +202,4 @@ def practice_days(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days: int
         n_deals=len(given.young), n_accounts=given.n_accounts, interval=meta.interval,
         variance=meta.variance, cluster=given.cluster, unit="days", note=given.note,
     )  # fmt: skip
-    return Estimate(frame, shown)
+    return with_deals(Estimate(frame, shown), n_deals=[ids_of(given.young), ids_of(won)], n_event=[ids_of(won)] * 2)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import with_watched
 from analytics.estimators.contrasts import benjamini_hochberg
 from analytics.estimators.counts import count_events
 from analytics.estimators.group_tests import gray_test
@@ -91,7 +92,8 @@ def incidence_by_segment(
         note=" ".join(note for note in notes if note),
         estimand="share of a segment's deals with each outcome by each age, deals still open counted",
     )  # fmt: skip
-    return Estimate(pd.concat(parts, ignore_index=True), meta)
+    drawn = pd.concat([with_level(given.young, column) for column in by], ignore_index=True)
+    return with_watched(Estimate(pd.concat(parts, ignore_index=True), meta), drawn, by=("segment", "level"))
 
 
 def _further(levels: pd.DataFrame, drawn: int, column: str) -> str:
@@ -158,7 +160,8 @@ def segment_tests(
         variance="Gray 1988; robust score test by account where accounts are known", cluster=given.cluster,
         unit="chi-squared", note=" ".join(note for note in notes if note),
     )  # fmt: skip
-    return Estimate(frame, meta)
+    levels = pd.concat([with_level(given.young, column) for column in by], ignore_index=True)
+    return with_watched(Estimate(frame, meta), levels, by=("segment",), age=given.age, only=("n_deals", "n_event"))
 
 
 def _tests(given: Followed, column: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.cell_deals import with_watched
 from analytics.estimators.period_incidence import at_horizon
 from analytics.estimators.result import Estimate, Finding
 from analytics.estimators.watched import SMALLEST_CELL, late_start, not_studied
@@ -67,17 +68,18 @@ def still_open(
     if isinstance(given, Finding):
         return given
     states, since = _stages_recorded(history, settled_on)
-    parts, order = [], [ALL, *stages]
+    parts, groups, order = [], [], [ALL, *stages]
     for age in ages or round_ages(given.age):
         landmark = _open_at(given.young, age)
         if len(landmark) < SMALLEST_CELL:
             continue
-        cells = [_cell(given, landmark, ALL, age)]
+        cells = [(ALL, landmark)]
         if states is not None:
             stage = stage_at(landmark, states, age, since)
-            cells += [_cell(given, group, str(name), age) for name, group in landmark.groupby(stage)]
+            cells += [(str(name), group) for name, group in landmark.groupby(stage)]
             order += sorted(set(stage) - {*order, UNKNOWN_STAGE})
-        parts += cells
+        parts += [_cell(given, group, name, age) for name, group in cells]
+        groups += [group.assign(stage=name, age=age) for name, group in cells]
     if not parts:
         return not_studied("still_open", f"At no age were {SMALLEST_CELL} deals still open.")
     frame = pd.concat(parts, ignore_index=True)
@@ -87,7 +89,8 @@ def still_open(
     whole = at_horizon(given.young, given.age).meta
     note = " ".join(text for text in notes if text)
     meta = replace(whole, estimand=ESTIMAND, keys=("age", "stage", "outcome"), n_accounts=given.n_accounts, note=note)
-    return Estimate(frame.drop(columns="_place"), meta)
+    found = Estimate(frame.drop(columns="_place"), meta)
+    return with_watched(found, pd.concat(groups, ignore_index=True), by=("stage", "age"))
 
 
 NO_STAGES = "Stages at each age are not studied: they need recorded changes of stage (stage history)."

@@ -5,15 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
+from analytics.estimators.cell_deals import ids_of, with_deals, with_members, with_watched
 from analytics.estimators.mean_age import mean_age_at_outcome
 from analytics.estimators.mean_time import restricted_mean_time_lost
 from analytics.estimators.quantiles import time_to_incidence
-from analytics.estimators.result import Estimate, Finding
+from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.watched import counted
-from analytics.questions.time_to_outcome.followed import followed
+from analytics.questions.time_to_outcome.followed import Followed, followed
 
 SHARES = (0.1, 0.25, 0.5)
 ANY = "any of them"
@@ -61,7 +63,17 @@ def times_to_outcome(
     note = f"{found.meta.note} {given.note}".strip()
     frame = frame.rename(columns={"reached_share": "share_reached"}).drop(columns=["followed_to"])
     frame = frame.assign(n_event=frame["cum_event"])  # events of one day would be few
-    return Estimate(frame, replace(found.meta, n_accounts=given.n_accounts, note=note))
+    times = Estimate(frame, replace(found.meta, n_accounts=given.n_accounts, note=note))
+    return with_members(times, lambda row: _members(given, row))
+
+
+def _members(given: Followed, row: dict[str, Any]) -> dict[str, list[object]]:
+    """Name the deals that had ended so by the age by which a share has, or by the last where it is not reached."""
+    age, ended = given.age if pd.isna(row["estimate"]) else row["estimate"], given.young["outcome"]
+    so = ended != "open" if row["outcome"] == ANY else ended == row["outcome"]
+    by_then = ids_of(given.young[so & (given.young["exit"] <= age)])
+    still = (given.young["entry"] < age) & (given.young["exit"] >= age)
+    return {"n_event": by_then, "cum_event": by_then, "n_risk": ids_of(given.young[still])}
 
 
 def days_by_outcome(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days: int) -> Estimate | Finding:
@@ -95,9 +107,7 @@ def days_by_outcome(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days: i
         return given
     found = restricted_mean_time_lost(counted(given.young), horizon_days=given.age)
     frame = found.frame[found.frame["outcome"].isin([*given.outcomes, "open"])]
-    return Estimate(
-        frame, replace(found.meta, n_accounts=given.n_accounts, note=f"{found.meta.note} {given.note}".strip())
-    )
+    return _with_ended(given, frame, found.meta)
 
 
 def mean_age(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days: int) -> Estimate | Finding:
@@ -126,6 +136,12 @@ def mean_age(deals: pd.DataFrame, *, settled_on: dt.date, horizon_days: int) -> 
         return given
     found = mean_age_at_outcome(counted(given.young), horizon_days=given.age)
     frame = found.frame[found.frame["outcome"].isin(given.outcomes)]
-    return Estimate(
-        frame, replace(found.meta, n_accounts=given.n_accounts, note=f"{found.meta.note} {given.note}".strip())
-    )
+    return _with_ended(given, frame, found.meta)
+
+
+def _with_ended(given: Followed, frame: pd.DataFrame, meta: Meta) -> Estimate:
+    """Give means over all deals, with those of them that ended so by the last age."""
+    note = f"{meta.note} {given.note}".strip()
+    found = Estimate(frame, replace(meta, n_accounts=given.n_accounts, note=note))
+    found = with_watched(found, given.young, age=given.age, only=("n_event", "cum_event"))
+    return with_deals(found, n_risk=[ids_of(given.young)] * len(frame))

@@ -12,11 +12,12 @@ import pandas as pd
 from analytics.estimators.bands import BAND_REPS, incidence_band
 from analytics.estimators.bootstrap import DEFAULT_SEED
 from analytics.estimators.bounds import incidence_bounds
+from analytics.estimators.cell_deals import with_watched
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.period_incidence import PERIOD_ESTIMAND, period_incidence
 from analytics.estimators.result import Estimate, Finding
-from analytics.estimators.watched import SMALLEST_CELL, counted, not_studied
+from analytics.estimators.watched import SMALLEST_CELL, at_risk_in, counted, last_day, not_studied
 from analytics.questions.time_to_outcome.followed import Followed, followed
 from analytics.records.calendar import FiscalCalendar, Quarter
 
@@ -69,16 +70,16 @@ def incidence(
     risk, days = counted(given.young), np.arange(given.age + 1, dtype=float)
     if "unknown" in risk.outcomes:
         curve = incidence_bounds(risk, times=days)
-        return curve.stamped(
-            estimand=ESTIMAND, n_accounts=given.n_accounts, note=f"{curve.meta.note} {given.note}".strip()
-        )
+        note = f"{curve.meta.note} {given.note}".strip()
+        return with_watched(curve.stamped(estimand=ESTIMAND, n_accounts=given.n_accounts, note=note), given.young)
     curve = cumulative_incidence(risk, times=days)
     frame = curve.frame.assign(band_low=np.nan, band_high=np.nan)
     for outcome, band in _bands(risk, given, (reps, seed)).items():
         mine = frame["outcome"] == outcome
         frame.loc[mine, ["band_low", "band_high"]] = band.reindex(frame.loc[mine, "time"]).to_numpy()
     note = f"{curve.meta.note} {given.note}".strip()
-    return Estimate(frame, replace(curve.meta, estimand=ESTIMAND, n_accounts=given.n_accounts, note=note))
+    meta = replace(curve.meta, estimand=ESTIMAND, n_accounts=given.n_accounts, note=note)
+    return with_watched(Estimate(frame, meta), given.young)
 
 
 def _bands(risk: RiskTable, given: Followed, how: tuple[int, int]) -> dict[str, pd.DataFrame]:
@@ -141,7 +142,12 @@ def incidence_by_quarter(
         first, keys=("period", "outcome", "time"), n_deals=n_deals, note=" ".join(notes),
         n_accounts=None, estimand=PERIOD_ESTIMAND.replace("this quarter's", "a quarter's"),
     )  # fmt: skip
-    return Estimate(frame, meta)
+    watched = [
+        at_risk_in(deals, q, last_day(q, settled_on), horizon_days=horizon_days).assign(period=q.name)
+        for q in quarters
+        if q.name in curves
+    ]
+    return with_watched(Estimate(frame, meta), pd.concat(watched, ignore_index=True), by=("period",))
 
 
 def opening_quarters(
