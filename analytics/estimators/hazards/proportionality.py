@@ -86,10 +86,18 @@ def _clock_of(rows: RiskRows, clock: Clock) -> Floats:
         return time
     if clock == "log":
         return np.log(np.maximum(time, 0.5))
-    _, place = np.unique(time, return_inverse=True)
+    distinct, place = np.unique(time, return_inverse=True)
     events = np.bincount(place, weights=rows.events)
     if clock == "rank":
         return np.asarray((np.cumsum(events) - (events - 1) / 2)[place])
-    at_risk = np.bincount(place, weights=rows.over_risk_sets(rows.w))
+    at_risk = _at_risk(rows, distinct)
     after = np.cumprod(1 - events / at_risk)
     return np.asarray((1 - np.concatenate(([1.0], after[:-1])))[place])
+
+
+def _at_risk(rows: RiskRows, time: Floats) -> Floats:
+    """Return the weight at risk at times in all strata; a stratum's own risk sets know only its own event times."""
+    places = len(time) + 1
+    left = np.bincount(np.searchsorted(time, rows.leave, side="right"), weights=rows.w, minlength=places)
+    entered = np.bincount(np.searchsorted(time, rows.entry, side="right"), weights=rows.w, minlength=places)
+    return np.asarray(np.cumsum((left - entered)[::-1])[::-1][1:], dtype=float)
