@@ -159,18 +159,18 @@ def test_strata_have_their_own_censorings_and_one_clock(cause: int) -> None:
 @pytest.mark.parametrize("weights", [None, "pw"])
 def test_proportionality_by_account_is_that_of_split_deals(weights: str | None) -> None:
     """R: score residuals of x:time at no effect on survSplit data, summed by account; `golden/make_proportional.R`."""
-    r = pd.read_csv(GOLDEN / "proportional.csv").query("key == @weights or (key == 'one' and @weights is None)")
+    r = pd.read_csv(GOLDEN / "proportional.csv").set_index("key").loc[weights or "one"]
     deals = load("syn_deals").assign(account=lambda d: d["id"] % 25)
     model = cause_specific_cox(deals, "x1 + x2", outcome="c1", cluster="account", weights=weights)
     shown = proportionality_test(model, clock="identity")
     np.testing.assert_allclose(shown.frame["estimate"], r["value"], rtol=1e-8)
     assert shown.frame["df"].tolist() == [1, 1, 2]
-    p_value = betainc_of(shown.frame["estimate"].to_numpy(), shown.frame["df"].to_numpy(), 25)
+    p_value = hotelling(shown.frame["estimate"].to_numpy(), shown.frame["df"].to_numpy(), 25)
     np.testing.assert_allclose(shown.frame["p_value"], p_value, rtol=1e-10)
     assert shown.meta.variance.endswith("by account")
 
 
-def betainc_of(statistic: Any, df: Any, accounts: int) -> Any:
+def hotelling(statistic: Any, df: Any, accounts: int) -> Any:
     """Hotelling's T-squared, (C - 1) q / (1 - q) with q = statistic / (C - 1), by the F distribution."""
     share = statistic / (accounts - 1)
     return scipy.stats.f.sf(share / (1 - share) * (accounts - df) / df, df, accounts - df)

@@ -525,7 +525,7 @@ def test_the_markov_test_by_account_is_a_loop_over_days() -> None:
     u = np.column_stack(scores)
     whole = u.sum(axis=0) @ np.linalg.solve(u.T @ u, u.sum(axis=0)) * 14 / 15
     last = shown.frame.iloc[-1]
-    assert last["df"] == len(scores) == 4
+    assert last["df"] == len(scores) == 3
     assert last["estimate"] == pytest.approx(whole, rel=1e-8)
     share = whole / 14
-    assert last["p_value"] == pytest.approx(float(scipy.stats.f.sf(share / (1 - share) * 11 / 4, 4, 11)), rel=1e-9)
+    assert last["p_value"] == pytest.approx(float(scipy.stats.f.sf(share / (1 - share) * 12 / 3, 3, 12)), rel=1e-9)
