@@ -188,6 +188,8 @@ def _settled(fit: Any) -> Any:
     chance = np.asarray(found.fittedvalues, dtype=float)
     if any(issubclass(warning.category, ConvergenceWarning) for warning in said):
         raise _endless()
+    if not np.isfinite(chance).all():  # steps of the working correlation may drive the coefficients apart
+        raise InputError("the fit runs away from step to step", action="Take working='independence'")
     if chance.min() < CERTAIN or chance.max() > 1 - CERTAIN:
         raise _endless()
     return found

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import t
+from simulations.scenario import drawn
+from simulations.share_regressions import SCENARIOS
 
 from analytics.estimators.logistic import logistic
 from analytics.estimators.share_models import clustered_logit, grouped_logit
@@ -90,3 +92,12 @@ def test_edges() -> None:
         clustered_logit(closed().assign(outcome="open"), "x", cluster="account")
     with pytest.raises(InputError, match="fewer than two accounts"):
         clustered_logit(closed().assign(account=1), "x", cluster="account")
+
+
+def test_a_fit_that_runs_away_is_an_error() -> None:
+    forty = SCENARIOS[0]
+    deals = drawn(forty, 988, 1)  # of 5,000 replicates the first whose correlation and coefficients drive each other up
+    closed = deals.assign(outcome=deals["end"])
+    with pytest.raises(InputError, match=r"runs away from step to step.*independence"):
+        clustered_logit(closed, "partner + size", cluster="account", working="exchangeable")
+    assert clustered_logit(closed, "partner + size", cluster="account").frame["std_error"].between(0.3, 0.5).all()

@@ -14,6 +14,7 @@ from analytics.estimators.adjusted_incidence import adjusted_incidence
 from analytics.estimators.adjustment import Scheme
 from analytics.estimators.share_models import Working, clustered_logit
 from analytics.estimators.standardised import standardised_shares
+from analytics.records.errors import InputError
 from simulations.companies import Company
 from simulations.other_intervals import Bounds
 from simulations.scenario import Found, Scenario, one_by_one
@@ -126,12 +127,14 @@ class Closed:
     def one(self, deals: pd.DataFrame) -> list[Found]:
         closed = deals.assign(outcome=deals["end"])
         events = np.bincount(deals["partner"], weights=deals["end"] == "won").min()
-        rows = clustered_logit(closed, "partner + size", cluster="account", working=self.working).frame.set_index(
-            "term"
-        )
+        try:
+            fit = clustered_logit(closed, "partner + size", cluster="account", working=self.working)
+            limits, note = fit.frame.set_index("term")[LIMITS], ""
+        except InputError:  # 2 of 5,000
+            limits, note = pd.DataFrame(np.nan, list(TERMS), LIMITS), "the fit runs away, and its error says so"
         return [
             Found(f"clustered_logit, {self.working}", f"log odds ratio of {term}",
-                  inside(*rows.loc[term, LIMITS], truth), events)
+                  inside(*limits.loc[term], truth), events, note=note)
             for term, truth in TERMS.items()
         ]  # fmt: skip
 
