@@ -42,11 +42,12 @@ def markov_test(stages: Stages, *, state: str, at: float) -> Estimate:
 
     Notes
     -----
-    Log-rank tests of each move's hazard after the landmark, deals in `state` then against the others seen then, within
-    strata; under the Markov assumption all have chi-squared distributions and tests of different moves add (Titman &
-    Putter 2022, Biostatistics 23:380, for one landmark). With accounts the same scores are summed by account, their
-    covariance is the accounts', over moves too, and p-values are Hotelling's (`account_score_test`): with 20 accounts
-    it refused 1.3 % of 150 simulated companies at 5 %, so it finds little there. A small p-value says that `transition_probabilities` is wrong for such deals and `landmark_occupation` is not.
+    Log-rank tests of each move's hazard after the landmark, deals in `state` then against the others seen then,
+    within strata; under the Markov assumption all have chi-squared distributions and tests of different moves add
+    (Titman & Putter 2022, Biostatistics 23:380, for one landmark). With accounts the same scores are summed by
+    account, their covariance is the accounts', over moves too, and p-values are Hotelling's (`account_score_test`):
+    with 20 accounts it refused 1.3 % of 150 simulated companies at 5 %, so it finds little there. A small p-value
+    says that `transition_probabilities` is wrong for such deals and `landmark_occupation` is not.
 
     Examples
     --------
