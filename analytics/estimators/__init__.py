@@ -13,7 +13,7 @@
                    the arithmetic: curves and Greenwood, influence by account, what a stratum rests on, limits
 `rates`, `contrasts`, `decomposition`, `shrinkage`
                    proportions of closed deals, differences with verdicts, mix against rate, small groups
-`group_tests`, `subdistribution_test`
+`group_tests`, `subdistribution_test`, `account_scores`
                    Gray's test, the log-rank family, and Gray's analogue for late entry and weights
 `bands`, `quantiles`, `mean_time_contrasts`, `cumulative_hazard`, `turnbull`, `interval_incidence`
                    bands over a range of ages, time until a share is reached, differences of mean times, outcomes that

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analytics.estimators.account_scores import hotelling_p
 from analytics.estimators.cells import code_column
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.group_arrays import groups_of
@@ -74,7 +75,7 @@ def subdistribution_score_test(risk: RiskTable, *, outcome: str, strata: Sequenc
         reason = ONE_UNIT if few else NO_INTERVAL if df else f"no deal that could be compared was {outcome}"
         df = 0 if few else df
     units = (risk.n_accounts or 0) if risk.cluster else risk.n_deals
-    p_value = _p_value(statistic, df, (units, risk.cluster is not None)) if df else np.nan
+    p_value = hotelling_p(statistic, df, units, accounts=risk.cluster is not None) if df else np.nan
     frame = pd.DataFrame({
         "outcome": [outcome], "estimate": [statistic if df else np.nan], "conf_low": np.nan, "conf_high": np.nan,
         "df": [df], "p_value": [p_value], "n_groups": [len(groups)],
@@ -85,20 +86,6 @@ def subdistribution_score_test(risk: RiskTable, *, outcome: str, strata: Sequenc
         estimand=f"whether the cumulative incidence of {outcome} is the same in every group of {', '.join(columns)}",
         variance="score test of the Fine-Gray model, sandwich", cluster=risk.cluster,
     ))  # fmt: skip
-
-
-def _p_value(statistic: float, df: int, units: tuple[int, bool]) -> float:
-    """Return the p-value by Hotelling's T-squared: the scores of the units are a sample whose mean should be 0.
-
-    score' (sum of U U')^- score over C units is C times a Beta(df/2, (C - df)/2), chi-squared for many units.
-    """
-    from scipy.special import betaincc, chdtrc
-
-    count, clustered = units
-    if count <= df:
-        return 1.0
-    share = statistic / (count - 1 if clustered else count)  # the statistic of accounts holds C/(C-1)
-    return float(betaincc(df / 2, (count - df) / 2, min(share, 1.0))) if count < 5_000 else float(chdtrc(df, statistic))
 
 
 def _score_and_variance(risk: RiskTable, outcome: str, group: Ints, stratum: Ints) -> tuple[Floats, Floats]:

@@ -1,4 +1,4 @@
-"""Predictions of Fine-Gray models and hazard ratios by age, against R (`golden/make_hazard_predictions.R`)."""
+"""Predictions, ratios by age and models with strata against R (`golden/make_hazard_predictions.R`, `make_strata.R`)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from test_golden import load
 from test_hazards_golden import GOLDEN
 
 from analytics.estimators.hazards.age_bands import bands_of, covariance_of, hazard_ratios_by_age, wald_tests
 from analytics.estimators.hazards.models import cause_specific_cox, fine_gray
 from analytics.estimators.hazards.prediction import predicted_incidence, standardised_incidence
+from analytics.estimators.hazards.proportionality import proportionality_test
 from analytics.records.errors import InputError
 
 R = pd.read_csv(GOLDEN / "hazard_predictions.csv")
+STRATA = pd.read_csv(GOLDEN / "strata.csv").groupby("key", sort=False)["value"].agg(list)
 TIMES = [10, 20, 30, 45, 60]
 PROFILES = pd.DataFrame({"x1": [-1, 0, 1.5], "x2": [0, 1, 1]})
 
@@ -138,3 +141,36 @@ def test_bands_within_strata_are_the_model_of_the_deals_cut_by_hand() -> None:
         alone = cause_specific_cox(part.reset_index(drop=True), "x1", outcome="c1", strata=["region"])
         for column in ("estimate", "std_error", "conf_low"):
             np.testing.assert_allclose(ratios.at(age=age)[column], alone.coefficients.frame[column], atol=1e-10)
+
+
+@pytest.mark.parametrize("cause", [1, 2, 3])
+def test_strata_have_their_own_censorings_and_one_clock(cause: int) -> None:
+    """R: finegray() within each region, then strata(region); cox.zph, whose clock counts the deals of all strata."""
+    deals = load("syn_deals")
+    model = fine_gray(deals, "x1 + x2", outcome=f"c{cause}", strata=["region"])
+    np.testing.assert_allclose(model.fit.beta, STRATA[f"fine_gray_coef_{cause}"], atol=1e-10)
+    np.testing.assert_allclose(model.covariance.ravel(), STRATA[f"fine_gray_var_{cause}"], atol=1e-10)
+    cox = cause_specific_cox(deals, "x1 + x2", outcome=f"c{cause}", strata=["region"])
+    for clock in ("km", "identity"):
+        tested = proportionality_test(cox, clock=clock).frame["estimate"]
+        np.testing.assert_allclose(tested, STRATA[f"zph_{clock}_{cause}"], atol=1e-10)
+
+
+@pytest.mark.parametrize("weights", [None, "pw"])
+def test_proportionality_by_account_is_that_of_split_deals(weights: str | None) -> None:
+    """R: score residuals of x:time at no effect on survSplit data, summed by account; `golden/make_proportional.R`."""
+    r = pd.read_csv(GOLDEN / "proportional.csv").set_index("key").loc[weights or "one"]
+    deals = load("syn_deals").assign(account=lambda d: d["id"] % 25)
+    model = cause_specific_cox(deals, "x1 + x2", outcome="c1", cluster="account", weights=weights)
+    shown = proportionality_test(model, clock="identity")
+    np.testing.assert_allclose(shown.frame["estimate"], r["value"], rtol=1e-8)
+    assert shown.frame["df"].tolist() == [1, 1, 2]
+    p_value = hotelling(shown.frame["estimate"].to_numpy(), shown.frame["df"].to_numpy(), 25)
+    np.testing.assert_allclose(shown.frame["p_value"], p_value, rtol=1e-10)
+    assert shown.meta.variance.endswith("by account")
+
+
+def hotelling(statistic: Any, df: Any, accounts: int) -> Any:
+    """Hotelling's T-squared, (C - 1) q / (1 - q) with q = statistic / (C - 1), by the F distribution."""
+    share = statistic / (accounts - 1)
+    return scipy.stats.f.sf(share / (1 - share) * (accounts - df) / df, df, accounts - df)

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from analytics.estimators.multistate.landmark import landmark_occupation, markov_test
+from analytics.estimators.multistate.landmark import landmark_occupation
+from analytics.estimators.multistate.markov import markov_test
 from analytics.estimators.multistate.occupation import stage_occupation
 from analytics.estimators.multistate.probabilities import transition_probabilities
 from analytics.estimators.multistate.rows import read_stages

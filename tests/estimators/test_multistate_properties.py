@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import t as student
 
 from analytics.estimators.counts import count_events
 from analytics.estimators.incidence import cumulative_incidence, survival
-from analytics.estimators.multistate.landmark import landmark_occupation, markov_difference, markov_test
+from analytics.estimators.multistate.landmark import landmark_occupation, markov_difference
+from analytics.estimators.multistate.markov import markov_test
 from analytics.estimators.multistate.next_stage import next_stage_shares
 from analytics.estimators.multistate.occupation import stage_occupation
 from analytics.estimators.multistate.probabilities import transition_probabilities
@@ -490,3 +492,40 @@ def test_limits_by_account_use_t_of_effective_accounts() -> None:
     factor = np.exp(student.ppf(0.975, df) * visits["std_error"] / visits["estimate"])
     expected = [visits["estimate"] / factor, visits["estimate"] * factor]
     assert visits[["conf_low", "conf_high"]].tolist() == pytest.approx(expected)
+
+
+def test_the_markov_test_by_account_is_a_loop_over_days() -> None:
+    """Each account's part of the log-rank score, day by day and move by move; a test whose variance is theirs."""
+    rng = np.random.default_rng(12)
+    rows = []
+    for deal in range(120):
+        first, second, last = int(rng.integers(2, 14)), int(rng.integers(1, 9)), int(rng.integers(1, 9))
+        end = ["won", "lost"][int(rng.integers(0, 2))]
+        rows += [(deal, deal % 15, -1, first, "a", "b"), (deal, deal % 15, first, first + second, "b", "c"),
+                 (deal, deal % 15, first + second, first + second + last, "c", end)]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["deal_id", "account", "entry", "exit", "from", "to"])
+    at = 8
+    shown = markov_test(read_stages(frame, cluster="account"), state="b", at=at)
+    seen = frame[(frame["entry"] <= at) & (at < frame["exit"])]
+    there = set(seen.loc[seen["from"] == "b", "deal_id"])
+    later = frame[(frame["exit"] > at) & frame["deal_id"].isin(seen["deal_id"])].assign(
+        entry=lambda d: d["entry"].clip(lower=at), x=lambda d: d["deal_id"].isin(there).astype(float)
+    )
+    scores = []
+    for _, row in shown.frame.iloc[:-1].iterrows():
+        stage = later[later["from"] == row["from"]]
+        score = np.zeros(15)
+        for day in sorted(stage.loc[stage["to"] == row["to"], "exit"].unique()):
+            risk = stage[(stage["entry"] < day) & (day <= stage["exit"])]
+            moved = ((risk["exit"] == day) & (risk["to"] == row["to"])).to_numpy(dtype=float)
+            part = (risk["x"] - risk["x"].mean()) * (moved - moved.mean())
+            np.add.at(score, risk["account"].to_numpy(), part.to_numpy())
+        scores.append(score)
+        assert row["estimate"] == pytest.approx(score.sum() ** 2 / (score @ score) * 14 / 15, rel=1e-9)
+    u = np.column_stack(scores)
+    whole = u.sum(axis=0) @ np.linalg.solve(u.T @ u, u.sum(axis=0)) * 14 / 15
+    last = shown.frame.iloc[-1]
+    assert last["df"] == len(scores) == 3
+    assert last["estimate"] == pytest.approx(whole, rel=1e-8)
+    share = whole / 14
+    assert last["p_value"] == pytest.approx(float(scipy.stats.f.sf(share / (1 - share) * 12 / 3, 3, 12)), rel=1e-9)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analytics.estimators.bands import incidence_band
 from analytics.estimators.counts import count_events
-from analytics.estimators.multistate.landmark import markov_test
+from analytics.estimators.multistate.markov import markov_test
 from analytics.estimators.multistate.rows import read_stages
 from analytics.estimators.scoring.pseudo import pseudo_regression
 from simulations.companies import Company

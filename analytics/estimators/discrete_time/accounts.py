@@ -1,4 +1,4 @@
-"""The covariance over accounts of a multinomial hazard model, corrected for leverage, and what accounts are worth."""
+"""The covariance over accounts of a discrete-time hazard model, corrected for leverage, and what accounts are worth."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.estimators.discrete_time.likelihood import Counts, Floats, Ints, Point, curvature
+from analytics.estimators.discrete_time.likelihood import Counts, Floats, Ints
 from analytics.estimators.hazards.accounts import NEGLIGIBLE, Leverage, satterthwaite
 from analytics.estimators.hazards.rows import summed
 from analytics.records.errors import InputError
@@ -25,25 +25,26 @@ class Robust:
     df: Floats
 
 
-def robust_covariance(counts: Counts, place: Ints, point: Point, inverse: Floats) -> Robust:
+def robust_covariance(counts: Counts, place: Ints, parts: tuple[Floats, Floats], inverse: Floats) -> Robust:
     """Return the sandwich over clusters, corrected for leverage and few clusters, and the plain one.
 
-    `place` numbers the cluster of each row. Liang & Zeger (1986), Biometrika 73:13, with independence within; each
-    cluster's score is corrected by the root of what its leverage leaves (Kauermann & Carroll 2001, JASA 96:1387; Bell &
-    McCaffrey 2002, Surv Methodol 28:169), and C / (C - 1) allows for C clusters. Degrees of freedom as for Cox models
-    (`hazards.accounts.effective_df`): Satterthwaite's, where the hazard of each outcome has a part that the deals of
-    one account share.
+    `place` numbers the cluster of each row; `parts` are the weights of the rows in the information (rows, outcomes,
+    outcomes) and their residuals on the scale of the linear predictor (rows, outcomes). Liang & Zeger (1986),
+    Biometrika 73:13, with independence within; each cluster's score is corrected by the root of what its leverage
+    leaves (Kauermann & Carroll 2001, JASA 96:1387; Bell & McCaffrey 2002, Surv Methodol 28:169), and C / (C - 1) allows
+    for C clusters. Degrees of freedom as for Cox models (`hazards.accounts.effective_df`): Satterthwaite's, where the
+    hazard of each outcome has a part that the deals of one account share.
     """
     clusters = int(place.max()) + 1
     if clusters < 2:
         raise InputError("robust errors need at least two clusters", action="Leave cluster out")
+    curved, residual = parts
     score = np.column_stack([
-        summed(place, point.residual[:, k, None] * counts.x, clusters) for k in range(counts.d.shape[1])
+        summed(place, residual[:, k, None] * counts.x, clusters) for k in range(counts.d.shape[1])
     ])  # fmt: skip
-    curved = curvature(counts, point)
     plain = score @ inverse
     influence = np.sqrt(clusters / (clusters - 1)) * _leverage(counts, place, curved, inverse).corrected(score)
-    df = _effective_df(counts, place, (curved, point.residual), inverse)
+    df = _effective_df(counts, place, parts, inverse)
     return Robust(influence.T @ influence, plain.T @ plain, influence, df)
 
 

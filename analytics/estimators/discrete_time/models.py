@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from analytics.estimators.discrete_time.accounts import Robust, robust_covariance
 from analytics.estimators.discrete_time.fitting import Names, check_outcomes, maximise, ridge_of
-from analytics.estimators.discrete_time.likelihood import Counts, Floats, Ints, evaluate, stacked
+from analytics.estimators.discrete_time.likelihood import Counts, Floats, Ints, curvature, evaluate, stacked
 from analytics.estimators.discrete_time.periods import PersonPeriods
 from analytics.estimators.discrete_time.random_effects import GroupEffects, fit_group_effects
 from analytics.estimators.hazards.coefficients import BY_ACCOUNT
@@ -149,7 +149,7 @@ def discrete_time_model(
         loglik = best.point.loglik
         if cluster is not None:
             point = evaluate(rows.counts, rows.counts.x @ coef)
-            robust = robust_covariance(rows.counts, rows.place, point, model)
+            robust = robust_covariance(rows.counts, rows.place, (curvature(rows.counts, point), point.residual), model)
     else:
         own = Counts(rows.counts.x @ back, rows.counts.n, rows.counts.d, rows.place)
         check_outcomes(own, names)
@@ -184,11 +184,7 @@ def _rows_of(periods: PersonPeriods, formula: str, unit: str | None) -> _Rows:
     patterns = _counts_of(table, x, periods)
     if unit is None:
         return _Rows(made, patterns, patterns, np.zeros(len(table), dtype=np.int64), [])
-    periods.must_have(unit)
-    if periods.frame[unit].isna().any():
-        raise InputError("a person-period has no value here", column=unit, action="Give it one of its own")
-    if unit in columns:
-        raise InputError("the formula reads the column of the clusters or groups", column=unit)
+    check_unit(periods, unit, columns)
     whole = periods.counted([*columns, unit])
     place, labels = pd.factorize(whole[unit], sort=True)
     pattern = np.zeros(len(whole), dtype=np.int64)
@@ -196,6 +192,15 @@ def _rows_of(periods: PersonPeriods, formula: str, unit: str | None) -> _Rows:
         pattern = pd.MultiIndex.from_frame(table[columns]).get_indexer(pd.MultiIndex.from_frame(whole[columns]))
     counts = _counts_of(whole, x[pattern], periods)
     return _Rows(made, patterns, counts, np.asarray(place, dtype=np.int64), list(labels))
+
+
+def check_unit(periods: PersonPeriods, unit: str, columns: Sequence[str]) -> None:
+    """Stop where the column of clusters or groups is not there, has gaps, or is read by the formula too."""
+    periods.must_have(unit)
+    if periods.frame[unit].isna().any():
+        raise InputError("a person-period has no value here", column=unit, action="Give it one of its own")
+    if unit in columns:
+        raise InputError("the formula reads the column of the clusters or groups", column=unit)
 
 
 def _counts_of(table: pd.DataFrame, x: Floats, periods: PersonPeriods) -> Counts:

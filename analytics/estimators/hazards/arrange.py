@@ -39,7 +39,9 @@ def arrange(spells: Spells, *, subdistribution: bool = False) -> RiskRows:
     spells : Spells
         Rows in any order.
     subdistribution : bool
-        Keep rows with another outcome at risk after their end, with the weights of Geskus (2011).
+        Keep rows with another outcome at risk after their end, with the weights of Geskus (2011), each stratum with
+        its own censorings and entries (Zhou et al. 2011, Biometrics 67:661, section 2): strata such as opening quarters
+        are followed for different times.
 
     Returns
     -------
@@ -70,20 +72,30 @@ def arrange(spells: Spells, *, subdistribution: bool = False) -> RiskRows:
     time = np.concatenate(times).astype(float) if times else np.zeros(0)
     rows = RiskRows(
         np.take(spells.x.T, order, axis=1).T, n, w, w2, hit, stratum, first, last, time,
-        np.asarray(block, dtype=np.int64), order,
+        np.asarray(block, dtype=np.int64), order, entry, leave,
     )  # fmt: skip
     if not subdistribution:
         return rows
+    return replace(rows, late=_late(rows, edges, (entry, leave, cause)))
+
+
+def _late(rows: RiskRows, edges: Ints, ends: tuple[npt.NDArray[Any], npt.NDArray[Any], Ints]) -> Late:
+    """Return the rows that stay at risk after their end with their weights, from the rows of their own stratum."""
+    entry, leave, cause = ends
     other = np.flatnonzero(cause == 2)
-    weight = censoring_weight(entry, leave, cause, n)
-    own = weight.at(leave[other])
-    if (own <= 0).any():
+    own, at_time = np.ones(len(other)), np.ones(len(rows.time))
+    for (a, b), (c, d) in zip(itertools.pairwise(edges.tolist()), itertools.pairwise(rows.block.tolist()), strict=True):
+        weight = censoring_weight(entry[a:b], leave[a:b], cause[a:b], rows.n[a:b])
+        mine = slice(*np.searchsorted(other, (a, b)))
+        own[mine], at_time[c:d] = weight.at(leave[other[mine]]), weight.at(rows.time[c:d])
+    lost = other[own <= 0]
+    if len(lost):
         raise InputError(
-            f"every deal watched at some time after day {leave[other][own <= 0].max():g} entered later, so deals that "
+            f"every deal watched at some time after day {leave[lost].max():g} entered later, so deals that "
             "ended until then stand for nobody later", column="entry",
             action="Study the deals still open when the later ones enter, or use the cause-specific hazards",
         )  # fmt: skip
-    return replace(rows, late=Late(other, 1.0 / own, weight.at(time)))
+    return Late(other, 1.0 / own, at_time)
 
 
 def _distinct(ordered: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,8 @@ class RiskRows:
         Where the event times of each stratum begin.
     order : array of int
         Position in the caller's rows of each row here.
+    entry, leave : array (rows,)
+        Days after which and up to which a row is watched.
     late : Late or None
         Only for the Fine-Gray model.
     """
@@ -66,6 +69,8 @@ class RiskRows:
     time: Floats
     block: Ints
     order: Ints
+    entry: npt.NDArray[Any]
+    leave: npt.NDArray[Any]
     late: Late | None = None
 
     def by_event_time(self, values: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from analytics.estimators.discrete_time.models import DiscreteTimeModel, discrete_time_model
 from analytics.estimators.discrete_time.one_outcome import one_outcome_model
 from analytics.estimators.discrete_time.periods import PersonPeriods, person_periods
+from analytics.estimators.hazards.coefficients import BY_ACCOUNT
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.records.errors import InputError
 
@@ -100,18 +102,31 @@ def test_same_life_table_as_r(table: PersonPeriods) -> None:
         np.testing.assert_allclose(1 - last, value["S"], atol=1e-14)
 
 
-def test_clusters_as_statsmodels() -> None:
-    """One outcome: the sandwich of a binomial GLM, and its correction for leverage written out."""
+@pytest.mark.parametrize("link", ["cloglog", "logit"])
+def test_one_outcome_by_account_as_r(table: PersonPeriods, link: Any) -> None:
+    """R: sandwich::vcovCL(glm(...), ~account, type = "HC0", cadjust = FALSE), `golden/make_one_outcome.R`."""
+    theirs = pd.read_csv(GOLDEN / "one_outcome.csv").query("link == @link").set_index("term")
+    made = replace(table, frame=table.frame.assign(account=table.frame["id"] % 25))
+    shown = one_outcome_model(made, "C(pb) + x1 + x2", outcome="1", link=link, cluster="account")
+    r = theirs.loc[[r_name(term) for term in shown.frame["term"]]]
+    np.testing.assert_allclose(shown.frame["estimate"], r["coef"], atol=1e-8)
+    np.testing.assert_allclose(shown.frame["sandwich_std_error"], r["robust_se"], atol=1e-7)
+    assert (shown.frame["std_error"] > shown.frame["sandwich_std_error"]).all()
+    assert shown.meta.variance == BY_ACCOUNT
+
+
+def test_clusters_of_one_outcome_are_those_of_several() -> None:
+    """One outcome: the multinomial model's sandwich, and its correction for leverage written out."""
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"period": rng.integers(1, 4, 400), "x": rng.normal(size=400), "at_risk": 1,
                           "account": rng.integers(0, 40, 400)})  # fmt: skip
     frame["d_won"] = (rng.random(400) < 0.3).astype(int)
     made = PersonPeriods(frame, ("won",))
     mine = discrete_time_model(made, "C(period) + x", cluster="account")
-    theirs = one_outcome_model(made, "C(period) + x", outcome="won", link="logit", cluster="account").frame
-    np.testing.assert_allclose(mine.coefficients.frame["estimate"], theirs["estimate"], atol=1e-10)
+    other = one_outcome_model(made, "C(period) + x", outcome="won", link="logit", cluster="account").frame
     found = mine.coefficients.frame
-    np.testing.assert_allclose(found["sandwich_std_error"], theirs["std_error"], atol=1e-10)
+    for name in ("estimate", "sandwich_std_error", "std_error", "conf_low", "conf_high"):
+        np.testing.assert_allclose(found[name], other[name], atol=1e-10)
     assert mine.coefficients.meta.n_accounts == 40
     assert "corrected for leverage" in mine.coefficients.meta.variance
     # by hand: each account's score times (1 - H)^(-1/2) in the basis of the information, times C / (C - 1)
@@ -206,6 +221,11 @@ def test_separation_is_named_and_a_ridge_answers_it() -> None:
     np.testing.assert_allclose(strong.coef[0], np.log(np.array([9, 7]) / 29), atol=1e-7)
     with pytest.raises(InputError, match=r"does not settle|no deal had"):
         one_outcome_model(made, "C(period)", outcome="won")
+    rows = pd.DataFrame({"period": np.repeat([1, 2], 40), "x": [0, 1] * 40, "s": np.linspace(-1, 1, 80), "at_risk": 1,
+                         "d_won": [1, 0, 0, 0] * 20})  # fmt: skip
+    for link in ("cloglog", "logit"):  # statsmodels settles on a ratio of 1e-17 here
+        with pytest.raises(InputError, match="does not settle"):
+            one_outcome_model(PersonPeriods(rows, ("won",)), "x + s", outcome="won", link=link)  # type: ignore[arg-type]
 
 
 def test_a_far_outlier_is_no_separation() -> None:
