@@ -47,9 +47,13 @@ def both(fit: object, ties: str, case: str, outcome: str = "won") -> tuple[Hazar
 @pytest.mark.parametrize("fit", [cause_specific_cox, fine_gray])
 def test_counted_deals_give_what_rows_give(fit: object, ties: str, case: str) -> None:
     by_row, counted = both(fit, ties, case)
-    columns = ["estimate", "std_error", "model_std_error", "conf_low", "conf_high"]
+    corrected = ["std_error", "conf_low", "conf_high"]
     a, b = by_row.coefficients.frame, counted.coefficients.frame
     assert a["term"].tolist() == b["term"].tolist()
+    columns = [name for name in ("estimate", "model_std_error", "sandwich_std_error", *corrected) if name in a]
+    if case == "weights":  # a cell knows the sum of squared weights, not which of its deals is the heavy one
+        np.testing.assert_allclose(a[corrected], b[corrected], rtol=1e-2)
+        columns = [name for name in columns if name not in corrected]
     np.testing.assert_allclose(a[columns], b[columns], atol=1e-11)
     np.testing.assert_allclose(
         by_row.baseline()["cumulative_hazard"], counted.baseline()["cumulative_hazard"], rtol=1e-10
@@ -79,3 +83,24 @@ def test_weights_and_accounts_belong_to_the_counts() -> None:
     table = count_events(deals(), by=["segment", "rfp"])
     with pytest.raises(InputError, match="Give weights and cluster to count_events"):
         cause_specific_cox(table, FORMULA, outcome="won", weights="pw")
+
+
+@pytest.mark.parametrize("fit", [cause_specific_cox, fine_gray])
+def test_deals_with_the_weight_of_their_cell_are_corrected_alike_in_cells(fit: object) -> None:
+    frame = deals()
+    frame["pw"] = frame.groupby(["segment", "rfp"])["pw"].transform("first")
+    table = count_events(frame, by=["segment", "rfp"], weights="pw")
+    a, b = fit(frame, FORMULA, outcome="won", weights="pw"), fit(table, FORMULA, outcome="won")  # type: ignore[operator]
+    columns = ["std_error", "conf_low", "conf_high", "p_value"]
+    np.testing.assert_allclose(a.coefficients.frame[columns], b.coefficients.frame[columns], rtol=1e-9)
+    np.testing.assert_allclose(a.fit.df, b.fit.df, rtol=1e-9)
+    assert (a.fit.df < 400).all()
+
+
+@pytest.mark.parametrize("fit", [cause_specific_cox, fine_gray])
+def test_weighted_deals_are_corrected_as_accounts_of_one_deal_each(fit: object) -> None:
+    frame = deals().assign(deal_id=lambda d: np.arange(len(d)))
+    alone = fit(frame, FORMULA, outcome="won", weights="pw").coefficients.frame  # type: ignore[operator]
+    by_id = fit(frame, FORMULA, outcome="won", weights="pw", cluster="deal_id").coefficients.frame  # type: ignore[operator]
+    np.testing.assert_allclose(alone["std_error"] * np.sqrt(400 / 399), by_id["std_error"], rtol=1e-10)
+    assert (alone["std_error"] > alone["sandwich_std_error"]).all()

@@ -1,4 +1,4 @@
-"""What accounts do to standard errors: how much of the information lies with each, and what they are worth together."""
+"""What accounts and weights do to standard errors: whose the information is, and what they are worth together."""
 
 from __future__ import annotations
 
@@ -41,11 +41,14 @@ class Leverage:
         return np.asarray(moved @ self.root.T)
 
 
-def leverage_of(rows: RiskRows, point: Point, ties: Ties, model: Floats, unit: Ints) -> Leverage:
+def leverage_of(
+    rows: RiskRows, point: Point, ties: Ties, model: Floats, unit: Ints, share: Floats | float = 1.0
+) -> Leverage:
     """Return the leverage of each account, in time linear in the rows.
 
     The part of an account is the sum over its deals of the integral of (x - mean)(x - mean)' over their hazards.
-    `model` is the inverse information, `unit` the account of each row in the kernel's order.
+    `model` is the inverse information, `unit` the account of each row in the kernel's order, `share` the part of it
+    that is one of several equal units' which are counted together.
     """
     root: Floats = np.asarray(np.linalg.cholesky(model), dtype=float)
     times = watched(rows, point, ties, root)
@@ -53,12 +56,29 @@ def leverage_of(rows: RiskRows, point: Point, ties: Ties, model: Floats, unit: I
     trace = np.zeros(units)
     for a in range(len(model)):
         trace += summed(unit, times.product(a, a), units)
-    account = np.flatnonzero(trace > NEGLIGIBLE)
+    account = np.flatnonzero(trace * share > NEGLIGIBLE)
     matrix = np.zeros((len(account), *model.shape))
     for a in range(len(model) if len(account) else 0):
         for b in range(a + 1):
             matrix[:, a, b] = matrix[:, b, a] = summed(unit, times.product(a, b), units)[account]
-    return Leverage(account, matrix, root)
+    return Leverage(account, matrix * np.broadcast_to(share, units)[account, None, None], root)
+
+
+def leverage_of_deals(rows: RiskRows, point: Point, ties: Ties, model: Floats) -> Leverage:
+    """Return the leverage of a deal of each row: the row's, shared out among its deals (w2 / w^2 of it each)."""
+    return leverage_of(rows, point, ties, model, np.arange(len(rows.w)), rows.w2 / rows.w**2)
+
+
+def df_of_deals(rows: RiskRows, point: Point, ties: Ties, model: Floats) -> Floats:
+    """Return the degrees of freedom of each coefficient's variance over deals that stand alone with their weights.
+
+    Satterthwaite's, (sum v)^2 / sum v^2, with v the variance of a deal's score: w^2 times its part of the information.
+    """
+    times = watched(rows, point, ties, model)
+    alone = rows.w2 / rows.w
+    own = np.column_stack([times.product(j, j) * alone for j in range(len(model))])
+    each = (own**2 * (rows.w2 / rows.w**2)[:, None]).sum(axis=0)
+    return np.asarray(np.maximum(own.sum(axis=0) ** 2 / each, 1.0))
 
 
 def effective_df(rows: RiskRows, point: Point, ties: Ties, model: Floats, unit: Ints) -> Floats:

@@ -172,18 +172,38 @@ def wald_tests(
     said: as many differences as the accounts are worth leave nothing to judge them by.
     """
     terms = model.design.terms
-    beta, df = np.concatenate([fit.beta for fit in fits]), np.min([fit.df for fit in fits], axis=0)
+    beta, worth = np.concatenate([fit.beta for fit in fits]), np.concatenate([fit.df for fit in fits])
     steps = np.diff(np.eye(len(fits)), axis=0)  # each band less the one before
     tested, untested = [], []
     for name, chosen in [*((term, [j]) for j, term in enumerate(terms)), (ALL_TERMS, list(range(len(terms))))]:
-        contrast = np.kron(steps, np.eye(len(terms))[chosen])
+        contrast: Floats = np.asarray(np.kron(steps, np.eye(len(terms))[chosen]), dtype=float)
         gap, spread = contrast @ beta, contrast @ covariance @ contrast.T
         if np.linalg.matrix_rank(spread) < len(gap):
             untested.append(name)
             continue
         wald = float(gap @ np.linalg.solve(spread, gap))
-        tested.append((name, wald, len(gap), _p_value(wald, len(gap), float(df[chosen].min()))))
+        tested.append((name, wald, len(gap), _p_value(wald, len(gap), worth_of(contrast, covariance, worth))))
     return tested, untested + [test[0] for test in tested if np.isnan(test[3])]
+
+
+def worth_of(contrast: Floats, covariance: Floats, df: Floats) -> float:
+    """Return what the accounts are worth for all contrasts together, from their worth for each coefficient.
+
+    A difference of coefficients has Welch's degrees of freedom v, and q differences q (q + 1) / sum of Var(d_st), where
+    d_st are the entries of the covariance on its own scale: 2 / v_s for s = t, else at most 1 / sqrt(v_s v_t)
+    (Pustejovsky & Tipton 2018, J Bus Econ Stat 36:672, equation 12).
+
+    Examples
+    --------
+    >>> round(worth_of(np.array([[1.0, -1.0]]), np.diag([1.0, 3.0]), np.array([10.0, 30.0])), 1)
+    40.0
+    """
+    if np.isinf(df).all():
+        return float("inf")
+    parts = contrast**2 * np.diag(covariance)
+    each = parts.sum(axis=1) ** 2 / (parts**2 / df).sum(axis=1)
+    count, root = len(each), float((1 / np.sqrt(each)).sum())
+    return count * (count + 1) / (float((1 / each).sum()) + root**2)
 
 
 def _equality(model: HazardModel, fits: Sequence[Fit]) -> Estimate:

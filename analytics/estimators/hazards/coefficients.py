@@ -17,6 +17,7 @@ from analytics.estimators.result import Estimate, Meta
 
 Kind = Literal["cause-specific", "subdistribution"]
 BY_ACCOUNT = "sandwich by account, corrected for leverage; t by effective accounts"
+BY_WEIGHT = "sandwich, corrected for leverage; t by what the weighted deals are worth"
 
 
 @dataclass(frozen=True)
@@ -79,4 +80,6 @@ def variance_words(fit: Fit, unit: Ints | None) -> str:
     """Say how the standard errors were made."""
     if fit.over_units is None:
         return "inverse information"
-    return "sandwich" if unit is None else BY_ACCOUNT
+    if unit is not None:
+        return BY_ACCOUNT
+    return "sandwich" if np.isinf(fit.df).all() else BY_WEIGHT

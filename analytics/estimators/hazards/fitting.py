@@ -7,7 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from analytics.estimators.hazards.accounts import effective_df, few_units_root, leverage_of
+from analytics.estimators.hazards.accounts import (
+    df_of_deals,
+    effective_df,
+    few_units_root,
+    leverage_of,
+    leverage_of_deals,
+)
 from analytics.estimators.hazards.likelihood import Point, Ties, evaluate, event_means, score_residuals
 from analytics.estimators.hazards.rows import Floats, Ints, RiskRows, summed
 from analytics.records.errors import InputError
@@ -24,11 +30,11 @@ class Robust:
     Attributes
     ----------
     influence : array (units, terms)
-        What each unit adds to the coefficients, over accounts corrected for their leverage and few number.
+        What each unit adds to the coefficients, corrected for leverage where units are accounts or have weights.
     plain : array (units, terms)
         The same without correction.
     df : array (terms,)
-        Degrees of freedom of each coefficient's variance; infinite without accounts.
+        Degrees of freedom of each coefficient's variance; infinite without accounts and weights.
     """
 
     influence: Floats
@@ -132,7 +138,8 @@ def robust_covariance(rows: RiskRows, point: Point, ties: Ties, model: Floats, u
     within accounts: 20 accounts gave intervals of 88-90 %. The influence of each is therefore corrected by the root of
     what its leverage leaves, (1 - H_c)^(-1/2), as Bell & McCaffrey (2002), Surv Methodol 28:169 and Kauermann & Carroll
     (2001), JASA 96:1387 do for regressions and Wang, Turner & Li (2023), Biom J 65:2200113 for Cox models; the factor
-    C/(C-1) stands for the part of the baseline, which H_c leaves out. Scenarios: tests/simulations/hazard_models.py.
+    C/(C-1) stands for the part of the baseline, which H_c leaves out. Deals that stand alone with weights are corrected
+    in the same way: a few heavy ones may hold much of the information. Scenarios: tests/simulations/hazard_models.py.
 
     Raises
     ------
@@ -141,15 +148,23 @@ def robust_covariance(rows: RiskRows, point: Point, ties: Ties, model: Floats, u
     """
     residuals = score_residuals(rows, point, event_means(rows, point, ties))
     if unit is None:
-        influence = (residuals * np.sqrt(rows.w2)[:, None]) @ model
-        back = np.empty_like(influence)
-        back[rows.order] = influence
-        return Robust(back, back, np.full(len(model), np.inf))
+        plain = _as_given(rows, (residuals * np.sqrt(rows.w2)[:, None]) @ model)
+        if np.array_equal(rows.w, rows.n):
+            return Robust(plain, plain, np.full(len(model), np.inf))
+        corrected = leverage_of_deals(rows, point, ties, model).corrected(residuals * np.sqrt(rows.w2)[:, None])
+        return Robust(_as_given(rows, corrected), plain, df_of_deals(rows, point, ties, model))
     units = int(unit.max()) + 1
     few, own = few_units_root(units), unit[rows.order]
     score = summed(own, residuals * rows.w[:, None], units)
     corrected = few * leverage_of(rows, point, ties, model, own).corrected(score)
     return Robust(corrected, score @ model, effective_df(rows, point, ties, model, own))
+
+
+def _as_given(rows: RiskRows, influence: Floats) -> Floats:
+    """Return values of rows in the kernel's order in the order in which they were given."""
+    back = np.empty_like(influence)
+    back[rows.order] = influence
+    return back
 
 
 def _newton_step(point: Point, null: Point, terms: tuple[str, ...]) -> Floats:

@@ -104,8 +104,9 @@ def cause_specific_cox(
         How events of one day are treated.
     weights, cluster : str, optional
         Columns of weights and of accounts (or of deal ids, where a deal has several rows). With either, standard errors
-        are robust; over accounts they are corrected for leverage and the limits take t with the degrees of freedom that
-        the accounts are worth for the coefficient (`robust_covariance`, `Leverage.df`; R does neither).
+        are robust and corrected for leverage, and the limits take t with the degrees of freedom that the accounts (the
+        weighted deals) are worth for the coefficient (`robust_covariance`; R does neither). Counted deals of a cell are
+        taken as equally heavy there.
     strata : sequence of str
         Columns whose values have a baseline hazard each.
     conf_level : float
