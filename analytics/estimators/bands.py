@@ -147,7 +147,8 @@ def _critical(
         return float("nan")
     correlation = covariance[np.ix_(known, known)] / np.outer(error[known], error[known])
     values, vectors = np.linalg.eigh(correlation)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    # the symmetric root: eigenvectors alone turn with the last digit, and so with the machine
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     rng = np.random.default_rng(seed)
     block = max(1, BLOCK // len(root))
     greatest = []

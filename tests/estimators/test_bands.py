@@ -79,6 +79,20 @@ def test_order_of_rows_does_not_matter_and_the_seed_is_the_callers() -> None:
     assert other["critical_value"].iloc[0] == pytest.approx(band["critical_value"].iloc[0], abs=0.08)
 
 
+def test_eigenvectors_may_turn_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another machine, or another number of threads, finds the same ones with other signs and in other planes."""
+    risk, exact = count_events(deals(150, 4), cluster="account"), np.linalg.eigh
+
+    def turned(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        values, vectors = exact(matrix + 1e-15 * np.cos(np.add.outer(np.arange(len(matrix)), np.arange(len(matrix)))))
+        return values, vectors * np.where(np.arange(len(values)) % 3, 1.0, -1.0)
+
+    band = incidence_band(risk, between=(5, 40)).frame
+    monkeypatch.setattr(np.linalg, "eigh", turned)
+    numbers = ["conf_low", "conf_high", "critical_value"]
+    np.testing.assert_allclose(incidence_band(risk, between=(5, 40)).frame[numbers], band[numbers], atol=1e-7)
+
+
 def test_edges() -> None:
     risk = count_events(deals(60, 5))
     flat = incidence_band(risk, between=(5, 40)).at(outcome="no_decision")

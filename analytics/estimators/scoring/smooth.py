@@ -132,7 +132,8 @@ class _Fit:
 
         draws = np.random.default_rng(seed).standard_normal((len(self.beta), DRAWS))
         values, vectors = np.linalg.eigh(self.covariance)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
+        # the symmetric root: eigenvectors alone may turn round with the last digit
+        root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
         spread = moved(root @ draws)
         radius = self.radius(conf_level)
         surface = moved(radius * root @ (draws / np.sqrt((draws**2).sum(axis=0))))
