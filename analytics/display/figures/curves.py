@@ -12,6 +12,8 @@ from analytics.display import wording
 from analytics.display.figures.sheet import faint
 
 VALUES = ["estimate", "conf_low", "conf_high"]
+NOTHING = 1e-9
+"""A limit that moves by less stands still: sums in another order end in another last digit."""
 MARKS = {"solid": "━━", "longdash": "━ ━", "dash": "╍╍", "dot": "┅┅", "dashdot": "━·"}
 
 
@@ -21,7 +23,7 @@ def band(curve: pd.DataFrame, colour: str, dash: str, words: str) -> list[Any]:
     Only times at which something steps are kept, with the first and the last: the drawn curve is the same. `words` are
     the hover text around `%{hovertext}` (the estimate with its interval) and `%{x}` (the day).
     """
-    changes = (curve[VALUES].diff().abs() > 0).any(axis=1).to_numpy()
+    changes = (curve[VALUES].diff().abs() > NOTHING).any(axis=1).to_numpy()
     changes[[0, -1]] = True
     kept = curve[np.asarray(changes)]
     shared = {"x": kept["time"].tolist(), "mode": "lines", "xaxis": "x", "yaxis": "y"}
