@@ -15,21 +15,15 @@ import pandas as pd  # noqa: E402
 from simulations.scenario import COLUMNS, RESULTS, Scenario, play  # noqa: E402
 
 NOT_STUDIES = {"__init__", "run", "scenario", "companies"}
-NOT_PLAYED_YET = {
-    "hazard_models",
-    "discrete_time_models",
-    "share_regressions",
-    "stages",
-    "forecast_scores",
-    "bands_and_pseudo_values",
-}
-"""Without a table so far: `run.py MODULE` writes it, and the module is taken off this list."""
+NOT_HELD_YET = {"forecast_scores", "stages", "bands_and_pseudo_values"}
+"""Without a table so far, since not every row is played and holds: `run.py MODULE` writes it, and the module is taken
+off this list. `stages`, weights, 150 deals: expected visits of the first stage 91.3 %, landmark 92.0 %."""
 
 
 def modules() -> list[str]:
     """The modules of this folder that hold scenarios."""
     names = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("test_"))
-    return [name for name in names if name not in NOT_STUDIES | NOT_PLAYED_YET]
+    return [name for name in names if name not in NOT_STUDIES | NOT_HELD_YET]
 
 
 def scenarios(module: str) -> tuple[Scenario, ...]:

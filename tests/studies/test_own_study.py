@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analytics.records.errors import InputError
@@ -34,6 +34,6 @@ def test_a_copy_of_the_template_runs_with_the_others_on_another_company(acme: Pa
     ]
     saved = {path.name for path in result.folder.rglob("20_my_study/*.json")}
     assert saved == {"ending.json", "chance.json"}
-    ending = json.loads(next(result.folder.rglob("20_my_study/ending.json")).read_text())
-    assert {row["region"] for row in ending["rows"]} == {"North", "South"}
+    ending = pd.read_parquet(next(result.folder.rglob("20_my_study/ending.parquet")))
+    assert set(ending["region"]) == {"North", "South"}
     assert "Where deals of each kind end up" in (result.folder / "20_my_study.html").read_text()

@@ -79,9 +79,9 @@ def held(reps: int, n: int, step: int, size: int) -> dict[str, float]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("n", "step", "size"), SETTINGS)
 def test_intervals_hold_the_truth(n: int, step: int, size: int) -> None:
-    for name, share in held(1500, n, step, size).items():
+    for name, share in held(500, n, step, size).items():  # the table above is of 1,500
         if "riskRegression" not in name:
-            assert 0.92 <= share <= 0.975, name
+            assert 0.915 <= share <= 0.98, name
 
 
 if __name__ == "__main__":
