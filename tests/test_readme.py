@@ -47,6 +47,7 @@ def test_the_ci_script_runs_the_two_commands_as_written() -> None:
     assert set(commands()) >= RUN_BY_CI
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [command for command in commands() if command not in RUN_BY_CI])
 def test_a_command_runs_as_written(checkout: Path, command: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WINLOSS_")}

@@ -61,6 +61,7 @@ def page(acme: Path, rewritten: Callable[..., Path]) -> Callable[[str], str]:
     return text
 
 
+@pytest.mark.slow
 def test_a_study_whose_table_is_missing_says_so_and_the_run_goes_on(page: Callable[[str], str]) -> None:
     health, quarter, able = page("00_data_health"), page("01_quarter"), page("90_abilities")
     assert "Whether silence means anything is not known. Add the activities table (Task in Salesforce)" in health

@@ -462,6 +462,7 @@ def add(home: Path, *lines: str) -> None:
         handle.write("".join(f"{line}\n" for line in lines))
 
 
+@pytest.mark.slow
 def test_a_private_report_has_ids_in_its_lists_and_no_name_or_text(people: Path) -> None:
     code, said, files = run(people)
     assert code == 0, said
@@ -477,6 +478,7 @@ def test_a_private_report_has_ids_in_its_lists_and_no_name_or_text(people: Path)
     assert SECRETS[1] in files["rejects.csv"].decode()
 
 
+@pytest.mark.slow
 def test_a_safe_report_holds_no_id_no_list_and_no_small_cell(people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WINLOSS_SHARE_KEY", "the key of this test")
     quarter = people / "params" / "acme-2025Q2.yaml"
