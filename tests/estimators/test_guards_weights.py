@@ -46,11 +46,9 @@ def by_derivatives(estimate: Callable[[pd.DataFrame], Any], cluster: str | None)
 
 
 def models_of(deals: pd.DataFrame, fit: Any, ties: str, cluster: str | None) -> Any:
-    """Models whose accounts are not corrected for leverage, which no derivative knows of; C/(C-1) is left."""
+    """Models without the correction for leverage, which no derivative knows of; C/(C-1) is left."""
     models = {name: fit(deals, "x", outcome=name, ties=ties, weights="w", cluster=cluster) for name in ("won", "lost")}
-    if cluster is None:
-        return models
-    few = np.sqrt(deals[cluster].nunique() / (deals[cluster].nunique() - 1))
+    few = 1.0 if cluster is None else np.sqrt(deals[cluster].nunique() / (deals[cluster].nunique() - 1))
     over = {name: model.fit.over_units for name, model in models.items()}
     return {
         name: replace(model, fit=replace(model.fit, over_units=replace(over[name], influence=over[name].plain * few)))

@@ -149,7 +149,7 @@ def robust_covariance(rows: RiskRows, point: Point, ties: Ties, model: Floats, u
     residuals = score_residuals(rows, point, event_means(rows, point, ties))
     if unit is None:
         plain = _as_given(rows, (residuals * np.sqrt(rows.w2)[:, None]) @ model)
-        if np.array_equal(rows.w, rows.n):
+        if _equally_heavy(rows):
             return Robust(plain, plain, np.full(len(model), np.inf))
         corrected = leverage_of_deals(rows, point, ties, model).corrected(residuals * np.sqrt(rows.w2)[:, None])
         return Robust(_as_given(rows, corrected), plain, df_of_deals(rows, point, ties, model))
@@ -158,6 +158,12 @@ def robust_covariance(rows: RiskRows, point: Point, ties: Ties, model: Floats, u
     score = summed(own, residuals * rows.w[:, None], units)
     corrected = few * leverage_of(rows, point, ties, model, own).corrected(score)
     return Robust(corrected, score @ model, effective_df(rows, point, ties, model, own))
+
+
+def _equally_heavy(rows: RiskRows) -> bool:
+    """Return whether every deal has one and the same weight, whatever its scale."""
+    each = rows.w.sum() / rows.n.sum()
+    return bool(np.allclose(rows.w, each * rows.n, rtol=1e-12) and np.allclose(rows.w2, each**2 * rows.n, rtol=1e-12))
 
 
 def _as_given(rows: RiskRows, influence: Floats) -> Floats:
