@@ -13,7 +13,7 @@ from analytics.estimators.aalen_johansen import Curve, curve_of
 from analytics.estimators.bootstrap import DEFAULT_SEED
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.incidence import cumulative_incidence
-from analytics.estimators.intervals import Floats, z_value
+from analytics.estimators.intervals import Floats, symmetric_root, z_value
 from analytics.estimators.jackknife import Changes, changes_of
 from analytics.estimators.result import Estimate
 from analytics.estimators.strata import stratum_name
@@ -146,9 +146,7 @@ def _critical(
     if not known.any():
         return float("nan")
     correlation = covariance[np.ix_(known, known)] / np.outer(error[known], error[known])
-    values, vectors = np.linalg.eigh(correlation)
-    # the symmetric root: eigenvectors alone turn with the last digit, and so with the machine
-    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    root = symmetric_root(correlation)
     rng = np.random.default_rng(seed)
     block = max(1, BLOCK // len(root))
     greatest = []

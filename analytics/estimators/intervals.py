@@ -43,6 +43,20 @@ def t_value(conf_level: float, df: Floats | float | None) -> Floats:
     return np.where(np.isinf(df), z, stdtrit(np.where(np.isinf(df), 1.0, df), 0.5 + conf_level / 2))
 
 
+def symmetric_root(covariance: Floats) -> Floats:
+    """Return R = R' with R R = covariance, to draw normal values with.
+
+    Columns of eigenvectors would do as well, but they turn with the last digit, and so with the number of threads.
+
+    Examples
+    --------
+    >>> symmetric_root(np.array([[4.0, 0.0], [0.0, 9.0]])).tolist()
+    [[2.0, 0.0], [0.0, 3.0]]
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
+
+
 def probability_interval(
     estimate: Floats, std_error: Floats, n_eff: Floats, *, conf_level: float = 0.95, interval: Interval = "log-log",
     df: Floats | float | None = None,

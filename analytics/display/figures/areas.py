@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from analytics.display import theme, wording
+from analytics.display.figures.curves import steps
 from analytics.display.figures.sheet import (
     note,
 )
@@ -23,7 +23,7 @@ def areas(stack: Stack) -> list[Any]:
     """Return one band per outcome, stacked in the fixed order, and what is still open on top."""
     table = stack.table
     outcomes = theme.in_order(table.columns)
-    kept = _steps(table)
+    kept = steps(table)
     traces = []
     for outcome in [*outcomes, "open"]:
         values = table[outcome] if outcome != "open" else (1 - table.sum(axis=1)).clip(lower=0)
@@ -44,13 +44,6 @@ def areas(stack: Stack) -> list[Any]:
             )
         )
     return traces
-
-
-def _steps(table: pd.DataFrame) -> np.ndarray[Any, Any]:
-    """Times where a curve steps, with the first and the last: the drawn curve is the same, the file a tenth."""
-    changes = (table.diff().abs() > 0).any(axis=1).to_numpy()
-    changes[[0, -1]] = True
-    return np.flatnonzero(changes)
 
 
 def _hover(values: pd.Series, rows: pd.DataFrame | None, kept: Any, n: float) -> list[str]:

@@ -23,9 +23,7 @@ def band(curve: pd.DataFrame, colour: str, dash: str, words: str) -> list[Any]:
     Only times at which something steps are kept, with the first and the last: the drawn curve is the same. `words` are
     the hover text around `%{hovertext}` (the estimate with its interval) and `%{x}` (the day).
     """
-    changes = (curve[VALUES].diff().abs() > NOTHING).any(axis=1).to_numpy()
-    changes[[0, -1]] = True
-    kept = curve[np.asarray(changes)]
+    kept = curve.iloc[steps(curve[VALUES], beyond=NOTHING)]
     shared = {"x": kept["time"].tolist(), "mode": "lines", "xaxis": "x", "yaxis": "y"}
     edge = {"shape": "hv", "width": 0}
     filled = {"fill": "tonexty", "fillcolor": faint(colour, 0.15)}
@@ -40,6 +38,13 @@ def band(curve: pd.DataFrame, colour: str, dash: str, words: str) -> list[Any]:
             hovertemplate=f"{words}<extra></extra>",
         ),
     ]
+
+
+def steps(values: pd.DataFrame, *, beyond: float = 0.0) -> np.ndarray[Any, Any]:
+    """Places where a curve steps by more than `beyond`, with the first and the last: the file is a tenth."""
+    changes = (values.diff().abs() > beyond).any(axis=1).to_numpy()
+    changes[[0, -1]] = True
+    return np.flatnonzero(changes)
 
 
 def mark(colour: str, dash: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analytics.estimators.intervals import t_value
+from analytics.estimators.intervals import symmetric_root, t_value
 from analytics.estimators.result import Estimate
 from analytics.estimators.scoring.cohort import Cohort, Floats, Forecasts, judged
 from analytics.estimators.scoring.joint import accounts_df, meta_of
@@ -131,9 +131,7 @@ class _Fit:
             return _summary(np.abs(self.at(q, self.beta[:, None] + shift) - q[:, None]))
 
         draws = np.random.default_rng(seed).standard_normal((len(self.beta), DRAWS))
-        values, vectors = np.linalg.eigh(self.covariance)
-        # the symmetric root: eigenvectors alone may turn round with the last digit
-        root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+        root = symmetric_root(self.covariance)
         spread = moved(root @ draws)
         radius = self.radius(conf_level)
         surface = moved(radius * root @ (draws / np.sqrt((draws**2).sum(axis=0))))
