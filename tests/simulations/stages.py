@@ -278,4 +278,5 @@ SCENARIOS = (
     _scenario("25 accounts, 150 deals", 804, Journey(150, accounts=25)),
     _scenario("40 accounts, 250 deals, left-truncated", 805, Journey(250, accounts=40, late=0.35)),
     _scenario("weights, 150 deals", 806, Journey(150, weighted=True)),
+    _scenario("weights, 60 deals", 807, Journey(60, weighted=True)),
 )

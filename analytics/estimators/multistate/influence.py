@@ -16,6 +16,8 @@ from analytics.estimators.multistate.process import Process, process_of
 from analytics.estimators.multistate.rows import Floats, Ints, Stays
 from analytics.records.errors import InputError, nearest
 
+MOST = 0.75
+"""The largest leverage that is corrected for, as for hazards (Fay & Graubard 2001)."""
 Initial = str | Mapping[str, float] | None
 
 
@@ -46,8 +48,12 @@ class Walk:
     process: Process
     start: Start
 
-    def moments(self, *, visits: bool = False) -> Iterator[Moment]:
-        """Go through the days; the arrays are the same ones at every moment, changed in place."""
+    def moments(self, *, visits: bool = False, heavy: bool = False) -> Iterator[Moment]:
+        """Go through the days; the arrays are the same ones at every moment, changed in place.
+
+        `heavy` puts back what a deal that weighs more than an even share of those at risk took out of its own residual
+        by moving: divided by the root of 1 - (w/n - 1/N), the leverage beyond that of equal deals.
+        """
         stays, process = self.stays, self.process
         size, units = self.start.influence.shape
         at_risk = np.zeros((size, units))
@@ -63,6 +69,8 @@ class Walk:
                 rate = np.divide(share, n, out=np.zeros(size), where=n > 0)
                 unit, h, j = stays.unit[moving], stays.source[moving], stays.target[moving]
                 added = stays.w[moving] * rate[h]
+                if heavy:
+                    added /= np.sqrt(1 - np.clip(stays.w[moving] / n[h] - 1 / process.n_risk[k][h], 0.0, MOST))
                 arrivals = process.hazard[k]
                 shift = {g: u[g] - at_risk[g] * rate[g] for g in np.flatnonzero(arrivals.any(axis=1)).tolist()}
                 _move(u, shift, step)

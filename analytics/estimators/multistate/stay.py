@@ -41,7 +41,7 @@ def mean_stage_days(
         Day after opening at which the count ends.
     conf_level : float
         Two-sided level; the share of the window is taken as normal on the logit scale (`probability_interval`), as
-        `restricted_mean_time_lost` has it, with quantiles of t where accounts are few (`account_df`).
+        `restricted_mean_time_lost` has it, with quantiles of t with accounts or unequal weights (`account_df`).
     beyond_follow_up : {"leave_out", "carry"}
         A stratum whose last deal is open before the horizon is left out with a note; "carry" keeps its shares as they
         are at the end of follow-up, as R does.
@@ -117,8 +117,9 @@ def expected_visits(
     -----
     Sum over days of p_h(t-) dA_hj(t) over all stages h: the mean of the counting process of arrivals, which like state
     occupation needs no Markov assumption where censoring is unrelated to a deal's way (Cook & Lawless 2018, ch. 2).
-    Limits on the log scale (estimate times or divided by exp(z se / estimate), of t where accounts are few), which is
-    usual for means of counts (Lawless & Nadeau 1995, Technometrics 37:158).
+    Limits on the log scale (estimate times or divided by exp(z se / estimate), of t with accounts or unequal weights),
+    which is usual for means of counts (Lawless & Nadeau 1995, Technometrics 37:158). Without accounts the moves of
+    heavy deals are corrected for their leverage (`Walk.moments`).
 
     Examples
     --------
@@ -134,7 +135,7 @@ def expected_visits(
         size = walk.start.influence.shape
         count, influence = np.zeros(size[0]), np.zeros(size)
         # the walk goes on in the same arrays, so it must not be asked for a day after the horizon
-        for moment in islice(walk.moments(visits=True), _days_upto(walk, horizon_days)):
+        for moment in islice(walk.moments(visits=True, heavy=not stages.cluster), _days_upto(walk, horizon_days)):
             count, influence = moment.visits, moment.visits_influence
         return count, influence
 
