@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom
 
 from analytics.estimators.aalen_johansen import curve_of
 from analytics.estimators.bands import incidence_band, influence_covariance
@@ -109,20 +108,3 @@ def test_edges() -> None:
         incidence_band(risk, between=(40, 5))
     with pytest.raises(InputError, match="no such interval"):
         incidence_band(risk, between=(5, 40), interval="loglog")  # type: ignore[arg-type]
-
-
-REPS = 1000
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("cluster", [None, "account"])
-def test_bands_hold_the_whole_curve_as_often_as_they_say(cluster: str | None) -> None:
-    """Geometric durations, 40 % won: F(t) = 0.4 (1 - 0.95^t). Late entry and censoring; 250 deals."""
-    rng, held = np.random.default_rng(20250101), 0
-    for _ in range(REPS):
-        frame = deals(250, 0, rng)
-        band = incidence_band(count_events(frame, cluster=cluster), between=(7, 60), reps=1000).at(outcome="won")
-        true = 0.4 * (1 - 0.95 ** band["time"].to_numpy())
-        held += bool(((band["conf_low"] <= true) & (true <= band["conf_high"])).all())
-    low, high = binom.ppf([0.0005, 0.9995], REPS, 0.95) / REPS
-    assert low - 0.015 <= held / REPS <= high

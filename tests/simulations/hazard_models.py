@@ -130,11 +130,13 @@ class Judge:
     """The coefficients of one company's models and, where asked for, what follows from them.
 
     `more`: predicted and standardised incidences too. `ages`: hazard ratios by age and tests of proportionality.
+    `shape`: tests of proportionality alone.
     """
 
     deals: Deals
     more: bool = False
     ages: bool = False
+    shape: bool = False
 
     def one(self, deals: pd.DataFrame) -> list[Found]:
         how: dict[str, Any] = {"cluster": "account"} if self.deals.accounts else {}
@@ -148,6 +150,8 @@ class Judge:
             model = fit(deals, FORMULA, outcome="won", **how)
         except InputError:
             model = None
+        if self.shape:
+            return self.proportional(model, events)
         found = [
             Found(name, f"log ratio of {term}, won",
                   _holds(None if model is None else model.coefficients.frame.iloc[place], truth), events,
@@ -175,15 +179,14 @@ class Judge:
             for age in ("up to 30", "over 30")
             for term, truth in zip(("size", "partner"), EFFECT["won"], strict=True)
         ]  # fmt: skip
-        tests = [("hazard_ratios_by_age, equality", equal)]
-        if not self.deals.accounts:  # it takes the deals of one account as independent, and says so
-            tests.append(("proportionality_test", proportional))
-        for name, test in tests:
-            for term in ("size", "all terms"):
-                of = None if test is None else test.loc[test["term"] == term, "p_value"]
-                refused = np.nan if of is None or of.empty else float(of.iloc[0] < 0.05)
-                found.append(Found(name, f"refuses at 5 %: {term}", refused, events, kind="size", note=note))
+        found += _refused("hazard_ratios_by_age, equality", equal, ("size", "all terms"), events)
+        if not self.deals.accounts:  # by account it has scenarios of its own
+            found += _refused("proportionality_test", proportional, ("size", "all terms"), events)
         return found
+
+    def proportional(self, model: HazardModel | None, events: float) -> list[Found]:
+        test = None if model is None else proportionality_test(model).frame
+        return _refused("proportionality_test", test, ("size", "partner", "all terms"), events)
 
     def incidences(self, deals: pd.DataFrame, model: HazardModel | None, how: Any, events: float) -> list[Found]:
         truth = (lambda size, partner: subdistribution(DAY, size, partner)) if self.deals.subdistribution else (
@@ -216,6 +219,16 @@ class Judge:
         ]  # fmt: skip
 
 
+def _refused(name: str, test: pd.DataFrame | None, terms: tuple[str, ...], events: float) -> list[Found]:
+    found = []
+    for term in terms:
+        of = None if test is None else test.loc[test["term"] == term, "p_value"]
+        refused = np.nan if of is None or of.empty else float(of.iloc[0] < 0.05)
+        note = NOTHING if np.isnan(refused) else ""
+        found.append(Found(name, f"refuses at 5 %: {term}", refused, events, kind="size", note=note))
+    return found
+
+
 def _row(frame: pd.DataFrame, term: str, age: str) -> Any:
     return frame[(frame["term"] == term) & (frame["age"] == age)].iloc[0]
 
@@ -239,6 +252,13 @@ SCENARIOS = (
     ),
     _scenario("Cox, 40 accounts, 250 deals, left-truncated", 607, Judge(Deals(250, accounts=40, late=0.35))),
     _scenario("Cox, 100 accounts, 400 deals", 608, Judge(Deals(400, accounts=100), ages=True)),
+    _scenario("Cox, 20 accounts, 150 deals, proportional", 613, Judge(Deals(150, accounts=20), shape=True)),
+    _scenario(
+        "Cox, 40 accounts, 250 deals, left-truncated, proportional",
+        614,
+        Judge(Deals(250, accounts=40, late=0.35), shape=True),
+    ),
+    _scenario("Cox, 100 accounts, 400 deals, proportional", 615, Judge(Deals(400, accounts=100), shape=True)),
     _scenario("Fine-Gray, 100 deals", 609, Judge(Deals(100, subdistribution=True), more=True)),
     _scenario("Fine-Gray, 250 deals, left-truncated", 610, Judge(Deals(250, late=0.35, subdistribution=True))),
     _scenario("Fine-Gray, 20 accounts, 150 deals", 611, Judge(Deals(150, accounts=20, subdistribution=True))),

@@ -49,7 +49,8 @@ class Found:
     """What one estimator did: `held` per replicate (1, 0, NaN where it gives no answer).
 
     `events`: expected events behind it, a number or one count per replicate. `note` explains missing answers, or a
-    limit that is not the usual one: `high=1.0` lets an interval be wide by construction (whole days, bounds of a set).
+    limit that is not the usual one: `high=1.0` lets an interval be wide by construction (whole days, bounds of a set),
+    `low=0.0` a test be timid that says so.
     """
 
     estimator: str
@@ -59,6 +60,7 @@ class Found:
     kind: Literal["coverage", "size", "power", "false discovery"] = "coverage"
     high: float | None = None
     note: str = ""
+    low: float | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def judged(name: str, found: Found, held: Any, events: float) -> dict[str, Any]:
     low, high = LIMITS[found.kind]
     if found.kind == "coverage" and events < FEW_EVENTS:
         high = 1.0
-    high = high if found.high is None else found.high
+    low, high = low if found.low is None else found.low, high if found.high is None else found.high
     missing = len(held) - len(known)
     assert not missing or found.note, (
         f"{name}, {found.estimator}, {found.target}: {missing} without an answer, and no why"
@@ -152,7 +154,7 @@ def one_by_one(
         return [
             Found(first.estimator, first.target, [float(one[i].held) for one in every],
                   np.array([float(one[i].events) for one in every]), first.kind, first.high,
-                  next((one[i].note for one in every if one[i].note), ""))
+                  next((one[i].note for one in every if one[i].note), ""), first.low)
             for i, first in enumerate(every[0])
         ]  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import ndtr
 
 from analytics.estimators.multistate.landmark import landmark_occupation, markov_difference
 from analytics.estimators.multistate.next_stage import next_stage_shares
@@ -37,7 +38,9 @@ class Journey:
 
     `late`: share that is watched late. `accounts`: number of accounts, 0 for deals that stand alone; the pace of all
     moves (log-normal, `spread`) belongs to the account, and with it the odds of winning. `weighted`: half the deals,
-    which win more often, are four times over-represented.
+    which win more often, are four times over-represented. `correlation`: instead of a pace, an account's deals have
+    their first moves together, their second moves and so on (a Gaussian copula), which leaves each deal's own way
+    through the stages as it is: Markov.
     """
 
     deals: int
@@ -45,6 +48,7 @@ class Journey:
     accounts: int = 0
     spread: float = 0.5
     weighted: bool = False
+    correlation: float = 0.0
 
     def draw(self, rng: np.random.Generator) -> dict[str, Any]:
         """The stage rows of one company: deal_id, entry, exit, from, to (and account, weight)."""
@@ -54,7 +58,7 @@ class Journey:
         if self.accounts:
             share = rng.gamma(0.8, size=self.accounts) + 0.1
             more["account"] = rng.choice(self.accounts, n, p=share / share.sum())
-            kind = rng.standard_normal(self.accounts)[more["account"]]
+            kind = np.zeros(n) if self.correlation else rng.standard_normal(self.accounts)[more["account"]]
         if self.weighted:
             large = rng.random(n) < 0.8
             kind = np.where(large, *WEIGHED_KINDS)
@@ -66,9 +70,12 @@ class Journey:
         parts = []
         while len(deal):
             own = chances[deal, source]
-            moved = day + rng.geometric(own[:, -1])
-            target = (rng.random(len(deal)) * own[:, -1])[:, None] > own
-            target = target.sum(axis=1)
+            if self.correlation:
+                lasts, which = (self._together(rng, more["account"][deal]) for _ in range(2))
+                moved = day + np.maximum(np.ceil(np.log(lasts) / np.log1p(-own[:, -1])), 1).astype(np.int64)
+            else:
+                moved, which = day + rng.geometric(own[:, -1]), rng.random(len(deal))
+            target = ((which * own[:, -1])[:, None] > own).sum(axis=1)
             parts.append((deal, day, moved, source, target))
             on = (target < 2) & (moved < leave[deal])
             deal, source, day = deal[on], target[on], moved[on]
@@ -80,6 +87,11 @@ class Journey:
         rows |= {name: values[deal] for name, values in more.items()}
         return {name: values[keep] for name, values in rows.items()}
 
+    def _together(self, rng: np.random.Generator, account: Any) -> Floats:
+        """Uniform numbers, correlated on the normal scale within accounts."""
+        shared, own = rng.standard_normal(self.accounts)[account], rng.standard_normal(len(account))
+        return np.asarray(ndtr(np.sqrt(self.correlation) * shared + np.sqrt(1 - self.correlation) * own))
+
     def chances(self, kind: Floats) -> Floats:
         """The chances of one day by kind of deal, `(kinds, 2, 4)`; z = 0 is the average account."""
         out = DAILY * np.exp(self.spread * kind)[:, None, None]
@@ -89,7 +101,7 @@ class Journey:
     def mixture(self) -> tuple[Floats, Floats]:
         """Kinds of deals: their whole matrices of one day `(kinds, 4, 4)` and their shares."""
         kind, mass = np.zeros(1), np.ones(1)
-        if self.accounts:
+        if self.accounts and not self.correlation:
             kind, mass = _NODES, _MASS
         if self.weighted:
             kind, mass = np.array(WEIGHED_KINDS), np.array([0.5, 0.5])

@@ -1,4 +1,4 @@
-"""Play a tenth of every scenario again: the committed table, whose limits hold, is what the code does today (slow)."""
+"""Play some hundred replicates of each scenario: the table, whose limits hold, is what the code does today (slow)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_played_again(module: str, scenario: Scenario) -> None:
         # a limit may turn over by rounding on another machine: three replicates of 5,000
         allowed = 3 / scenario.replicates + 1e-4
         assert (np.abs(rows["missing"] - committed["missing"]) <= 3).all()
-    else:  # a tenth is too few to judge 200 rows by; the limits of the whole are held by test_tables
+    else:  # a few hundred are too few to judge 200 rows by; the limits of the whole are held by test_tables
         # errors of the committed values: those of a few replicates are 0 where all of them hold
         allowed = 4 * committed["mc_error"] * np.sqrt(scenario.replicates / scenario.again)
     assert (np.abs(rows["value"] - committed["value"]) <= allowed).all()

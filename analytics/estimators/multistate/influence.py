@@ -52,7 +52,7 @@ class Walk:
         """Go through the days; the arrays are the same ones at every moment, changed in place.
 
         `heavy` puts back what a deal that weighs more than an even share of those at risk took out of its own residual
-        by moving: divided by the root of 1 - (w/n - 1/N), the leverage beyond that of equal deals.
+        by moving: divided by 1 - (w/n - 1/N), the leverage beyond that of equal deals, as if it were left out.
         """
         stays, process = self.stays, self.process
         size, units = self.start.influence.shape
@@ -70,7 +70,7 @@ class Walk:
                 unit, h, j = stays.unit[moving], stays.source[moving], stays.target[moving]
                 added = stays.w[moving] * rate[h]
                 if heavy:
-                    added /= np.sqrt(1 - np.clip(stays.w[moving] / n[h] - 1 / process.n_risk[k][h], 0.0, MOST))
+                    added /= 1 - np.clip(stays.w[moving] / n[h] - 1 / process.n_risk[k][h], 0.0, MOST)
                 arrivals = process.hazard[k]
                 shift = {g: u[g] - at_risk[g] * rate[g] for g in np.flatnonzero(arrivals.any(axis=1)).tolist()}
                 _move(u, shift, step)
