@@ -41,8 +41,8 @@ def readme() -> str:
         "Coverage of 95 % intervals and size of 5 % tests over 5,000 simulated companies per scenario; written by",
         "`python tests/simulations/run.py`, checked by `test_tables.py` at once and by `test_simulations.py` (slow),",
         "which plays some hundred replicates of every scenario again. Limits: 93.5-96.5 % where 5 events or more are",
-        "expected, at least 93.5 % below that; 4-6 % for tests, 78-82 % where a change of that size is to be shown in 4 of 5, at",
-        "most 5 % of false discoveries; two Monte Carlo errors (`±` is one) are allowed. `missing` counts",
+        "expected, at least 93.5 % below that; 4-6 % for tests, 78-82 % where a change of that size is to be shown in",
+        "4 of 5, at most 5 % of false discoveries; two Monte Carlo errors (`±` is one) are allowed. `missing` counts",
         "replicates without an interval, and the note says why.", "",
     ]  # fmt: skip
     for module in modules():
