@@ -205,6 +205,9 @@ def test_cells_in_which_nothing_can_be_compared() -> None:
 
 def test_edges() -> None:
     frame = deals()
+    lone = pd.DataFrame({"partner": [0, 0, 0, 0, 1], "x": [1.0, 2.0, 3.0, 4.0, 3.5]})
+    apart = balance(balancing_weights(lone, "partner", "x")).frame["smd_before"].iloc[0]
+    assert apart == pytest.approx((3.5 - 2.5) / np.sqrt(5 / 3))  # by the spread of the other side alone
     with pytest.raises(InputError, match="must be 0 or 1"):
         balancing_weights(frame.assign(partner=2), "partner", "x")
     with pytest.raises(InputError, match="one kind"):
