@@ -111,14 +111,10 @@ def newcombe_difference(
     -------
     Interval
 
-    Raises
-    ------
-    ValueError
-        A group without deals.
-
     Notes
     -----
-    Assumes that no account has deals in both groups; otherwise use `clustered_difference`.
+    Assumes that no account has deals in both groups; otherwise use `clustered_difference`. A group without deals is a
+    ValueError.
 
     References
     ----------
@@ -130,10 +126,8 @@ def newcombe_difference(
     [0.0524, 0.3339]
     """
     n, m = n_now, n_then
-    (low, high), (other_low, other_high) = (
-        wilson(x_now, n, conf_level=conf_level),
-        wilson(x_then, m, conf_level=conf_level),
-    )
+    low, high = wilson(x_now, n, conf_level=conf_level)
+    other_low, other_high = wilson(x_then, m, conf_level=conf_level)
     p, q = x_now / n, x_then / m
     std_error = float(np.sqrt(p * (1 - p) / n + q * (1 - q) / m))
     below = float(np.sqrt((p - low) ** 2 + (other_high - q) ** 2))
