@@ -153,6 +153,18 @@ def test_late_entry_of_exponential_times_counts_only_days_watched() -> None:
     assert (watched * deals["x"]).sum() == pytest.approx(deals["x"].sum(), abs=1e-4)
 
 
+def test_order_and_the_names_of_other_outcomes_change_nothing() -> None:
+    deals = cure_deals().assign(x=lambda d: d["exit"] % 3 + d["account"])
+    deals.loc[::7, "outcome"] = "lost"
+    mixed = deals.sample(frac=1, random_state=3).replace({"outcome": {"lost": "no_decision"}})
+    for ask in (
+        lambda d: accelerated_failure_time(d, "x", outcome="won", weights="w", cluster="account"),
+        lambda d: mixture_cure(d, outcome="won", weights="w", cluster="account"),
+    ):
+        one, other = (ask(d).frame[["estimate", "std_error", "conf_low", "conf_high"]] for d in (deals, mixed))
+        np.testing.assert_allclose(one, other, rtol=2e-3)
+
+
 def test_edges() -> None:
     deals = pd.DataFrame({"entry": -1, "exit": [0, 3, 5, 7, 8, 9], "x": [1.0, 0, 1, 0, 1, 0],
                           "outcome": ["won", "won", "won", "won", "lost", "open"]})  # fmt: skip
