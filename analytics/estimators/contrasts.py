@@ -189,9 +189,9 @@ def clustered_difference(
     -------
     Interval
         Linearised: each account's part of the difference is summed over both groups before it is squared, so an account
-        in both groups counts once. t with C − 1 degrees of freedom. Limits are NaN with a single account. Where nobody
-        or everybody of a group had the outcome, its deals show no error: limits are then MOVER's, from the Wilson
-        limits of both groups by account.
+        in both groups counts once; accounts are taken as independent. t with C − 1 degrees of freedom. Limits are NaN
+        with a single account. Where nobody or everybody of a group had the outcome, its deals show no error: limits are
+        then MOVER's, from the Wilson limits of both groups by account.
 
     Raises
     ------

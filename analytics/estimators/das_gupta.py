@@ -110,8 +110,9 @@ def das_gupta(
 
     Notes
     -----
-    It describes what the change is made of, not why it came about. Limits of the bootstrap are moved out to the
-    estimate where that lies outside of them.
+    Das Gupta (1993), US Census P23-186, ch. 2 (`factor_effects`). It describes what the change is made of, not why it
+    came about. Assumes that the resamples keep together what belongs together (whole accounts). Limits of the bootstrap
+    are moved out to the estimate where that lies outside of them.
 
     Examples
     --------

@@ -66,9 +66,10 @@ def accelerated_failure_time(
 
     Notes
     -----
-    Log T = x b + scale e. It extrapolates beyond what was seen by the shape of the distribution, and it describes a
-    world in which the other outcomes do not happen, unless they have nothing to do with this one: a share that will be
-    won needs `cumulative_incidence`. Kalbfleisch & Prentice (2002), ch. 3; the parameters are those of R's survreg.
+    Log T = x b + scale e, assumed of all deals with one distribution of e. It extrapolates beyond what was seen by the
+    shape of the distribution, and it describes a world in which the other outcomes do not happen, unless they have
+    nothing to do with this one: a share that will be won needs `cumulative_incidence`. Kalbfleisch & Prentice (2002),
+    ch. 3; the parameters are those of R's survreg.
 
     Examples
     --------
