@@ -19,6 +19,7 @@ from analytics.records.errors import InputError, nearest
 
 Floats = npt.NDArray[np.float64]
 Scheme = Literal["inverse_probability", "overlap"]
+EXACT = 1e-10
 RARE = 0.05
 """A chance of the exposure below this, or above one minus this, is too close to certainty to weight by."""
 
@@ -132,7 +133,9 @@ def balance(weighted: Weighted) -> Listing:
 
     def apart(w: Floats) -> Floats:
         gap = np.average(x[a], axis=0, weights=w[a]) - np.average(x[~a], axis=0, weights=w[~a])
-        return np.asarray(gap / np.where(spread > 0, spread, np.nan))
+        smd = gap / np.where(spread > 0, spread, np.nan)
+        # overlap weights balance exactly; what rounding leaves would put terms in the order of the machine
+        return np.asarray(np.where(np.abs(smd) < EXACT, 0.0, smd))
 
     frame = pd.DataFrame({
         "term": weighted.design.terms, "smd_before": apart(np.ones(len(a))), "smd_after": apart(weighted.weight),
