@@ -40,6 +40,8 @@ def activity_coverage(
     Notes
     -----
     Won deals were worked on until they closed: where few of them show it, silence means that nothing was recorded.
+    Wilson limits by account (`clustered_proportion`; Korn & Graubard 1998, Survey Methodology 24:193), accounts taken
+    as independent.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from analytics.estimators.aalen_johansen import Rows, curve_of
-from analytics.estimators.adjustment import Ends, Scheme, Weighted, balancing_weights, ends_of, weight_diagnosis
+from analytics.estimators.adjustment import Ends, Scheme, Weighted, balancing_weights, ends_of
 from analytics.estimators.counts import DEFAULT_OUTCOMES
 from analytics.estimators.intervals import probability_interval, t_value
 from analytics.estimators.jackknife import changes_of, influence_at
 from analytics.estimators.rates import accounts_worth
 from analytics.estimators.result import Estimate, Meta
-from analytics.estimators.strata import ONE_ACCOUNT
+from analytics.estimators.strata import ONE_ACCOUNT, backing_of
 from analytics.records.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -72,6 +73,8 @@ def adjusted_incidence(
     limits use t with G - 1 degrees of freedom, where G is what its accounts are worth (`accounts_worth` of their
     weighted days: large accounts and weights leave fewer than there are; Carter, Schnepel & Steigerwald 2017, Rev Econ
     Stat 99:698); contrasts take the lower of both. An arm whose deals all belong to one account has no limits.
+    A share of 0 or 1 has those of `cumulative_incidence`, and a difference from it is MOVER's (Zou & Donner 2008, Stat
+    Med 27:1693, eq. 9); its `std_error` is then the distance to the limit nearer 0 by the quantile.
     It assumes that the formula names all common causes, that both arms are possible for every deal, and that censoring
     does not depend on the covariates within an arm.
 
@@ -87,20 +90,19 @@ def adjusted_incidence(
     ends, grid = ends_of(deals, cluster), np.unique(np.asarray(times, dtype=float))
     if len(grid) and not (np.isfinite(grid).all() and grid[0] >= 0):
         raise InputError("times must be zero or more days after opening", value=grid[:3].tolist())
-    arms = [_arm(weighted, ends, arm, grid) for arm in (True, False)]
+    arms = [_arm(weighted, ends, arm, grid, cluster is not None) for arm in (True, False)]
     units = int(ends.unit.max()) + 1
     worth = [np.inf if cluster is None else _accounts_worth(weighted, ends, arm) for arm in (True, False)]
-    moved = [_by_unit(arm[1], ends.unit, units) * few_accounts_root(worth[j]) for j, arm in enumerate(arms)]
+    moved = [_by_unit(arm.moved, ends.unit, units) * few_accounts_root(worth[j]) for j, arm in enumerate(arms)]
     shared: dict[str, Any] = {
         "n_deals": len(deals), "n_accounts": units if cluster else None, "conf_level": conf_level, "cluster": cluster,
         "variance": "influence functions with the weight model" + (" by account, times G/(G-1)" if cluster else ""),
         "note": _late(arms, grid),
     }  # fmt: skip
-    kept = weight_diagnosis(weighted).frame["effective_deals"].tolist()
     df = [max(accounts - 1, 1.0) for accounts in worth]
     tables = [
-        _incidences((arm, kept[j]), (arms[j][0], moved[j]), (grid, arms[j][2]), (conf_level, df[j]))
-        for j, arm in enumerate((True, False))
+        _incidences(exposed, (arm, moved[j]), grid, (conf_level, df[j]))
+        for j, (exposed, arm) in enumerate(zip((True, False), arms, strict=True))
     ]
     frame = pd.concat(tables, ignore_index=True)
     estimand = f"share of {POPULATION[scheme]} with each outcome by each age, had all been or none been {exposure}"
@@ -110,14 +112,23 @@ def adjusted_incidence(
         kind="contrast", keys=("outcome", "time", "contrast"), interval="plain for differences, log for ratios",
         estimand=f"difference and ratio of the {estimand}", **shared,
     )  # fmt: skip
-    known = arms[0][2] & arms[1][2]
-    contrasts = _contrasts((arms[0][0], arms[1][0]), (moved[0], moved[1]), (grid, known), t_value(conf_level, min(df)))
-    contrasts = contrasts.assign(df=min(df) if np.isfinite(min(df)) else np.nan)
+    known, z = arms[0].known & arms[1].known, float(t_value(conf_level, min(df)))
+    contrasts = _contrasts((arms[0].values, arms[1].values), (moved[0], moved[1]), (grid, known), z)
+    contrasts = with_e_values(_at_the_ends(contrasts, frame, z)).assign(df=min(df) if np.isfinite(min(df)) else np.nan)
     return Estimate(frame, arms_meta), Estimate(contrasts, contrast_meta)
 
 
-def _arm(weighted: Weighted, ends: Ends, arm: bool, grid: Floats) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
-    """Return incidences `(times, causes)`, influences `(deals, times, causes)` and which times are within follow-up."""
+@dataclass(frozen=True)
+class _Arm:
+    """Incidences `(times, causes)`, influences `(deals, times, causes)`, times within follow-up, deals behind them."""
+
+    values: Floats
+    moved: Floats
+    known: npt.NDArray[np.bool_]
+    n_eff: Floats
+
+
+def _arm(weighted: Weighted, ends: Ends, arm: bool, grid: Floats, clustered: bool) -> _Arm:
     mine = np.flatnonzero(weighted.exposed == arm)
     w = weighted.weight[mine]
     rows = Rows(ends.entry[mine], ends.leave[mine], ends.cause[mine], np.ones(len(mine), dtype=np.int64), w, w * w)
@@ -134,7 +145,8 @@ def _arm(weighted: Weighted, ends: Ends, arm: bool, grid: Floats) -> tuple[Float
         u = influence_at(changes, int(index))[:, :-1]
         moved[mine, t] += w[:, None] * u
         moved[:, t] += weighted.model.influence @ (weighted.slope[mine].T @ u)
-    return values, moved, known
+    account = pd.factorize(ends.unit[mine])[0].astype(np.int64) if clustered else None
+    return _Arm(values, moved, known, backing_of(replace(rows, account=account), curve).at(grid))
 
 
 def _accounts_worth(weighted: Weighted, ends: Ends, arm: bool) -> float:
@@ -163,27 +175,23 @@ def _by_unit(moved: Floats, unit: npt.NDArray[np.int64], units: int) -> Floats:
     return out
 
 
-def _late(arms: list[tuple[Floats, Floats, npt.NDArray[np.bool_]]], grid: Floats) -> str:
+def _late(arms: list[_Arm], grid: Floats) -> str:
     late = [
-        f"{'Exposed' if arm else 'Unexposed'} deals are not followed to day {grid[~arms[j][2]][0]:g}."
-        for j, arm in enumerate((True, False))
-        if (~arms[j][2]).any()
+        f"{name} deals are not followed to day {grid[~arm.known][0]:g}."
+        for name, arm in zip(("Exposed", "Unexposed"), arms, strict=True)
+        if (~arm.known).any()
     ]
     return " ".join(late)
 
 
-def _incidences(
-    arm: tuple[bool, float],
-    curve: tuple[Floats, Floats],
-    times: tuple[Floats, npt.NDArray[np.bool_]],
-    level: tuple[float, float],
-) -> pd.DataFrame:
-    (label, n_eff), (values, moved), (grid, known) = arm, curve, times
+def _incidences(label: bool, curve: tuple[_Arm, Floats], grid: Floats, level: tuple[float, float]) -> pd.DataFrame:
+    (arm, moved), known = curve, curve[0].known
     # outcome by outcome, each over its times
-    f, error = (part[known].T.ravel() for part in (values, np.sqrt((moved**2).sum(axis=0))))
+    f, error = (part[known].T.ravel() for part in (arm.values, np.sqrt((moved**2).sum(axis=0))))
     f = np.where(f > 1 - 1e-12, 1.0, f)
     std_error = np.where((f > 0) & (f < 1), np.nan_to_num(error), 0.0)
-    low, high = probability_interval(f, std_error, np.full(len(f), n_eff), conf_level=level[0], df=level[1])
+    n_eff = np.tile(arm.n_eff[known], len(DEFAULT_OUTCOMES))
+    low, high = probability_interval(f, std_error, n_eff, conf_level=level[0], df=level[1])
     reason = np.where(np.isnan(low), np.where(np.isnan(error), ONE_ACCOUNT, NO_SPREAD), "")
     return pd.DataFrame({
         "exposed": label, "outcome": np.repeat(DEFAULT_OUTCOMES, known.sum()),
@@ -195,7 +203,7 @@ def _incidences(
 
 def _contrasts(
     values: tuple[Floats, Floats], moved: tuple[Floats, Floats], times: tuple[Floats, npt.NDArray[np.bool_]],
-    z: Any,
+    z: float,
 ) -> pd.DataFrame:  # fmt: skip
     grid, known = times
     (one, none), (u1, u0) = (side[known].T for side in values), (side[:, known].transpose(0, 2, 1) for side in moved)
@@ -212,14 +220,32 @@ def _contrasts(
     good = usable & (error > 1e-12)
     why = np.where(usable, np.where(np.isnan(error), ONE_ACCOUNT, NO_SPREAD), NO_RATIO)
     causes, _, days = estimate.shape
-    return with_e_values(pd.DataFrame({
+    return pd.DataFrame({
         "outcome": np.repeat(DEFAULT_OUTCOMES, 2 * days), "time": np.tile(grid[known], 2 * causes),
         "contrast": np.tile(np.repeat(["difference", "ratio"], days), causes),
         "estimate": np.where(usable, estimate, np.nan).ravel(), "std_error": np.where(good, error, np.nan).ravel(),
         "conf_low": np.where(good, low, np.nan).ravel(), "conf_high": np.where(good, high, np.nan).ravel(),
         "estimate_now": np.repeat(one, 2, axis=0).ravel(), "estimate_then": np.repeat(none, 2, axis=0).ravel(),
         "no_interval_reason": np.where(good, "", why).ravel(),
-    }))  # fmt: skip
+    })  # fmt: skip
+
+
+def _at_the_ends(contrasts: pd.DataFrame, arms: pd.DataFrame, z: float) -> pd.DataFrame:
+    """Return contrasts with the limits of differences from a share of 0 or 1, whose influence knows of no error."""
+    keys = ["outcome", "time"]
+    now, then = (
+        contrasts[keys].merge(arms[arms["exposed"] == side], on=keys, how="left").set_index(contrasts.index)
+        for side in (True, False)
+    )
+    edge = (contrasts["contrast"] == "difference") & now["conf_low"].notna() & then["conf_low"].notna()
+    edge &= now["estimate"].isin([0.0, 1.0]) | then["estimate"].isin([0.0, 1.0])
+    gap = now["estimate"] - then["estimate"]
+    below = np.hypot(now["estimate"] - now["conf_low"], then["conf_high"] - then["estimate"])
+    above = np.hypot(now["conf_high"] - now["estimate"], then["estimate"] - then["conf_low"])
+    towards = np.where(gap > 0, below, np.where(gap < 0, above, np.maximum(below, above)))
+    limits = {"std_error": towards / z, "conf_low": (gap - below).clip(-1), "conf_high": (gap + above).clip(upper=1)}
+    given = contrasts.assign(**{name: contrasts[name].mask(edge, value) for name, value in limits.items()})
+    return given.assign(no_interval_reason=given["no_interval_reason"].mask(edge, ""))
 
 
 def _norm(moved: Floats) -> Floats:

@@ -19,6 +19,7 @@ from analytics.records.errors import InputError, nearest
 
 Floats = npt.NDArray[np.float64]
 Scheme = Literal["inverse_probability", "overlap"]
+EXACT = 1e-10
 RARE = 0.05
 """A chance of the exposure below this, or above one minus this, is too close to certainty to weight by."""
 
@@ -124,14 +125,17 @@ def balance(weighted: Weighted) -> Listing:
     """Return, per covariate, how far apart exposed and unexposed deals are before and after weighting.
 
     Columns: `term`, `smd_before`, `smd_after` (standardised mean differences; both by the unweighted spread, so that
-    they compare; below 0.1 is taken as balanced, Austin 2009, Stat Med 28:3083).
+    they compare; below 0.1 is taken as balanced, Austin 2009, Stat Med 28:3083). A side of a single deal has no spread
+    of its own: the other side's is then taken.
     """
     a, x = weighted.exposed, weighted.design.x
-    spread = np.sqrt((x[a].var(axis=0, ddof=1) + x[~a].var(axis=0, ddof=1)) / 2)
+    spread = np.sqrt(np.mean([x[side].var(axis=0, ddof=1) for side in (a, ~a) if side.sum() > 1], axis=0))
 
     def apart(w: Floats) -> Floats:
         gap = np.average(x[a], axis=0, weights=w[a]) - np.average(x[~a], axis=0, weights=w[~a])
-        return np.asarray(gap / np.where(spread > 0, spread, np.nan))
+        smd = gap / np.where(spread > 0, spread, np.nan)
+        # overlap weights balance exactly; what rounding leaves would put terms in the order of the machine
+        return np.asarray(np.where(np.abs(smd) < EXACT, 0.0, smd))
 
     frame = pd.DataFrame({
         "term": weighted.design.terms, "smd_before": apart(np.ones(len(a))), "smd_after": apart(weighted.weight),

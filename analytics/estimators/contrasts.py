@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.estimators.rates import Column, Interval, account_codes, quantile, wilson
+from analytics.estimators.rates import Column, Interval, account_codes, clustered_proportion, quantile, wilson
 from analytics.estimators.result import Verdict
 
 Floats = NDArray[np.float64]
@@ -113,7 +113,8 @@ def newcombe_difference(
 
     Notes
     -----
-    Assumes that no account has deals in both groups; otherwise use `clustered_difference`.
+    Assumes that no account has deals in both groups; otherwise use `clustered_difference`. A group without deals is a
+    ValueError.
 
     References
     ----------
@@ -124,11 +125,10 @@ def newcombe_difference(
     >>> [round(value, 4) for value in newcombe_difference(56, 70, 48, 80)][2:]
     [0.0524, 0.3339]
     """
-    (p, q), (n, m) = (x_now / n_now, x_then / n_then), (n_now, n_then)
-    (low, high), (other_low, other_high) = (
-        wilson(x_now, n, conf_level=conf_level),
-        wilson(x_then, m, conf_level=conf_level),
-    )
+    n, m = n_now, n_then
+    low, high = wilson(x_now, n, conf_level=conf_level)
+    other_low, other_high = wilson(x_then, m, conf_level=conf_level)
+    p, q = x_now / n, x_then / m
     std_error = float(np.sqrt(p * (1 - p) / n + q * (1 - q) / m))
     below = float(np.sqrt((p - low) ** 2 + (other_high - q) ** 2))
     above = float(np.sqrt((high - p) ** 2 + (q - other_low) ** 2))
@@ -189,11 +189,19 @@ def clustered_difference(
     -------
     Interval
         Linearised: each account's part of the difference is summed over both groups before it is squared, so an account
-        in both groups counts once. t with C − 1 degrees of freedom. Limits are NaN with a single account.
+        in both groups counts once; accounts are taken as independent. t with C − 1 degrees of freedom. Limits are NaN
+        with a single account. Where nobody or everybody of a group had the outcome, its deals show no error: limits are
+        then MOVER's, from the Wilson limits of both groups by account.
+
+    Raises
+    ------
+    ValueError
+        A group without deals.
 
     References
     ----------
-    Binder 1983, Int Stat Rev 51:279 (linearisation); Cochran 1977, Sampling Techniques, chapter 9A.
+    Binder 1983, Int Stat Rev 51:279 (linearisation); Cochran 1977, Sampling Techniques, chapter 9A; Zou & Donner 2008,
+    Stat Med 27:1693, eq. 9.
 
     Examples
     --------
@@ -203,6 +211,8 @@ def clustered_difference(
     (0.5, 0.306)
     """
     now, then = np.asarray(x_now, dtype=float), np.asarray(x_then, dtype=float)
+    if not (len(now) and len(then)):
+        raise ValueError("a difference needs at least one deal in each group")
     both: list[Any] = [*list(accounts_now), *list(accounts_then)]
     codes, n_clusters = account_codes(both)
     p, q = float(now.mean()), float(then.mean())
@@ -211,6 +221,10 @@ def clustered_difference(
     if n_clusters < 2:
         return Interval(p - q, float("nan"), float("nan"), float("nan"))
     std_error = float(np.sqrt(n_clusters / (n_clusters - 1) * (sums**2).sum()))
+    if {p, q} & {0.0, 1.0}:
+        sides = ((now, accounts_now), (then, accounts_then))
+        apart = [clustered_proportion(x, cluster=accounts, conf_level=conf_level) for x, accounts in sides]
+        return mover_difference(apart[0], apart[1])
     half = quantile(conf_level, n_clusters - 1) * std_error
     return Interval(p - q, std_error, p - q - half, p - q + half)
 

@@ -61,7 +61,8 @@ def cumulative_hazard(
     Notes
     -----
     Sum of d_k / n (Nelson 1969; Aalen 1978, Ann Stat 6:701). Its slope is the pace of an outcome among deals still
-    open, which is what `logrank_test` and `cause_specific_cox` compare; it is no share of deals. Jackknife: a deal adds
+    open, which is what `logrank_test` and `cause_specific_cox` compare; it is no share of deals. It assumes that deals
+    are censored, and enter late, for reasons unrelated to how they go on. Jackknife: a deal adds
     1{outcome at x <= t} / n(x) minus the sum of d_k / n^2 over the days it was at risk up to t.
 
     Examples

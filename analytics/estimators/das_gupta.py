@@ -19,6 +19,8 @@ Floats = npt.NDArray[np.float64]
 Factors = Mapping[str, Any]
 MOST_FACTORS = 10
 NO_DRAWS = "no resamples were given, so there is nothing to judge the error by"
+ALIKE = "all resamples give the same, so they say nothing of the error"
+NO_SPREAD = "nobody or everybody had the outcome on both sides, so the rates say nothing of their error"
 
 
 def factor_effects(rate: Callable[..., Any], then: Factors, now: Factors) -> dict[str, Any]:
@@ -98,7 +100,8 @@ def das_gupta(
     Returns
     -------
     Estimate
-        Kind contrast, key `("factor",)`, the last row "all" being the change; `share_of_change`.
+        Kind contrast, key `("factor",)`, the last row "all" being the change; `share_of_change`, missing where the
+        limits of the change hold 0.
 
     Raises
     ------
@@ -107,8 +110,9 @@ def das_gupta(
 
     Notes
     -----
-    It describes what the change is made of, not why it came about. Limits of the bootstrap are moved out to the
-    estimate where that lies outside of them.
+    Das Gupta (1993), US Census P23-186, ch. 2 (`factor_effects`). It describes what the change is made of, not why it
+    came about. Assumes that the resamples keep together what belongs together (whole accounts). Limits of the bootstrap
+    are moved out to the estimate where that lies outside of them.
 
     Examples
     --------
@@ -128,10 +132,15 @@ def das_gupta(
         spread = factor_effects(rate, *draws)
         table = np.column_stack([*spread.values(), np.asarray(rate(**draws[1])) - np.asarray(rate(**draws[0]))])
         low, high = np.quantile(table, [0.5 - conf_level / 2, 0.5 + conf_level / 2], axis=0)
+        low, high, error = np.minimum(low, values), np.maximum(high, values), table.std(axis=0, ddof=1)
+        alike = error <= 1e-14 * np.abs(table).max()
         frame = frame.assign(
-            std_error=table.std(axis=0, ddof=1), conf_low=np.minimum(low, values), conf_high=np.maximum(high, values),
-            no_interval_reason="",
+            **{name: np.where(alike, np.nan, column)
+               for name, column in (("std_error", error), ("conf_low", low), ("conf_high", high))},
+            no_interval_reason=np.where(alike, ALIKE, ""),
         )  # fmt: skip
+        if low[-1] <= 0 <= high[-1]:
+            frame["share_of_change"] = np.nan
     return Estimate(frame, Meta(
         kind="contrast", keys=("factor",), n_deals=0, conf_level=conf_level,
         estimand="part of the change that each factor makes up, averaged over orders",
@@ -189,8 +198,10 @@ def threefold(
     for part, (value, d1, d2) in parts.items():
         g1, g2 = np.concatenate(d1), np.concatenate(d2)
         error = float(np.sqrt(g1 @ v1 @ g1 + g2 @ v2 @ g2))
+        reason = "" if error > 0 else NO_SPREAD
+        error = error if error > 0 else np.nan
         rows.append({"part": part, "estimate": float(value), "std_error": error, "conf_low": float(value) - z * error,
-                     "conf_high": float(value) + z * error, "no_interval_reason": ""})  # fmt: skip
+                     "conf_high": float(value) + z * error, "no_interval_reason": reason})  # fmt: skip
     return Estimate(pd.DataFrame(rows), Meta(
         kind="contrast", estimand="threefold decomposition of the change of an overall rate", keys=("part",),
         n_deals=int(n1.sum() + n2.sum()), conf_level=conf_level, interval="plain", variance="delta method",

@@ -63,6 +63,10 @@ def dirichlet_multinomial(counts: Floats) -> DirichletMultinomial:
     ArithmeticError
         A search that does not settle.
 
+    Notes
+    -----
+    Assumes that the groups' shares are drawn from one Dirichlet distribution; one outlying group widens it for all.
+
     References
     ----------
     Mosimann 1962, Biometrika 49:65; Minka 2000 (Newton's method); Paul, Liang & Self 1989, Biometrics 45:231
@@ -120,9 +124,9 @@ def shrink_shares(
 
     Notes
     -----
-    Posterior mean (alpha_k + x_k) / (sum of alpha + n); limits as for `shrink`, whose empirical Bayes coverage they
-    have. Assumes that the groups' shares are drawn from one Dirichlet distribution, whose single rho says that they
-    differ alike in every outcome; one outlying group widens it for all.
+    Posterior mean (alpha_k + x_k) / (sum of alpha + n) (Mosimann 1962, Biometrika 49:65); limits as for `shrink`, whose
+    empirical Bayes coverage they have. Assumes that the groups' shares are drawn from one Dirichlet distribution, whose
+    single rho says that they differ alike in every outcome; one outlying group widens it for all.
 
     Examples
     --------

@@ -17,6 +17,11 @@ from analytics.records.errors import InputError, nearest
 Floats = npt.NDArray[np.float64]
 Method = Literal["reml", "paule_mandel", "dersimonian_laird"]
 TWO = "a prediction needs at least three quarters"
+SAME = "the figures are all the same, which says nothing of how they would vary"
+CLOSE = (
+    "The figures lie closer together than chance leaves all but a few of 100 sets of equal ones; that no spread goes "
+    "with them is why its limits are both 0."
+)
 STEPS = 500
 SPREADS, MEANS, HALVINGS = 60, 30, 40
 """Steps in which the confidence distributions of tau and of the mean are taken."""
@@ -43,7 +48,8 @@ def heterogeneity(
         Kind mean, key `("quantity",)`: "mean" (with the Hartung-Knapp interval), "prediction" (the mean again, between
         which limits a new quarter's true value lies), "tau" (standard deviation of true values, Q-profile limits) and
         "i_squared" (share of the variation that is not chance). `statistic`, `df` and `p_value` on each row are
-        Cochran's test that all quarters are the same.
+        Cochran's test that all quarters are the same. Figures that are all equal have no limits; where no spread at all
+        goes with figures that lie so close together, the limits of tau are both 0 and the note says so.
 
     Raises
     ------
@@ -99,11 +105,14 @@ def heterogeneity(
     rows.append({"quantity": "i_squared", "std_error": np.nan, **share})
     frame = pd.DataFrame(rows).assign(statistic=statistic, df=k - 1, p_value=_upper_tail(statistic, k - 1))
     frame["no_interval_reason"] = np.where(frame["conf_low"].isna(), TWO, "")
+    if np.ptp(y) <= 1e-14 * np.abs(y).max():
+        blank = ["std_error", "conf_low", "conf_high"]
+        frame = frame.assign(**dict.fromkeys(blank, np.nan), no_interval_reason=SAME)
     return Estimate(frame, Meta(
         kind="mean", estimand="mean, spread and next value of figures that differ by more than chance",
         keys=("quantity",), n_deals=0, conf_level=conf_level, unit=unit,
         interval="Hartung-Knapp (mean), confidence distribution (prediction), Q-profile (tau, I squared)",
-        variance=method,
+        variance=method, note=CLOSE if high <= 0 else "",
     ))  # fmt: skip
 
 

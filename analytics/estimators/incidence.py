@@ -130,7 +130,8 @@ def survival(
     Notes
     -----
     Kaplan & Meier (1958), JASA 53:457; variance Greenwood (1926) or the infinitesimal jackknife. It is 1 minus the sum
-    of all incidences. One minus this curve is the incidence of an outcome only where that is the sole outcome.
+    of all incidences. One minus this curve is the incidence of an outcome only where that is the sole outcome. Assumes
+    what `cumulative_incidence` does.
 
     Examples
     --------
@@ -188,8 +189,9 @@ def conditional_incidence(
 
     Notes
     -----
-    {F_k(t) - F_k(s-)} / S(s-), the Aalen-Johansen estimate restarted at s, with its variance (R: `start.time=s`). The
-    same assumptions; besides, deals that enter late are taken to behave as those watched from their opening.
+    {F_k(t) - F_k(s-)} / S(s-), the Aalen-Johansen estimate restarted at s, with its variance (R: `start.time=s`); Aalen
+    & Johansen (1978), Scand J Stat 5:141. The same assumptions; besides, deals that enter late are taken to behave as
+    those watched from their opening.
 
     Examples
     --------

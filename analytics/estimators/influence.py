@@ -92,6 +92,8 @@ def influence(
     Notes
     -----
     Each account's value is carried with the factor sqrt(C/(C-1)) of its stratum. Memory is accounts x rows.
+    Infinitesimal jackknife (Efron 1982, ch. 6), with the assumptions of `cumulative_incidence`; accounts are taken as
+    independent.
 
     Examples
     --------
@@ -163,8 +165,9 @@ def difference(now: Influence, then: Influence) -> Estimate:
 
     Notes
     -----
-    Variance: sum over accounts of (U_now - U_then)^2. Limits: MOVER with the correlation of the two, from the limits of
-    each side (Zou & Donner 2008, Stat Med 27:1693, eq. 12), so that they stay in [-1, 1] and hold where a side is 0.
+    Assumes independent accounts. Variance: sum over accounts of (U_now - U_then)^2. Limits: MOVER with the correlation
+    of the two, from the limits of each side (Zou & Donner 2008, Stat Med 27:1693, eq. 12), so that they stay in [-1, 1]
+    and hold where a side is 0.
 
     Examples
     --------

@@ -53,8 +53,8 @@ def kitagawa(
 
     Notes
     -----
-    It describes what the change is made of, not why it came about: a rate may have moved because of the mix inside the
-    level.
+    Assumes nothing, being arithmetic. It describes what the change is made of, not why it came about: a rate may have
+    moved because of the mix inside the level.
 
     References
     ----------

@@ -99,8 +99,10 @@ def mean_time_contrast(now: Influence, then: Influence) -> Estimate:
     Notes
     -----
     Variance: sum over accounts of (U_now - U_then)^2, for the ratio of (U_now / m_now - U_then / m_then)^2, quantiles
-    of t by the side with fewer accounts (`account_df`). Conner &
-    Trinquart (2021), Stat Med 40:2177, who take the two sides as independent.
+    of t by the side with fewer accounts (`account_df`). Conner & Trinquart (2021), Stat Med 40:2177, who take the two
+    sides as independent. A side on which nobody (or everybody, at once) had the outcome shows no variance: differences
+    from it have MOVER's limits, from those of both sides (Zou & Donner 2008, Stat Med 27:1693, eq. 9), and `std_error`
+    is the distance to the limit nearer 0 by the quantile. Assumptions of `restricted_mean_time_lost`.
 
     Examples
     --------
@@ -158,9 +160,16 @@ _VALUES = ("estimate", "std_error", "conf_low", "conf_high", "n_risk", "n_event"
 
 
 def _difference(both: pd.DataFrame, moved: Floats, z: Floats) -> dict[str, Any]:
-    estimate = both["estimate"].to_numpy() - both["estimate_then"].to_numpy()
-    error = np.sqrt((moved**2).sum(axis=0))
-    return _with_reasons(estimate, error, (estimate - z * error, estimate + z * error), _reasons(both, error))
+    names = ("estimate", "conf_low", "conf_high", "std_error")
+    now, low, high, error_now = (both[name].to_numpy(dtype=float) for name in names)
+    then, low_then, high_then, error_then = (both[f"{name}_then"].to_numpy(dtype=float) for name in names)
+    estimate, error = now - then, np.sqrt((moved**2).sum(axis=0))
+    below, above = np.hypot(now - low, high_then - then), np.hypot(high - now, then - low_then)
+    edge = ((error_now == 0) | (error_then == 0)) & np.isfinite(below + above)
+    towards = np.where(estimate > 0, below, np.where(estimate < 0, above, np.maximum(below, above)))
+    error = np.where(edge, towards / z, error)
+    below, above = (np.where(edge, side, z * error) for side in (below, above))
+    return _with_reasons(estimate, error, (estimate - below, estimate + above), _reasons(both, error))
 
 
 def _ratio(both: pd.DataFrame, a: Floats, b: Floats, z: Floats) -> dict[str, Any]:

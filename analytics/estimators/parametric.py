@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analytics.estimators.columns import day_column, outcome_column
+from analytics.estimators.columns import account_column, day_column, outcome_column
 from analytics.estimators.hazards.design import design
 from analytics.estimators.interval_incidence import open_after
-from analytics.estimators.rates import quantile
+from analytics.estimators.intervals import t_value
+from analytics.estimators.parametric_errors import Likelihood, Times, account_df, cured, robust_covariance, stretched
 from analytics.estimators.result import Estimate, Meta
+from analytics.estimators.strata import ONE_ACCOUNT
 from analytics.records.errors import InputError, nearest
 
 Floats = npt.NDArray[np.float64]
@@ -31,6 +33,7 @@ def accelerated_failure_time(
     outcome: str,
     distribution: Distribution = "weibull",
     weights: str | None = None,
+    cluster: str | None = None,
     conf_level: float = 0.95,
 ) -> Estimate:
     """By which factor does a trait stretch the time to an outcome?
@@ -45,8 +48,9 @@ def accelerated_failure_time(
     outcome : str
         Deals that ended otherwise are censored on the last day on which they were known to be open.
     distribution : {"weibull", "lognormal", "loglogistic"}
-    weights : str, optional
-        Column of weights; standard errors are then the robust ones.
+    weights, cluster : str, optional
+        Columns of weights and of accounts; standard errors are then the robust ones (`parametric_errors`), with
+        accounts times C/(C-1) and limits by t with as many degrees of freedom as they are worth.
     conf_level : float
 
     Returns
@@ -62,9 +66,10 @@ def accelerated_failure_time(
 
     Notes
     -----
-    Log T = x b + scale e. It extrapolates beyond what was seen by the shape of the distribution, and it describes a
-    world in which the other outcomes do not happen, unless they have nothing to do with this one: a share that will be
-    won needs `cumulative_incidence`. Kalbfleisch & Prentice (2002), ch. 3; the parameters are those of R's survreg.
+    Log T = x b + scale e, assumed of all deals with one distribution of e. It extrapolates beyond what was seen by the
+    shape of the distribution, and it describes a world in which the other outcomes do not happen, unless they have
+    nothing to do with this one: a share that will be won needs `cumulative_incidence`. Kalbfleisch & Prentice (2002),
+    ch. 3; the parameters are those of R's survreg.
 
     Examples
     --------
@@ -89,7 +94,7 @@ def accelerated_failure_time(
     else:
         frame = frame.drop(columns="entry")
     if weights:
-        how |= {"weights_col": "w", "robust": True}
+        how["weights_col"] = "w"
         frame["w"] = _weights(deals, weights)
     fitter = getattr(lifelines, classes[distribution])()
     fitter._scipy_fit_method = "SLSQP"  # its default for the log-normal stops 1e-6 short of the maximum
@@ -99,23 +104,30 @@ def accelerated_failure_time(
     sign = np.ones(len(names))
     sign[-1] = 1.0 if distribution == "lognormal" else -1.0  # the others count in shape = 1 / scale
     value = sign * np.array([fitter.params_[name] for name in names])
-    error = np.array([fitter.standard_errors_[name] for name in names])
-    reach = quantile(conf_level) * error
+    inverse = fitter.variance_matrix_.loc[names, names].to_numpy() * np.outer(sign, sign)
+    full = np.column_stack([np.ones(len(deals)), made.x])
+    errors = _errors(deals, (value, inverse), stretched(Times.of(frame), distribution, full), (weights, cluster))
+    reach = t_value(conf_level, errors.df) * errors.std_error
     result = pd.DataFrame({
-        "term": ["Intercept", *made.terms, "log(scale)"], "estimate": value, "std_error": error,
-        "conf_low": value - reach, "conf_high": value + reach, "time_ratio": np.exp(value),
-        "ratio_low": np.exp(value - reach), "ratio_high": np.exp(value + reach),
+        "term": ["Intercept", *made.terms, "log(scale)"], "estimate": value, "std_error": errors.std_error,
+        "conf_low": value - reach, "conf_high": value + reach, "no_interval_reason": errors.reason,
+        "time_ratio": np.exp(value), "ratio_low": np.exp(value - reach), "ratio_high": np.exp(value + reach),
     })  # fmt: skip
     meta = Meta(
         kind="coefficient", estimand=f"log of the factor by which one unit stretches the time to {outcome}",
-        keys=("term",), n_deals=len(deals), conf_level=conf_level, interval="Wald", unit="log time ratio", note=note,
-        variance="sandwich" if weights else "inverse information",
+        keys=("term",), n_deals=len(deals), n_accounts=errors.accounts, conf_level=conf_level, interval="Wald",
+        unit="log time ratio", note=note, variance=errors.variance, cluster=cluster,
     )  # fmt: skip
     return Estimate(result.assign(loglik=float(fitter.log_likelihood_)), meta)
 
 
 def mixture_cure(
-    deals: pd.DataFrame, *, outcome: str, weights: str | None = None, conf_level: float = 0.95
+    deals: pd.DataFrame,
+    *,
+    outcome: str,
+    weights: str | None = None,
+    cluster: str | None = None,
+    conf_level: float = 0.95,
 ) -> Estimate:
     """What share of deals would never reach an outcome, if the times of the others were Weibull?
 
@@ -123,7 +135,7 @@ def mixture_cure(
     ----------
     deals : pandas.DataFrame
         `entry`, `exit`, `outcome`.
-    outcome, weights, conf_level
+    outcome, weights, cluster, conf_level
         As for `accelerated_failure_time`.
 
     Returns
@@ -152,9 +164,12 @@ def mixture_cure(
     [0.4, nan, nan]
     """
     from lifelines import MixtureCureFitter, WeibullFitter
+    from scipy.special import expit
 
     frame, note = _bounds(deals.drop(columns=["open_after", "closed_after"], errors="ignore"), outcome)
     event = np.isfinite(frame["high"]).to_numpy()
+    if len(frame) < 4:
+        raise InputError(f"{len(frame)} deals are too few for the three parameters of this model")
     time = np.maximum(frame["low"].to_numpy(), NEARLY)
     fitter = MixtureCureFitter(base_fitter=WeibullFitter())
     how: dict[str, Any] = {"weights": _weights(deals, weights)} if weights else {}
@@ -168,23 +183,53 @@ def mixture_cure(
             value=outcome,
             action="Follow deals for longer, or read the incidence at a fixed age",
         )
-    error = fitter.summary["se(coef)"]
     value = np.array([np.log(c / (1 - c)), np.log(shape), np.log(scale)])
-    spread = np.array([error["cured_fraction_"] / (c * (1 - c)), error["rho_"] / shape, error["lambda_"] / scale])
-    reach = quantile(conf_level) * spread
+    names = ["cured_fraction_", "rho_", "lambda_"]
+    slope = np.array([1 / (c * (1 - c)), 1 / shape, 1 / scale])
+    inverse = fitter.variance_matrix_.loc[names, names].to_numpy() * np.outer(slope, slope)
+    times = Times(time, np.where(event, time, np.inf), frame["entry"].to_numpy())
+    errors = _errors(deals, (value, inverse), cured(times), (weights, cluster))
+    reach = t_value(conf_level, errors.df) * errors.std_error
     result = pd.DataFrame({
-        "term": ["never", "log(shape)", "log(scale)"], "estimate": value, "std_error": spread,
-        "conf_low": value - reach, "conf_high": value + reach, "loglik": float(fitter.log_likelihood_),
+        "term": ["never", "log(shape)", "log(scale)"], "estimate": value, "std_error": errors.std_error,
+        "conf_low": value - reach, "conf_high": value + reach, "no_interval_reason": errors.reason,
+        "loglik": float(fitter.log_likelihood_),
     })  # fmt: skip
     for name, odds in (("share_never", value), ("share_low", value - reach), ("share_high", value + reach)):
-        result[name] = np.append(1 / (1 + np.exp(-odds[:1])), [np.nan, np.nan])
+        result[name] = np.append(expit(odds[:1]), [np.nan, np.nan])
     beyond = float(time.max() - time[event].max())
     followed = f"Deals were followed for {beyond:g} days beyond the last {outcome}."
     return Estimate(result, Meta(
         kind="coefficient", estimand=f"share that never reaches {outcome}, if the other times are Weibull",
-        keys=("term",), n_deals=len(deals), conf_level=conf_level, interval="Wald", variance="inverse information",
-        unit="log odds, log shape, log days", note=" ".join(filter(None, (note, followed))),
+        keys=("term",), n_deals=len(deals), n_accounts=errors.accounts, conf_level=conf_level, interval="Wald",
+        variance=errors.variance, cluster=cluster, unit="log odds, log shape, log days",
+        note=" ".join(filter(None, (note, followed))),
     ))  # fmt: skip
+
+
+class _Errors(NamedTuple):
+    """Standard errors, their degrees of freedom, and in words how they were made or why there are none."""
+
+    std_error: Floats
+    df: float
+    accounts: int | None
+    variance: str
+    reason: str
+
+
+def _errors(
+    deals: pd.DataFrame, found: tuple[Floats, Floats], of: Likelihood, how: tuple[str | None, str | None]
+) -> _Errors:
+    """Return errors by the inverse information, or the robust ones where there are weights or accounts."""
+    (value, inverse), (weights, cluster) = found, how
+    if not (weights or cluster):
+        return _Errors(np.sqrt(np.diag(inverse)), float("inf"), None, "inverse information", "")
+    w = _weights(deals, weights) if weights else np.ones(len(deals))
+    unit = pd.factorize(account_column(deals, cluster))[0].astype(np.int64) if cluster else None
+    error = np.sqrt(np.diag(robust_covariance(of, value, inverse, w, unit)))
+    accounts = None if unit is None else int(unit.max()) + 1
+    words = "sandwich by account, times C/(C-1)" if cluster else "sandwich"
+    return _Errors(error, account_df(unit, w), accounts, words, ONE_ACCOUNT if accounts == 1 else "")
 
 
 def _bounds(deals: pd.DataFrame, outcome: str) -> tuple[pd.DataFrame, str]:

@@ -103,9 +103,9 @@ def funnel_limits(
 
     Notes
     -----
-    Binomial quantiles, interpolated so that the funnel is smooth in n (Spiegelhalter 2005, Stat Med 24:1185, App. A.1).
-    With k groups about k (1 - level) lie outside by chance; real spread between groups widens the cloud without making
-    any one of them special (`spread_between`).
+    Assumes independent deals. Binomial quantiles, interpolated so that the funnel is smooth in n (Spiegelhalter 2005,
+    Stat Med 24:1185, App. A.1). With k groups about k (1 - level) lie outside by chance; real spread between groups
+    widens the cloud without making any one of them special (`spread_between`).
 
     Examples
     --------

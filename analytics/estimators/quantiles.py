@@ -55,9 +55,10 @@ def time_to_incidence(
 
     Notes
     -----
-    The limits hold the shares that a two-sided test of the incidence on each day does not refuse: Brookmeyer & Crowley
-    (1982), Biometrics 38:29, applied to the incidence of one outcome. The share is of all deals: if 30 % are ever won,
-    half of all deals is never reached, which is not the same as the median age of won deals.
+    Assumes what `cumulative_incidence` does. The limits hold the shares that a two-sided test of the incidence on each
+    day does not refuse: Brookmeyer & Crowley (1982), Biometrics 38:29, applied to the incidence of one outcome. The
+    share is of all deals: if 30 % are ever won, half of all deals is never reached, which is not the same as the median
+    age of won deals.
 
     Examples
     --------

@@ -116,10 +116,10 @@ def clustered_logit(
 
     Notes
     -----
-    Generalised estimating equations, Liang & Zeger (1986), Biometrika 73:13. The sandwich's standard errors are too
-    small with few accounts: these are corrected for what the fit takes from each account's residuals (Mancl & DeRouen
-    2001, Biometrics 57:126), and limits and p-values use t with the accounts' worth less one degrees of freedom
-    (`accounts_worth` of their deals).
+    Generalised estimating equations, Liang & Zeger (1986), Biometrika 73:13; accounts are taken as independent. The
+    sandwich's standard errors are too small with few accounts: these are corrected for what the fit takes from each
+    account's residuals (Mancl & DeRouen 2001, Biometrics 57:126), and limits and p-values use t with the accounts'
+    worth less one degrees of freedom (`accounts_worth` of their deals).
 
     Examples
     --------

@@ -172,8 +172,9 @@ def shrink(
 
     Notes
     -----
-    Limits hold the rate of about 95 in 100 of groups drawn from one Beta distribution (Morris 1983, JASA 78:47:
-    empirical Bayes coverage), and of more where the groups hardly differ, since nothing can tell that they do not.
+    Assumes group rates from one Beta distribution. Limits hold the rate of about 95 in 100 of groups drawn from one
+    Beta distribution (Morris 1983, JASA 78:47: empirical Bayes coverage), and of more where the groups hardly differ,
+    since nothing can tell that they do not.
 
     References
     ----------

@@ -72,6 +72,11 @@ def effective_deals(risk: RiskTable, time: float) -> pd.DataFrame:
         `risk.by` and `n_effective`: the number behind the limit that `cumulative_incidence` gives at 0 or 1. It is
         smaller than the number of deals where many were watched for a part of their life only, or share accounts.
 
+    Notes
+    -----
+    The least number at risk divided by the share open then, Kish's for weights (1965), at most
+    the accounts; assumes what `cumulative_incidence` does.
+
     Examples
     --------
     >>> from analytics.estimators.counts import count_events
@@ -104,6 +109,11 @@ def spread_between(x: Column, n: Column, *, conf_level: float = 0.95) -> Spread:
     ------
     ValueError
         With fewer than two groups, or where every deal (or none) had the outcome.
+
+    Notes
+    -----
+    Assumes binomial counts (of effective numbers) and true rates about normal. Where rates lie closer together than
+    chance leaves all but a few of 100 sets of equal ones, no spread goes with them and both limits are 0.
 
     References
     ----------

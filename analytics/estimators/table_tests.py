@@ -42,7 +42,8 @@ def chi_squared_test(table: pd.DataFrame, *, group: str, outcomes: Sequence[str]
 
     Notes
     -----
-    Deals of one account are taken as independent; with many deals per account the test refuses too often.
+    Pearson (1900), Phil Mag 50:157. Deals of one account are taken as independent; with many deals per account the test
+    refuses too often.
 
     Examples
     --------
@@ -86,7 +87,7 @@ def cmh_test(table: pd.DataFrame, *, group: str, outcomes: Sequence[str], strata
     -----
     Generalised Cochran-Mantel-Haenszel statistic of general association (Landis, Heyman & Koch 1978, Int Stat Rev
     46:237; Agresti 2013, Categorical Data Analysis, sec. 8.4). Differences that go opposite ways in different strata
-    cancel. A group or an outcome that is nowhere takes no degree of freedom.
+    cancel. A group or an outcome that is nowhere takes no degree of freedom. Assumes independent deals.
 
     Examples
     --------
@@ -139,7 +140,8 @@ def common_odds_ratio(
 
     Notes
     -----
-    Mantel & Haenszel (1959); limits of Robins, Breslow & Greenland (1986), Biometrics 42:311, from statsmodels.
+    Mantel & Haenszel (1959), J Natl Cancer Inst 22:719; limits of Robins, Breslow & Greenland (1986), Biometrics
+    42:311, from statsmodels. Assumes independent deals and one ratio in every stratum.
 
     Examples
     --------

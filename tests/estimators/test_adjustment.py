@@ -172,7 +172,7 @@ def test_standardised_shares_know_the_covariates_are_a_sample(cluster: str | Non
 def test_overlap_weights_balance_exactly_and_order_does_not_matter(seed: int) -> None:
     frame = deals(60, seed)
     weighted = balancing_weights(frame, "partner", "x + C(region)", scheme="overlap")
-    assert np.abs(balance(weighted).frame["smd_after"]).max() < 1e-8
+    assert (balance(weighted).frame["smd_after"] == 0).all()
     _, base = adjusted_incidence(frame, "partner", "x + C(region)", times=[9])
     mixed = frame.sample(frac=1, random_state=seed).reset_index(drop=True)
     _, again = adjusted_incidence(mixed, "partner", "x + C(region)", times=[9])
@@ -205,6 +205,9 @@ def test_cells_in_which_nothing_can_be_compared() -> None:
 
 def test_edges() -> None:
     frame = deals()
+    lone = pd.DataFrame({"partner": [0, 0, 0, 0, 1], "x": [1.0, 2.0, 3.0, 4.0, 3.5]})
+    apart = balance(balancing_weights(lone, "partner", "x")).frame["smd_before"].iloc[0]
+    assert apart == pytest.approx((3.5 - 2.5) / np.sqrt(5 / 3))  # by the spread of the other side alone
     with pytest.raises(InputError, match="must be 0 or 1"):
         balancing_weights(frame.assign(partner=2), "partner", "x")
     with pytest.raises(InputError, match="one kind"):
@@ -224,4 +227,30 @@ def test_edges() -> None:
         assert (row["e_value"], row["e_value_limit"]) == e_value(row["estimate"], row["conf_low"], row["conf_high"])
     assert contrasts.at(contrast="ratio", outcome="won")["e_value"].notna().all()
     none = contrasts.at(outcome="no_decision").set_index("contrast")["no_interval_reason"].to_dict()
-    assert none == {"difference": "nothing varies, so there is no standard error", "ratio": "a share of 0 has no ratio"}
+    assert none == {"difference": "", "ratio": "a share of 0 has no ratio"}
+
+
+@pytest.mark.parametrize("cluster", [None, "account"])
+def test_a_share_of_none_is_not_known_without_error(cluster: str | None) -> None:
+    """Of 30 exposed deals 24 left unseen on day 1, so 6 say that none was won: limits of a binomial of 6, or accounts.
+
+    The difference from the others takes them up (MOVER), instead of the others' error alone.
+    """
+    rng = np.random.default_rng(3)
+    # x is the same in both arms, so all deals of an arm have one weight
+    frame = pd.DataFrame({
+        "entry": -1, "exit": [1] * 24 + [20] * 6 + [*rng.integers(2, 12, 15), *[20] * 15],
+        "outcome": ["open"] * 30 + ["won"] * 15 + ["open"] * 15, "partner": [1] * 30 + [0] * 30, "x": [0, 1] * 30,
+        "account": [*(np.arange(30) % 3), *range(3, 33)],
+    })  # fmt: skip
+    arms, contrasts = adjusted_incidence(frame, "partner", "x", times=[15], cluster=cluster)
+    none, half = (arms.at(exposed=side, outcome="won").iloc[0] for side in (True, False))
+    upper = 1 - 0.025 ** (1 / (6 if cluster is None else 3))
+    assert [none["estimate"], none["conf_low"], none["conf_high"]] == pytest.approx([0, 0, upper], abs=1e-9)
+    assert half["estimate"] == pytest.approx(0.5, abs=1e-9)
+    row = contrasts.at(outcome="won", contrast="difference").iloc[0]
+    low = -0.5 - np.hypot(0, half["conf_high"] - 0.5)
+    high = -0.5 + np.hypot(upper, 0.5 - half["conf_low"])
+    assert [row["estimate"], row["conf_low"], row["conf_high"]] == pytest.approx([-0.5, low, high], abs=1e-9)
+    z = student.ppf(0.975, 2) if cluster else 1.959963984540054
+    assert row["std_error"] == pytest.approx((high + 0.5) / z, abs=1e-9)

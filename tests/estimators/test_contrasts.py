@@ -98,6 +98,19 @@ def test_difference_of_separate_accounts_is_the_sum_of_variances() -> None:
     assert found.std_error == pytest.approx(np.sqrt(9 / 8 * plain))
 
 
+def test_a_group_that_always_won_is_not_known_without_error() -> None:
+    """3 of 3 and 2 of 4, every deal an account: Newcombe's method 10; 4 of 4 of two accounts count as 2."""
+    found = clustered_difference([1, 1, 1], list("abc"), [1, 0, 1, 0], list("defg"))
+    assert found == pytest.approx(newcombe_difference(3, 3, 2, 4), abs=1e-12)
+    always = clustered_difference([1, 1, 1, 1], list("aabb"), [1, 1], list("cd"))
+    t, z = 12.706204736174694, 1.959963984540054  # 2 accounts leave one degree of freedom
+    below, above = 1 - 2 / (2 + t * t), 1 - 2 / (2 + z * z)  # Wilson's lower limit of n of n is n / (n + z^2)
+    assert [always.estimate, always.conf_low, always.conf_high] == pytest.approx([0.0, -below, above], abs=1e-12)
+    for call in (lambda: newcombe_difference(0, 0, 1, 2), lambda: clustered_difference([], [], [1], ["a"])):
+        with pytest.raises(ValueError, match=r"n > 0|at least one deal"):
+            call()
+
+
 def test_shared_accounts_take_their_common_part_out() -> None:
     rng = np.random.default_rng(4)
     accounts = np.arange(400)

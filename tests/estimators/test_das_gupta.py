@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.estimators.das_gupta import NO_DRAWS, das_gupta, factor_effects, threefold
+from analytics.estimators.das_gupta import ALIKE, NO_DRAWS, das_gupta, factor_effects, threefold
 from analytics.estimators.kitagawa import kitagawa
 from analytics.records.errors import InputError
 
@@ -92,3 +92,20 @@ def test_edges() -> None:
         factor_effects(lambda **k: 0.0, {f"f{i}": 0 for i in range(11)}, {f"f{i}": 0 for i in range(11)})
     with pytest.raises(InputError, match="one side only"):
         threefold([1, 0], [3, 0], [1, 1], [3, 3])
+    never = threefold([0, 0], [5, 5], [0, 0], [5, 5]).frame
+    assert never["estimate"].tolist() == [0, 0, 0, 0]
+    assert never[["std_error", "conf_low", "conf_high"]].isna().all(axis=None)
+    assert never["no_interval_reason"].str.startswith("nobody or everybody").all()
+
+
+def test_no_share_of_a_change_that_may_be_none() -> None:
+    """A factor that no resample moves has no error, and a change whose limits hold 0 is not shared out."""
+    draws = np.linspace(-1, 1, 101)
+    sides = {"a": 0 * draws, "b": 0 * draws}, {"a": 0.2 + draws, "b": np.ones(101)}
+    found = das_gupta(lambda a, b: a + b, {"a": 0.0, "b": 0.0}, {"a": 0.2, "b": 1.0}, draws=sides).frame
+    assert found["conf_low"].tolist() == pytest.approx([0.2 - 0.95, np.nan, 1.2 - 0.95], nan_ok=True)
+    assert found["no_interval_reason"].tolist() == ["", ALIKE, ""]
+    assert found["share_of_change"].tolist() == pytest.approx([0.2 / 1.2, 1 / 1.2, 1])
+    wider = {"a": 0.2 + 2 * draws, "b": np.ones(101)}
+    found = das_gupta(lambda a, b: a + b, {"a": 0.0, "b": 0.0}, {"a": 0.2, "b": 1.0}, draws=(sides[0], wider)).frame
+    assert found["share_of_change"].isna().all()  # the change lies between 1.2 - 1.9 and 1.2 + 1.9

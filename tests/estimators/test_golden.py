@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from reference_table import held_to_table
 
 from analytics.estimators.aalen_johansen import curve_of
 from analytics.estimators.counts import RiskTable, count_events
@@ -335,10 +337,14 @@ VALUES = {name: json.loads((GOLDEN / f"{name}.json").read_text()) for name in SE
 KEYS = [(name, key) for name in SETS for key in VALUES[name]]
 
 
+@cache
+def seen_of(name: str, key: str) -> Differences:
+    return COVERED[key][1](name, VALUES[name][key]["value"])
+
+
 @pytest.mark.parametrize(("name", "key"), KEYS)
 def test_same_as_r(name: str, key: str) -> None:
-    _, compare = COVERED[key]
-    seen = compare(name, VALUES[name][key]["value"])
+    seen = seen_of(name, key)
     assert seen.compared > 0
     assert seen.largest < TOLERANCE
 
@@ -347,7 +353,11 @@ def test_every_committed_key_is_compared() -> None:
     assert {key for _, key in KEYS} == set(COVERED)
 
 
+def test_the_table_of_the_readme_is_current() -> None:
+    held_to_table((key, seen_of(name, key).compared, seen_of(name, key).largest) for name, key in KEYS)
+
+
 if __name__ == "__main__":
     for name, key in KEYS:
-        result = COVERED[key][1](name, VALUES[name][key]["value"])
+        result = seen_of(name, key)
         print(f"| {name} | `{key}` | {COVERED[key][0]} | {result.compared} | {result.largest:.0e} |")

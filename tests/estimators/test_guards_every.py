@@ -32,9 +32,11 @@ from analytics.estimators.quantiles import time_to_incidence
 from analytics.estimators.result import Estimate
 from analytics.estimators.scoring.auc import time_dependent_auc
 from analytics.estimators.scoring.brier import brier_score
-from analytics.estimators.scoring.calibration import observed_expected
+from analytics.estimators.scoring.calibration import calibration_bins, observed_expected
 from analytics.estimators.scoring.cohort import Forecasts
 from analytics.estimators.scoring.concordance import concordance
+from analytics.estimators.scoring.joint import prediction_accuracy, score_differences
+from analytics.estimators.scoring.pseudo import pseudo_regression
 from analytics.estimators.subdistribution_test import subdistribution_score_test
 from analytics.records.errors import InputError
 
@@ -100,6 +102,19 @@ def scored(score: Any) -> Callable[[Frame, int], Estimate]:
     return lambda frame, days: score(frame, told(frame, days), landmark=float(days)).estimate
 
 
+def against_null(make: Any) -> Callable[[Frame, int], Estimate]:
+    """What is made of Brier scores."""
+    return lambda frame, days: make(brier_score(frame, told(frame, days), landmark=float(days)))
+
+
+def binned(frame: Frame, days: int) -> Estimate:
+    return calibration_bins(frame, told(frame, days), bins=2, landmark=float(days))
+
+
+def regressed(frame: Frame, days: int) -> Estimate:
+    return pseudo_regression(frame, "weight", outcome="won", time=6 + days, link="identity")
+
+
 ONE_CAUSE = ("causes",)
 ROWS_ONLY = ("split", "causes")
 CASES: dict[str, Case] = {
@@ -115,6 +130,10 @@ CASES: dict[str, Case] = {
     "discrete time": Case(lambda f, d: periods(f), False, ("split", "shift")),
     "Brier": Case(scored(brier_score), False, ROWS_ONLY),
     "AUC": Case(scored(time_dependent_auc), False, ROWS_ONLY),
+    "prediction accuracy": Case(against_null(prediction_accuracy), False, ROWS_ONLY),
+    "score differences": Case(against_null(score_differences), False, ROWS_ONLY),
+    "calibration bins": Case(binned, False, ROWS_ONLY),
+    "pseudo-values": Case(regressed, False, ROWS_ONLY),
     "observed / expected": Case(scored(observed_expected), False, ROWS_ONLY),
     "concordance": Case(lambda f, d: concordance(f, "weight", outcome="won").estimate, False, (*ROWS_ONLY, "shift")),
 }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from reference_table import held_to_table
 from test_golden import Differences, count, load
 
 from analytics.estimators.group_tests import gray_test, logrank_scores, logrank_test
@@ -140,6 +142,7 @@ def compare_risks(seen: Differences, deals: pd.DataFrame, key: str, value) -> No
         seen.see(np.where(at[:, None] >= 0, incidence[i].T[np.maximum(at, 0)], 0.0), theirs)
 
 
+@cache
 def compare(name: str, key: str) -> Differences:
     value = KEYS[name][key]["value"]
     if isinstance(value, dict) and "coef" in value and "pstate" not in value:
@@ -157,6 +160,10 @@ def test_against_r(name: str, key: str) -> None:
     seen = compare(name, key)
     assert seen.compared > 0
     assert seen.largest < TOLERANCE
+
+
+def test_the_table_of_the_readme_is_current() -> None:
+    held_to_table((key, compare(name, key).compared, compare(name, key).largest) for name, key in CASES)
 
 
 def test_the_score_test_at_zero_is_the_cox_models() -> None:

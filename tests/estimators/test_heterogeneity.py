@@ -12,7 +12,7 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import chi2, t
 from statsmodels.stats.meta_analysis import combine_effects
 
-from analytics.estimators.heterogeneity import TWO, heterogeneity
+from analytics.estimators.heterogeneity import CLOSE, SAME, TWO, heterogeneity
 from analytics.records.errors import InputError
 
 Y, S = [0.30, 0.22, 0.35, 0.41, 0.28], [0.03, 0.05, 0.04, 0.02, 0.06]
@@ -95,7 +95,14 @@ def test_shift_scale_and_order(pairs: list[tuple[float, float]], method: Any) ->
 
 def test_edges() -> None:
     same = heterogeneity([0.3, 0.3, 0.3], [0.1, 0.2, 0.3]).frame.set_index("quantity")
-    assert same.loc["tau", ["estimate", "conf_low"]].tolist() == [0.0, 0.0]
+    assert same["estimate"].tolist() == pytest.approx([0.3, 0.3, 0.0, 0.0])
+    assert same[["std_error", "conf_low", "conf_high"]].isna().all(axis=None)
+    assert (same["no_interval_reason"] == SAME).all()
+    # Cochran's Q is 0.02 on 2 degrees of freedom, below the 2.5 % quantile of 0.0506
+    close = heterogeneity([0.30, 0.31, 0.30], [0.0577, 0.0577, 0.0577])
+    assert close.at(quantity="tau")[["conf_low", "conf_high"]].to_numpy().tolist() == [[0.0, 0.0]]
+    assert close.meta.note == CLOSE
+    assert heterogeneity([0.30, 0.33, 0.30], [0.0577, 0.0577, 0.0577]).meta.note == ""  # Q = 0.18
     two = heterogeneity([0.3, 0.5], [0.04, 0.04]).frame.set_index("quantity")
     assert two.loc["prediction", "no_interval_reason"] == TWO
     with pytest.raises(InputError, match="at least two"):

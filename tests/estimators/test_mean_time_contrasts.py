@@ -12,7 +12,7 @@ from scipy.stats import t
 
 from analytics.estimators.counts import count_events
 from analytics.estimators.mean_time import restricted_mean_time_lost
-from analytics.estimators.mean_time_contrasts import NO_RATIO, NO_SPREAD, mean_time_contrast, mean_time_influence
+from analytics.estimators.mean_time_contrasts import NO_RATIO, mean_time_contrast, mean_time_influence
 from analytics.records.errors import InputError
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -96,11 +96,28 @@ def test_independent_groups_of_syn_deals_as_r() -> None:
         assert row["std_error"] == pytest.approx(np.hypot(error_a, error_b), abs=1e-11)
 
 
+def test_a_side_without_the_outcome_is_not_known_without_error() -> None:
+    """10 deals of which none was won in 12 days, and 10 of which half were on day 6: MOVER of their limits."""
+    frame = pd.DataFrame({"entry": -1, "exit": [12] * 10 + [6] * 5 + [12] * 5, "team": list("n" * 10 + "h" * 10),
+                          "outcome": ["open"] * 10 + ["won"] * 5 + ["open"] * 5})  # fmt: skip
+    joint = mean_time_influence(count_events(frame, by="team"), horizon_days=12)
+    row = mean_time_contrast(joint.select(team="n"), joint.select(team="h")).at(outcome="won", contrast="difference")
+    error = np.sqrt(0.25 / 10)  # of the share of the horizon, a quarter, half of that of the share won
+    reach = 1.959963984540054 * (error / 2) / (0.25 * 0.75)
+    low, high = (12 / (1 + np.exp(-(np.log(1 / 3) + sign * reach))) for sign in (-1, 1))
+    upper = 12 * (1 - 0.025 ** (1 / 10))
+    expected = [-3, -3 - (high - 3), -3 + np.hypot(upper, 3 - low)]
+    assert row[["estimate", "conf_low", "conf_high"]].to_numpy().ravel().tolist() == pytest.approx(expected, abs=1e-9)
+
+
 def test_edges() -> None:
     joint = mean_time_influence(count_events(deals(), by="team"), horizon_days=25)
     result = mean_time_contrast(joint.select(team="y"), joint.select(team="x")).at(outcome="no_decision")
-    assert result.set_index("contrast")["no_interval_reason"].to_dict() == {"difference": NO_SPREAD, "ratio": NO_RATIO}
+    assert result.set_index("contrast")["no_interval_reason"].to_dict() == {"difference": "", "ratio": NO_RATIO}
     assert result["estimate"].iloc[0] == 0
+    # nobody on either side: each limit is as far from 0 as that side's upper limit, horizon (1 - 0.025^(1 / n_eff))
+    ends = joint.estimate.frame.query("outcome == 'no_decision'").set_index("team")["conf_high"]
+    assert [-result["conf_low"].iloc[0], result["conf_high"].iloc[0]] == pytest.approx([ends["x"], ends["y"]])
     short = deals().assign(exit=lambda d: np.where(d["team"] == "x", np.minimum(d["exit"], d["entry"] + 3), d["exit"]),
                            outcome=lambda d: np.where(d["team"] == "x", "open", d["outcome"]))  # fmt: skip
     alone = mean_time_influence(count_events(short, by="team"), horizon_days=25)

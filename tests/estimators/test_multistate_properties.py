@@ -172,6 +172,18 @@ def with_both(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 @QUICK
+@given(rows(least=4))
+def test_the_global_random_state_is_neither_used_nor_touched(frame: pd.DataFrame) -> None:
+    frame = with_both(frame)
+    before = str(np.random.get_state())  # noqa: NPY002 - the state that must not be touched
+    first = every_answer(frame)
+    assert str(np.random.get_state()) == before  # noqa: NPY002
+    np.random.default_rng().random()
+    for mine, again in zip(first, every_answer(frame), strict=True):
+        pd.testing.assert_frame_equal(mine.frame, again.frame)
+
+
+@QUICK
 @given(rows(least=3))
 def test_a_stay_may_be_split_at_any_day(frame: pd.DataFrame) -> None:
     frame = with_both(frame)

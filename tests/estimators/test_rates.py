@@ -64,6 +64,13 @@ def test_one_account_is_one_observation() -> None:
     assert (found.conf_low, found.conf_high) == pytest.approx(wilson(0.5, 1))
 
 
+@pytest.mark.parametrize("cluster", [None, [1, 1, 2, 3, 3, 4]])
+def test_the_scale_of_weights_changes_nothing(cluster: list[int] | None) -> None:
+    x, w = [1, 0, 1, 1, 0, 0], np.array([1.0, 2, 3, 1, 2, 1])
+    one, other = (clustered_proportion(x, weights=scale * w, cluster=cluster) for scale in (1.0, 7.3))
+    assert one == pytest.approx(other, abs=1e-12)
+
+
 def test_weights_shrink_the_number_of_deals_as_kish_says() -> None:
     x, w = np.array([1.0, 0.0, 1.0]), np.array([2.0, 1.0, 1.0])
     found = clustered_proportion(x, weights=w)

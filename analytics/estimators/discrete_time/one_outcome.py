@@ -61,7 +61,8 @@ def one_outcome_model(
 
     Notes
     -----
-    Prentice & Gloeckler (1978), Biometrics 34:57. Fits of several outcomes by cloglog do not add up within a period:
+    Prentice & Gloeckler (1978), Biometrics 34:57. Assumes that deals which end otherwise, or are censored, in a period
+    would have gone on as those still open. Fits of several outcomes by cloglog do not add up within a period:
     for shares use `discrete_time_model`.
 
     Examples

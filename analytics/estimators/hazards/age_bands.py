@@ -48,12 +48,12 @@ def hazard_ratios_by_age(
 
     Notes
     -----
-    The partial likelihood of covariates times bands falls apart into one factor per band, since every risk set lies in
-    one band: each is maximised by itself, which is R's coxph(Surv(tstart, tstop, event) ~ x:strata(band)) on survSplit
-    data. Accounts and weights tie the bands together, and the covariance over accounts across bands is used, corrected
-    as in `cause_specific_cox`; limits take t, and tests Hotelling's T-squared, by what accounts are worth. Choose the
-    cuts before looking; a later band describes only deals that are still open then. Therneau & Grambsch (2000),
-    section 6.5.
+    Assumes one ratio within each band. The partial likelihood of covariates times bands falls apart into one factor per
+    band, since every risk set lies in one band: each is maximised by itself, which is R's coxph(Surv(tstart, tstop,
+    event) ~ x:strata(band)) on survSplit data. Accounts and weights tie the bands together, and the covariance over
+    accounts across bands is used, corrected as in `cause_specific_cox`; limits take t, and tests Hotelling's T-squared,
+    by what accounts are worth. Choose the cuts before looking; a later band describes only deals that are still open
+    then. Therneau & Grambsch (2000), section 6.5.
 
     Examples
     --------

@@ -169,12 +169,12 @@ def fine_gray(
 
     Notes
     -----
-    The size of the ratio has no reading beyond its direction (Austin & Fine 2017, Stat Med 36:4391), and models of
-    different outcomes can contradict each other: their incidences may sum to more than 1, which `predicted_incidence`
-    says. Deals that ended otherwise stay at risk with weights from censorings and, where deals enter late, entries
-    (Geskus 2011, Biometrics 67:39); these weights do not look at covariates, but strata have their own (Zhou et al.
-    2011, Biometrics 67:661), so that cohorts followed for different times can be strata. Fine & Gray (1999), JASA
-    94:496.
+    Assumes subdistribution hazards in one ratio at all ages. The size of the ratio has no reading beyond its direction
+    (Austin & Fine 2017, Stat Med 36:4391), and models of different outcomes can contradict each other: their incidences
+    may sum to more than 1, which `predicted_incidence` says. Deals that ended otherwise stay at risk with weights from
+    censorings and, where deals enter late, entries (Geskus 2011, Biometrics 67:39); these weights do not look at
+    covariates, but strata have their own (Zhou et al. 2011, Biometrics 67:661), so that cohorts followed for different
+    times can be strata. Fine & Gray (1999), JASA 94:496.
 
     Examples
     --------

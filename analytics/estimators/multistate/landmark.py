@@ -130,7 +130,8 @@ def markov_difference(
     Notes
     -----
     Both use the same deals: the error is that of the difference of their infinitesimal jackknives, with quantiles of t
-    by as many degrees of freedom as the landmark's deals (or their accounts) are worth. A difference that is
+    by as many degrees of freedom as the landmark's deals (or their accounts) are worth. Putter & Spitoni (2018), Stat
+    Methods Med Res 27:2081, compare the two; assumes censoring unrelated to a deal's way. A difference that is
     clear of 0 says that the past matters for deals in this stage; none seen does not say that it does not.
 
     Examples

@@ -42,9 +42,10 @@ def next_stage_shares(
 
     Notes
     -----
-    Aalen-Johansen of the first move out of a stage, its destinations competing, on the clock of the stage: where deals
-    go may depend on how long they have been there, but is averaged over their age and past. Censoring is taken to be
-    unrelated to where they go, given the stage. By account (or deal) the jackknife carries C/(C-1).
+    Aalen-Johansen (1978, Scand J Stat 5:141) of the first move out of a stage, its destinations competing, on the clock
+    of the stage: where deals go may depend on how long they have been there, but is averaged over their age and past.
+    Censoring is taken to be unrelated to where they go, given the stage. By account (or deal) the jackknife carries
+    C/(C-1).
 
     Examples
     --------

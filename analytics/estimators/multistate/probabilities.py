@@ -122,6 +122,11 @@ def transition_covariance(
     InputError
         As `transition_probabilities`.
 
+    Notes
+    -----
+    Allignol, Schumacher & Beyersmann (2010), Biom J 52:126 (Greenwood); Andersen et al. (1993), eq. 4.4.20
+    (Aalen). Assumes Markov, as the probabilities.
+
     Examples
     --------
     >>> from analytics.estimators.multistate.rows import read_stages

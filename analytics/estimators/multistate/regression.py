@@ -74,9 +74,10 @@ def move_hazards(
 
     Notes
     -----
-    Each move has a baseline hazard of its own on the clock since opening and coefficients of its own, so that the
-    models are fitted one by one: Putter, Fiocco & Geskus (2007), Stat Med 26:2389, section 4. Rare moves may have
-    infinite coefficients; leave such covariates out, or such moves by treating them as censored.
+    Assumes proportional hazards of each move. Each has a baseline hazard of its own on the clock since opening and
+    coefficients of its own, so that the models are fitted one by one: Putter, Fiocco & Geskus (2007), Stat Med 26:2389,
+    section 4. Rare moves may have infinite coefficients; leave such covariates out, or such moves by treating them as
+    censored.
 
     Examples
     --------
@@ -128,6 +129,11 @@ def predicted_occupation(
         How the hazards of a day become shares that move: I + dA, as everywhere here (where they add to more than 1 for
         a profile they are scaled to 1), or the matrix exponential of dA, as R's survfit of a multi-state coxph.
 
+    Raises
+    ------
+    InputError
+        An unknown state at the start, shares that do not add to 1, a column of the formula that is missing.
+
     Returns
     -------
     Estimate
@@ -136,7 +142,7 @@ def predicted_occupation(
 
     Notes
     -----
-    Assumes Markov, besides what the models assume.
+    Assumes Markov, besides what the models assume: Putter, Fiocco & Geskus (2007), Stat Med 26:2389.
 
     Examples
     --------

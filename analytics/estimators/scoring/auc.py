@@ -42,9 +42,10 @@ def time_dependent_auc(
     Notes
     -----
     Cases had the outcome by the horizon, controls were open then or had ended otherwise; ties count half. Says nothing
-    of the size of the probabilities (see calibration). Blanche et al. (2013), Stat Med 32:5381, definition (ii);
-    estimates equal riskRegression's Score. Standard errors are the influence of every deal with the estimation of G:
-    without censoring those of DeLong et al. (1988), Biometrics 44:837, up to n/(n-1).
+    of the size of the probabilities (see calibration). Assumes of watching what `brier_score` does. Blanche et al.
+    (2013), Stat Med 32:5381, definition (ii); estimates equal riskRegression's Score. Standard errors are the influence
+    of every deal with the estimation of G: without censoring those of DeLong et al. (1988), Biometrics 44:837, up to
+    n/(n-1).
 
     Examples
     --------

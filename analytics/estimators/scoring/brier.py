@@ -57,7 +57,8 @@ def brier_score(
     Notes
     -----
     Mean of (y - p)^2 / G over deals whose state is known, G the probability of still being watched: Gerds & Schumacher
-    (2006), Biom J 48:1029; Schoop et al. (2011), Biom J 53:88 for competing outcomes; equals riskRegression's Score.
+    (2006), Biom J 48:1029; Schoop et al. (2011), Biom J 53:88 for competing outcomes; equals riskRegression's Score
+    (with a formula up to ties: there a deal that ended on a day still counts as at risk of being censored on it).
     Assumes that watching ends independently of how deals end (given the formula's covariates). Errors: influence of
     every deal, the estimation of G included (without: with a formula), deals of one account together.
 

@@ -46,7 +46,8 @@ def observed_expected(
 
     Notes
     -----
-    Observed is the Aalen-Johansen share, expected the mean forecast; both vary over deals, together. van Geloven et al.
+    Observed is the Aalen-Johansen share, expected the mean forecast; both vary over deals, together. Assumes that
+    watching ends independently of how deals end. van Geloven et al.
     (2022), BMJ 377:e069249.
 
     Examples
@@ -122,6 +123,11 @@ def calibration_bins(
     ------
     InputError
         As `brier_score`; fewer than one bin.
+
+    Notes
+    -----
+    Assumes, within each bin, that watching ends independently of how deals end: Gerds, Andersen & Kattan (2014), Stat
+    Med 33:3191. Bins are taken as given; a bin hides differences within it.
 
     Examples
     --------

@@ -134,8 +134,9 @@ def pit_histogram(
 
     Notes
     -----
-    The non-random histogram: a total with probability mass of its own is spread evenly over (F(y-), F(y)), so nothing
-    is drawn; Czado, Gneiting & Held (2009), Biometrics 65:1254. For continuous totals it is the usual histogram.
+    Assumes that quarters are independent. The non-random histogram: a total with probability mass of its own is spread
+    evenly over (F(y-), F(y)), so nothing is drawn; Czado, Gneiting & Held (2009), Biometrics 65:1254. For continuous
+    totals it is the usual histogram.
 
     Examples
     --------

@@ -102,6 +102,12 @@ def score_differences(joint: Influence, *, reference: str = "null") -> Estimate:
     InputError
         The reference is not among the models.
 
+    Notes
+    -----
+    Both scores rest on the same deals, so their influences are subtracted deal by deal; the same assumptions as the
+    scores. The influence of paired scores: Blanche, Proust-Lima, Loubere, Berr, Dartigues & Jacqmin-Gadda (2015),
+    Biometrics 71:102.
+
     Examples
     --------
     >>> from analytics.estimators.scoring.brier import brier_score
@@ -159,7 +165,8 @@ def prediction_accuracy(joint: Influence) -> Estimate:
     Notes
     -----
     Kattan & Gerds (2018), Diagn Progn Res 2:7. The null model's forecast, the Aalen-Johansen estimate from the same
-    deals, minimises its own Brier score, so estimating it adds nothing to the error to first order.
+    deals, minimises its own Brier score, so estimating it adds nothing to the error to first order. Assumes what
+    `brier_score` does; with few deals of the outcome the null's error is small and the index jumps.
 
     Examples
     --------
@@ -212,7 +219,7 @@ def integrated_score(joint: Influence) -> Influence:
 
     Notes
     -----
-    Graf et al. (1999), Stat Med 18:2529; the result depends on the horizons chosen.
+    Graf et al. (1999), Stat Med 18:2529; the result depends on the horizons chosen. Assumes what the scores do.
     """
     frame, meta = joint.estimate.frame, joint.estimate.meta
     keys = tuple(name for name in meta.keys if name != "time")

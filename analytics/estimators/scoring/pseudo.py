@@ -28,6 +28,7 @@ Measure = Literal["incidence", "time_lost"]
 Method = Literal["infinitesimal_jackknife", "jackknife"]
 
 BLOCK_CELLS = 2_000_000
+NO_RESIDUAL = "the covariates tell how every deal ended, so nothing tells how that would vary"
 
 
 def pseudo_values(
@@ -174,7 +175,8 @@ def pseudo_regression(
     Raises
     ------
     InputError
-        As `pseudo_values` and the formula's; a fit that does not settle.
+        As `pseudo_values` and the formula's; no more deals than coefficients, deals that do not differ by then (nobody
+        has the outcome, or everybody), a fit that does not settle.
 
     Notes
     -----
@@ -198,10 +200,12 @@ def pseudo_regression(
     beta = least_squares(x, y, link)
     df = float("inf") if unit is None else df_of_sizes(np.bincount(unit).astype(float))
     error, reach = np.sqrt(np.diag(sandwich(x, y, link, beta, unit))), t_value(0.95, df)
-    alone = "" if np.isfinite(error).all() else ONE_ACCOUNT
+    reason = "" if np.isfinite(error).all() else ONE_ACCOUNT
+    if (error <= 1e-10 * np.abs(beta).max()).any():  # no residual is left: rounding, not precision
+        reason, error = NO_RESIDUAL, np.full(len(beta), np.nan)
     frame = pd.DataFrame({"term": ["Intercept", *made.terms], "estimate": beta, "std_error": error,
                           "conf_low": beta - reach * error, "conf_high": beta + reach * error,
-                          "no_interval_reason": alone})  # fmt: skip
+                          "no_interval_reason": reason})  # fmt: skip
     what = f"share {outcome} by day {time:g}" if measure == "incidence" else f"days lost to {outcome} by day {time:g}"
     return Estimate(frame, Meta(
         kind="coefficient", estimand=f"change of the {what} ({link}) for one unit of each covariate", keys=("term",),
@@ -218,14 +222,21 @@ def least_squares(x: Floats, y: Floats, link: Link) -> Floats:
     Raises
     ------
     InputError
-        No such link, or no settled fit (a kind of deal of which nearly all or nearly none have the outcome).
+        No such link, no more deals than coefficients, deals that do not differ, or no settled fit (a kind of deal of
+        which nearly all or nearly none have the outcome).
     """
     import statsmodels.api as sm
-    from statsmodels.tools.sm_exceptions import DomainWarning
+    from statsmodels.tools.sm_exceptions import DomainWarning, PerfectSeparationWarning
 
     function = link_of(link)
-    with warnings.catch_warnings():
+    if len(y) <= x.shape[1]:
+        raise InputError(f"{len(y)} deals are too few for {x.shape[1]} coefficients", action="Use fewer covariates")
+    if np.ptp(y) < 1e-12:
+        raise InputError("the deals do not differ by then: nobody has the outcome, or everybody",
+                         action="Choose another horizon")  # fmt: skip
+    with warnings.catch_warnings(), np.errstate(over="ignore"):  # a fit that runs away is refused below
         warnings.simplefilter("ignore", DomainWarning)  # least squares under any link is wanted here
+        warnings.simplefilter("ignore", PerfectSeparationWarning)  # no residual is left: said by who asks for errors
         model = sm.GLM(y, x, family=sm.families.Gaussian(function, check_link=False))
         fitted = model.fit(tol=1e-13, rtol=1e-11, tol_criterion="params", maxiter=500)
     beta = np.asarray(fitted.params, dtype=float)

@@ -12,6 +12,7 @@ from analytics.estimators.result import Estimate
 from analytics.estimators.scoring.cohort import Cohort, Floats, Forecasts, judged
 from analytics.estimators.scoring.joint import accounts_df, meta_of
 from analytics.estimators.scoring.pseudo import least_squares, link_of, pseudo_values, sandwich
+from analytics.estimators.strata import ONE_ACCOUNT
 from analytics.records.errors import InputError
 
 DRAWS = 1000
@@ -70,7 +71,7 @@ def calibration_curve(
     greatest value over the joint confidence region of the coefficients (projection, as Scheffe 1953, Biometrika 40:87),
     searched on its surface and on the way to the perfect forecast: 0 is a limit where calibration is not refuted, and
     they hold the truth at least as often as they say. Quantiles over draws would not: noise adds to every distance.
-    With accounts the limits use t and F with as many degrees of freedom as accounts are worth.
+    With accounts the limits use t and F with as many degrees of freedom as accounts are worth; a single one gives none.
     """
     cohort, kept = judged(deals, forecasts, landmark=landmark, cluster=cluster, counts=None)
     curves, errors = [], []
@@ -111,20 +112,29 @@ class _Fit:
 
     def at(self, p: Floats, beta: Floats) -> Floats:
         """Observed share at forecasts `p`; one column per column of `beta`."""
-        return np.asarray(-np.expm1(-np.exp(np.clip(spline(cloglog(p), self.knots) @ beta, -50, 5))))
+        return _share(spline(cloglog(p), self.knots) @ beta)
+
+    @property
+    def reason(self) -> str:
+        """Why there are no limits, if there are none."""
+        return "" if np.isfinite(self.covariance).all() else ONE_ACCOUNT
 
     def curve(self, grid: Floats, conf_level: float) -> pd.DataFrame:
         basis = spline(cloglog(grid), self.knots)
         eta = basis @ self.beta
         error = np.sqrt(np.einsum("ij,jk,ik->i", basis, self.covariance, basis))
         reach = t_value(conf_level, self.df) * error
-        share, low, high = (-np.expm1(-np.exp(np.clip(e, -50, 5))) for e in (eta, eta - reach, eta + reach))
-        slope = np.exp(eta - np.exp(eta))
+        share, low, high = (_share(e) for e in (eta, eta - reach, eta + reach))
+        flat = np.clip(eta, -50, 5)
+        slope = np.exp(flat - np.exp(flat))
         return pd.DataFrame({"forecast": grid, "estimate": share, "std_error": slope * error, "conf_low": low,
-                             "conf_high": high})  # fmt: skip
+                             "conf_high": high, "no_interval_reason": self.reason})  # fmt: skip
 
     def distances(self, p: Floats, conf_level: float, seed: int) -> pd.DataFrame:
         value = _summary(np.abs(self.at(p, self.beta) - p)[:, None])[:, 0]
+        found = pd.DataFrame({"measure": ERRORS, "estimate": value, "no_interval_reason": self.reason})
+        if self.reason:
+            return found.assign(std_error=np.nan, conf_low=np.nan, conf_high=np.nan)
         q = p if len(p) <= 1000 else np.quantile(p, (np.arange(1000) + 0.5) / 1000)
 
         def moved(shift: Floats) -> Floats:
@@ -139,8 +149,8 @@ class _Fit:
         far = float(np.sqrt(way @ np.linalg.pinv(self.covariance) @ way))
         near = moved(np.outer(way * min(radius / max(far, 1e-12), 1.0), np.linspace(0, 1, 21)))
         least, most = (np.concatenate([surface, near], axis=1).min(axis=1), surface.max(axis=1))
-        return pd.DataFrame({"measure": ERRORS, "estimate": value, "std_error": spread.std(axis=1, ddof=1),
-                             "conf_low": np.minimum(least, value), "conf_high": np.maximum(most, value)})  # fmt: skip
+        return found.assign(std_error=spread.std(axis=1, ddof=1), conf_low=np.minimum(least, value),
+                            conf_high=np.maximum(most, value))  # fmt: skip
 
     def radius(self, conf_level: float) -> float:
         """Return how many standard errors the joint confidence region of the coefficients reaches in any direction."""
@@ -150,6 +160,10 @@ class _Fit:
         if np.isinf(self.df):
             return float(np.sqrt(chdtri(size, 1 - conf_level)))
         return float(np.sqrt(size * fdtri(size, self.df, conf_level)))
+
+
+def _share(eta: Floats) -> Floats:
+    return np.asarray(-np.expm1(-np.exp(np.clip(eta, -50, 5))))
 
 
 def _summary(distance: Floats) -> Floats:

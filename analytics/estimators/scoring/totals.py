@@ -48,6 +48,11 @@ def total_scores(
     InputError
         Models that forecast different quarters, a quarter without a total.
 
+    Notes
+    -----
+    `crps` and `pinball` of each quarter: Gneiting & Raftery (2007), JASA 102:359. Assumes forecasts that were made
+    before their quarter; made with later knowledge they flatter the model.
+
     Examples
     --------
     >>> from analytics.estimators.scoring.distributions import from_draws
@@ -195,8 +200,9 @@ def paired_differences(
 
     Notes
     -----
-    Quarters are the blocks: each adds the sum of its deviations from the mean. Limits as for `mean_scores`; percentiles
-    of resampled quarters, which they replace, are short where quarters are few (Davison & Hinkley 1997, section 5.3).
+    Assumes independent quarters. They are the blocks: each adds the sum of its deviations from the mean. Limits as for
+    `mean_scores`; percentiles of resampled quarters, which they replace, are short where quarters are few (Davison &
+    Hinkley 1997, section 5.3).
 
     Examples
     --------

@@ -16,8 +16,9 @@ from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.mean_time import restricted_mean_time_lost
 from analytics.estimators.scoring.calibration import bin_of, calibration_bins, observed_expected
 from analytics.estimators.scoring.cohort import Forecasts
-from analytics.estimators.scoring.pseudo import pseudo_regression, pseudo_values
+from analytics.estimators.scoring.pseudo import NO_RESIDUAL, pseudo_regression, pseudo_values
 from analytics.estimators.scoring.smooth import calibration_curve, spline
+from analytics.estimators.strata import ONE_ACCOUNT
 from analytics.records.errors import InputError
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
@@ -159,6 +160,35 @@ def test_observed_against_expected_by_hand() -> None:
     never = observed_expected(frame.assign(outcome="lost"), Forecasts(("won",), (30.0,), {"a": p[:, None, None]}))
     assert never.estimate.frame["observed"].tolist() == [0.0]
     assert never.estimate.frame["no_interval_reason"].tolist() == ["no deal had the outcome"]
+
+
+def test_regression_without_a_spread_says_so() -> None:
+    """Named errors where there is nothing to regress, and no limits where the covariate tells every outcome."""
+    frame, _ = uncensored(40, 3)
+    with pytest.raises(InputError, match="do not differ by then"):
+        pseudo_regression(frame.assign(exit=frame["exit"] + 5), "p", outcome="won", time=3)
+    with pytest.raises(InputError, match="2 deals are too few for 2 coefficients"):
+        pseudo_regression(frame.assign(outcome="won").iloc[:2], "p", outcome="won", time=12)
+    # one win by then of a deal without a forecast near it: the curve would have to rise without end
+    last = pd.DataFrame({"entry": -1, "exit": [2] * 20, "outcome": ["won"] + ["lost"] * 19, "x": np.arange(20) < 1})
+    with pytest.raises(InputError, match="does not settle"):
+        pseudo_regression(last, "x", outcome="won", time=2)
+    told = frame.assign(x=(frame["outcome"] == "won").astype(float))
+    shown = pseudo_regression(told, "x", outcome="won", time=30, link="identity").frame
+    np.testing.assert_allclose(shown["estimate"], [0, 1], atol=1e-12)
+    assert shown[["std_error", "conf_low", "conf_high"]].isna().all(axis=None)
+    assert (shown["no_interval_reason"] == NO_RESIDUAL).all()
+
+
+def test_curve_of_a_single_account_has_no_limits() -> None:
+    frame, p = uncensored(60, 6)
+    said = Forecasts(("won",), (30.0,), {"a": p[:, None, None]})
+    alone, one = (calibration_curve(f, said, cluster=c) for f, c in ((frame, None), (frame.assign(a=1), "a")))
+    for mine, base in ((one.curve, alone.curve), (one.errors, alone.errors)):
+        np.testing.assert_allclose(mine.frame["estimate"], base.frame["estimate"], atol=1e-12)
+        assert mine.frame[["std_error", "conf_low", "conf_high"]].isna().all(axis=None)
+        assert (mine.frame["no_interval_reason"] == ONE_ACCOUNT).all()
+        assert (base.frame["no_interval_reason"] == "").all()
 
 
 def test_curve_finds_the_truth() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from reference_table import held_to_table
 
 from analytics.estimators.influence import Influence
 from analytics.estimators.scoring.auc import auc_of, time_dependent_auc
@@ -256,15 +258,24 @@ COVERED: dict[tuple[str, str], tuple[str, Callable[[Any], Seen]]] = {
 KEYS = [(name, key) for name, keys in VALUES.items() for key in keys]
 
 
+@cache
+def seen_of(name: str, key: str) -> Seen:
+    return COVERED[name, key][1](VALUES[name][key]["value"])
+
+
 @pytest.mark.parametrize(("name", "key"), KEYS)
 def test_same_as_r(name: str, key: str) -> None:
-    seen = COVERED[name, key][1](VALUES[name][key]["value"])
+    seen = seen_of(name, key)
     assert seen.compared > 0
     assert seen.largest < TOLERANCE
 
 
 def test_every_committed_key_is_compared() -> None:
     assert set(KEYS) == set(COVERED)
+
+
+def test_the_table_of_the_readme_is_current() -> None:
+    held_to_table((key, seen_of(name, key).compared, seen_of(name, key).largest) for name, key in KEYS)
 
 
 @pytest.mark.parametrize("link", ["logit", "cloglog"])
@@ -286,5 +297,5 @@ def test_the_fit_is_the_least_squares_one(link: str) -> None:
 
 if __name__ == "__main__":
     for name, key in KEYS:
-        result = COVERED[name, key][1](VALUES[name][key]["value"])
+        result = seen_of(name, key)
         print(f"| `{key}` | {name} | {COVERED[name, key][0]} | {result.compared} | {result.largest:.0e} |")
