@@ -13,6 +13,8 @@ from analytics.estimators.rates import Column
 from analytics.estimators.strata import choose_variance, open_strata
 
 Floats = NDArray[np.float64]
+CLOSER = "they lie closer together than chance alone would put them, so no size of a real difference can be named"
+"""What there is to say where the upper limit of the spread is 0."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.estimators.result import Estimate, Finding
+from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.questions.cohorts import (
     closed_shares,
     described,
@@ -66,6 +66,20 @@ def test_chance_alone_could_produce_the_ranking_of_the_thirty_sellers(maven) -> 
         "Do not rank."
     )
     assert not (shares.at(segment="owner_id")["outside"] >= 0.99).any()
+
+
+def test_levels_closer_than_chance_bound_no_difference() -> None:
+    """Thirty owners with 25 of 50 won each: Pearson's statistic is 0 on 29 degrees of freedom."""
+    frame = pd.DataFrame({
+        "segment": "owner_id", "level": [f"o{k}" for k in range(30)], "estimate": 0.5, "std_error": 0.05,
+        "conf_low": 0.4, "conf_high": 0.6, "n_event": 25, "n_deals": 50, "comparable": True,
+    })  # fmt: skip
+    found = overdispersion(Estimate(frame, Meta("probability", "won of closed", ("segment", "level"), 1500)))
+    assert isinstance(found, Estimate)
+    row = found.at(segment="owner_id").iloc[0]
+    assert (row["statistic"], row["two_sd_high"]) == (0.0, 0.0)
+    assert "±" not in row["sentence"]
+    assert row["sentence"].endswith("so no size of a real difference can be named. Do not rank.")
 
 
 def test_the_findings_on_sellers_name_no_seller_and_do_not_rank(maven, sellers) -> None:

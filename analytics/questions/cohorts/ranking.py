@@ -15,7 +15,7 @@ from analytics.estimators.proportions import funnel_limits
 from analytics.estimators.rates import clustered_proportion
 from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import in_points, percent, points
-from analytics.estimators.spread import Spread, effective_counts, spread_between
+from analytics.estimators.spread import CLOSER, Spread, effective_counts, spread_between
 from analytics.estimators.watched import OUTCOMES, SMALLEST_CELL
 from analytics.questions.cohorts.cohort import Cohort, in_place
 from analytics.questions.cohorts.splitting import OWNER, words_of
@@ -198,4 +198,5 @@ def _sentence(row: Mapping[Any, Any], shown: bool) -> str:
         )
     upper = f"real differences of about ±{in_points(row['two_sd_high'])} (two standard deviations, upper 95 % limit) "
     upper = f"{upper}are not ruled out" if most else "how large real differences are cannot be bounded"
+    upper = CLOSER if row["two_sd_high"] == 0 else upper
     return f"Chance alone could produce this ranking by {name}: {span} ({test}); {upper}. Do not rank."

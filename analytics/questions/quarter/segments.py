@@ -26,7 +26,7 @@ from analytics.estimators.result import Estimate, Finding, Meta
 from analytics.estimators.sentences import percent, points
 from analytics.estimators.shrinkage import FEWEST_GROUPS, shrink
 from analytics.estimators.side_deals import level_members
-from analytics.estimators.spread import effective_counts, effective_deals, spread_between
+from analytics.estimators.spread import CLOSER, effective_counts, effective_deals, spread_between
 from analytics.estimators.watched import (
     SMALLEST_CELL,
     at_risk_in,
@@ -305,7 +305,7 @@ def _sentence(row: Mapping[Any, Any], shown: bool) -> str:
     low, high = percent(row["low"]), percent(row["high"])
     span = f"its {row['n_levels']} levels " + (f"all lie at {low}" if low == high else f"range from {low} to {high}")
     span += f" won within {row['age']} days" + (" once chance is taken out" if row["is_shrunken"] else "")
-    most = points(row["two_sd_high"]) if row["two_sd_high"] <= UNBOUNDED else ""
+    most = points(row["two_sd_high"]) if 0 < row["two_sd_high"] <= UNBOUNDED else ""
     if shown:
         limit = f"up to ±{most} at the upper 95 % limit" if most else "how much more cannot be bounded"
         about = f"about ±{points(min(2 * row['estimate'], UNBOUNDED))} points"
@@ -313,7 +313,7 @@ def _sentence(row: Mapping[Any, Any], shown: bool) -> str:
             f"Levels of {row['segment']} differ by more than chance alone: {span}; they differ by {about} "
             f"(two standard deviations; {limit})."
         )
-    upper = "how large real differences are cannot be bounded"
+    upper = CLOSER if row["two_sd_high"] == 0 else "how large real differences are cannot be bounded"
     if most:
         upper = f"real differences of up to ±{most} points (two standard deviations, at the upper 95 % limit) are not "
         upper += "ruled out"
