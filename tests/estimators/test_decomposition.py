@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from analytics.estimators.counts import count_events
 from analytics.estimators.decomposition import Pace, incidence_change, mix_and_rate
 from analytics.estimators.incidence import cumulative_incidence
 from analytics.estimators.kitagawa import kitagawa
-from analytics.records.period import restrict_to_period
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 FEW = Resampling(reps=60, seed=3)
@@ -194,60 +192,3 @@ def test_borrowing_is_named() -> None:
     later = everybody.assign(entry=np.maximum(everybody["entry"], 4))
     later = later[later["exit"] > later["entry"]]
     assert rate == pytest.approx(0.5 + 0.5 * incidence(later, 70), abs=1e-12)
-
-
-def business(n_accounts: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Accounts with 1 to 6 deals, opened over two years; an account's luck is shared by its deals."""
-    size = rng.integers(1, 7, n_accounts)
-    account = np.repeat(np.arange(n_accounts), size)
-    n = len(account)
-    day = rng.integers(0, 730, n)
-    # the share of segment y grows from 0.3 to 0.6 over the two years
-    y = rng.random(n) < 0.3 + 0.3 * day / 730
-    luck = rng.gamma(2, 0.5, n_accounts)[account]
-    won = rng.exponential(1 / (np.where(y, 0.004, 0.010) * luck))
-    lost = rng.exponential(1 / np.full(n, 0.008))
-    length = np.ceil(np.minimum(won, lost)).astype(np.int64)
-    opened = pd.Timestamp("2024-01-01") + pd.to_timedelta(day, unit="D")
-    left = 1000 - day  # observation ends on day 1000
-    open_ = length > left
-    return pd.DataFrame({
-        "opened_on": opened, "entry": -1, "exit": np.where(open_, left, length),
-        "outcome": np.where(open_, "open", np.where(won < lost, "won", "lost")), "segment": np.where(y, "y", "x"),
-        "account_id": account.astype(str),
-    })  # fmt: skip
-
-
-def watched(deals: pd.DataFrame, start: dt.date, end: dt.date) -> Pace:
-    inside = restrict_to_period(deals, start=start, end=end)
-    return Pace(inside.assign(opened_in_period=inside["opened_on"] >= pd.Timestamp(start)))
-
-
-QUARTERS = (dt.date(2024, 7, 1), dt.date(2024, 9, 30)), (dt.date(2025, 7, 1), dt.date(2025, 9, 30))
-
-
-@pytest.mark.slow
-def test_bootstrap_intervals_cover_mix_rate_and_total() -> None:
-    """The truth is the same estimate from 400,000 accounts; 300 businesses of 400 accounts; 99.9 % binomial band."""
-    giant = business(400_000, np.random.default_rng(0))
-    sides = [watched(giant, *quarter) for quarter in QUARTERS]
-    one = Resampling(reps=2)
-    truth = mix_and_rate(*sides, by="segment", horizon_days=180, resampling=one).set_index(["level", "part"])[
-        "estimate"
-    ]
-    assert truth["all", "mix"] < -0.01  # there is something to find
-    sims, held = 300, dict.fromkeys(("mix", "rate", "stock", "total"), 0)
-    for sim in range(sims):
-        deals = business(400, np.random.default_rng(1000 + sim))
-        drawn = [watched(deals, *quarter) for quarter in QUARTERS]
-        found = mix_and_rate(*drawn, by="segment", horizon_days=180, resampling=Resampling(reps=300, seed=sim))
-        rows = found.set_index(["level", "part"])
-        for part in held:
-            row = rows.loc[("all", part)]
-            held[part] += row["conf_low"] <= truth["all", part] <= row["conf_high"]
-    band = 3.29 * np.sqrt(0.95 * 0.05 / sims)
-    coverage = {part: count / sims for part, count in held.items()}
-    for part in ("mix", "rate", "total"):
-        assert abs(coverage[part] - 0.95) < band, coverage
-    # the small remainder varies less than its resamples say (seen: 99 %): too wide an interval, never too short a one
-    assert coverage["stock"] > 0.95 - band, coverage
