@@ -140,7 +140,7 @@ def notebook_page(
     blocks = blocks if linked is None else [linked(block) for block in blocks]
     blocks, offered = _with_numbers(blocks, saved or {})
     shown = {"title": title, "subtitle": "", "facts": facts, "home": home, "blocks": blocks}
-    shown["links"] = "" if linked is None else (TEMPLATES / "links.js").read_text(encoding="utf-8")
+    shown["links"] = "" if linked is None else links_js()
     return page("notebook.html.j2", drawn=drawn, plotly=plotly, files=carried_files(offered), **shown)
 
 
@@ -286,6 +286,11 @@ def draw_js() -> str:
 def files_js() -> str:
     """Return the script that gives out the CSV files that a page carries."""
     return (TEMPLATES / "files.js").read_text(encoding="utf-8").replace("/*UNPACKED*/", UNPACKED)
+
+
+def links_js() -> str:
+    """Return the script that says of numbers that open a list of deals whose deals they are."""
+    return (TEMPLATES / "links.js").read_text(encoding="utf-8")
 
 
 def _rgb(colour: str) -> str:

@@ -13,14 +13,14 @@ from typing import Any
 import pandas as pd
 
 from analytics.display import wording
-from analytics.display.cells import withheld
+from analytics.display.cells import heading, withheld
 from analytics.display.front import Drawn, Front, Line, Said, StudyLink, front_page
 from analytics.display.packing import packed_plotly, plotly_name
 from analytics.estimators.result import Estimate, Finding, Listing
 from analytics.studies import index, results
 from analytics.studies.beside import beside
 from analytics.studies.deal_lists import PAGE as DEALS
-from analytics.studies.deal_lists import deal_lists
+from analytics.studies.deal_lists import deal_lists, links_of
 from analytics.studies.exits import DONE, STATUS
 from analytics.studies.job import Outcome
 from analytics.studies.notebook_cell import Notebook
@@ -91,6 +91,8 @@ def front_of(study: Study, run: Path, notebooks: Sequence[Notebook], outcomes: S
         cards=kept.findings(QUARTER, results.CARDS),
         drawn=tuple(_drawn(kept)),
         parts=_parts(kept),
+        parts_href=kept.href(HEALTH, "left_out"),
+        lead_href=kept.href(HEALTH, "what_came_in"),
         untold=tuple({one.headline: one for one in said if one.finding.verdict in UNTOLD}.values()),
         not_studied=_not_studied(lines, kept),
         health=tuple(one for name in ("settled", "observed", "traps_found") for one in kept.findings(HEALTH, name)),
@@ -175,30 +177,33 @@ def _drawn(kept: _Kept) -> list[Drawn]:
     """The figures of the front page, each from one saved result."""
     from analytics.display import figures
 
-    wanted: list[tuple[str, str, Callable[[Any], Any]]] = [
-        (QUARTER, "period_incidence", figures.plot_stacked_incidence),
-        (QUARTER, "win_rates", figures.plot_win_rates),
-        (QUARTER, "mix_and_rate", lambda parts: figures.plot_mix_and_rate(_of_the_card(parts, kept))),
+    wanted: list[tuple[str, Callable[[Any], Any]]] = [
+        ("period_incidence", figures.plot_stacked_incidence),
+        ("win_rates", figures.plot_win_rates),
+        ("mix_and_rate", figures.plot_mix_and_rate),
     ]
     found = []
-    for study, name, draw in wanted:
-        notebook, result = kept.notebook(study), kept.read(study, name)
+    for name, draw in wanted:
+        notebook, result = kept.notebook(QUARTER), kept.read(QUARTER, name)
         if notebook is None or result is None:
             continue
-        numbers = results.numbers_of(kept.run, notebook.name, name)
+        rows = _of_the_card(result, kept) if name == "mix_and_rate" else None
+        if rows is not None:
+            result = Estimate(rows, result.meta)
+        numbers = results.numbers_of(kept.run, notebook.name, name, drawn=result)
         own: Mapping[str, Any] = {} if numbers is None else {name: numbers}
-        found.append(Drawn(name, draw(result), notebook.title, kept.href(study, name), own))
+        lists = links_of(kept.run, notebook.name, name, None if rows is None else rows.index)
+        found.append(Drawn(name, draw(result), notebook.title, kept.href(QUARTER, name), own, lists))
     return found
 
 
-def _of_the_card(parts: Any, kept: _Kept) -> Any:
-    """Of all comparisons and segments the one that the card about the change speaks of."""
+def _of_the_card(parts: Any, kept: _Kept) -> pd.DataFrame | None:
+    """Of all comparisons and segments the rows that the card about the change speaks of; None where that is all."""
     cards = [one.finding for one in kept.findings(QUARTER, results.CARDS) if one.finding.estimate == "mix_and_rate"]
     if not cards or not isinstance(parts, Estimate):
-        return parts
-    keys = {name: value for name, value in cards[0].keys if name in ("compared_to", "segment")}
-    rows = parts.at(**keys)
-    return Estimate(rows, parts.meta) if len(rows) else parts
+        return None
+    rows = parts.at(**{name: value for name, value in cards[0].keys if name in ("compared_to", "segment")})
+    return rows if len(rows) else None
 
 
 def _abilities(kept: _Kept) -> pd.DataFrame:
@@ -256,12 +261,15 @@ def _excluded(kept: _Kept) -> tuple[Line, ...]:
     if frame is None:
         return ()
     at, marks = kept.href(HEALTH, "left_out"), withheld(frame, "deals")
+    notebook = kept.notebook(HEALTH)
+    lists = [] if notebook is None else links_of(kept.run, notebook.name, "left_out")
+    opened = next((column.addresses for column in lists if column.heading == heading("deals")), [""] * len(frame))
     found = []
-    for row, mark in zip(frame.to_dict("records"), marks, strict=True):
+    for row, mark, deals in zip(frame.to_dict("records"), marks, opened, strict=True):
         if row["step"] in _LEFT_OUT and (mark or float(row["deals"]) > 0):
             unit = str(row["unit"]).removesuffix("s") if row["deals"] == 1 else row["unit"]
             number = mark or f"{wording.count(float(row['deals']))} {unit}"
-            found.append(Line(str(row["rule"]), number, at))
+            found.append(Line(str(row["rule"]), number, at, deals))
     return tuple(found)
 
 

@@ -1,7 +1,7 @@
 (function () {
   "use strict";
   // A number alone is a poor name for a link: say which column and row it is of, in the words of the table.
-  document.querySelectorAll('td > a[href*=".html#"]').forEach(function (link) {
+  document.querySelectorAll('td > a[href*="deals.html#"]').forEach(function (link) {
     var heads = link.closest("table").tHead, cells = Array.from(link.closest("tr").cells), words = [];
     var place = cells.indexOf(link.parentNode), last = heads ? heads.rows[heads.rows.length - 1] : null;
     var head = last && last.cells.length === cells.length ? last.cells[place].textContent.trim() : "";
