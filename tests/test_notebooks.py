@@ -104,6 +104,19 @@ def test_there_is_something_to_compare(path: Path) -> None:
     assert sum("text/html" in output.get("data", {}) for output in outputs) >= least
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_no_figure_repeats_the_heading_above_it(path: Path) -> None:
+    headings, titles = set(), []
+    for cell in load(path)["cells"]:
+        if cell["cell_type"] == "markdown":
+            headings |= set(re.findall(r"^#+ (.*?)\??$", "".join(cell["source"]), re.MULTILINE))
+        figures = [output["data"][PLOTLY] for output in cell.get("outputs", ()) if PLOTLY in output.get("data", {})]
+        titles += [figure["layout"]["meta"]["title"].rstrip("?") for figure in figures]
+    assert headings
+    assert titles
+    assert not headings & set(titles)
+
+
 def with_one_number_changed(notebook: dict[str, Any], mime: str) -> dict[str, Any]:
     """Change one number in the first output of this kind, as a wrong estimator would."""
     changed = copy.deepcopy(notebook)

@@ -84,6 +84,8 @@ def test_every_figure_says_its_numbers_in_words(name: str) -> None:
     alt = rendering.alt_text(figure)
     assert sum(character.isdigit() for character in alt) >= 4
     assert "nan" not in alt.lower()
+    said = alt.removeprefix(figure["layout"]["meta"]["title"]).lstrip(".?: ")
+    assert not said[0].islower(), f"a sentence begins in lower case: {said}"
     assert figure["layout"]["meta"]["caption"]
 
 

@@ -14,8 +14,8 @@ import pytest
 from display_samples import HOSTILE, findings, incidence, win_rates
 
 from analytics.display import figures, packing, page, rendering, tables, theme, wording
-from analytics.display.findings import card, finding_cards
 from analytics.display.cell_links import LinkedColumn
+from analytics.display.findings import card, finding_cards
 from analytics.display.front import Drawn, Front, Line, Said, StudyLink, front_page, leading_page
 from analytics.display.numbers import numbers_table
 from analytics.estimators.result import Listing
