@@ -46,6 +46,12 @@ def test_the_start_notebook_leads_to_every_other() -> None:
     assert sorted(linked) == sorted(path.name for path in NOTEBOOKS if path != START)
 
 
+def test_make_lab_opens_the_start_notebook() -> None:
+    opened = re.search(r"jupyter lab .*default_url=/lab/tree/(\S+)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert opened
+    assert ROOT / opened[1] == START
+
+
 def test_an_exploration_is_under_20_lines_and_saves_nothing() -> None:
     lines, title = {"": 0}, ""
     for cell in load(START)["cells"]:

@@ -80,6 +80,11 @@ def links_of(folder: Path, notebook: str, name: str, rows: Collection[int] | Non
         The notebook and the result.
     rows : collection of int, optional
         The rows that the table is made of, where it is not all.
+
+    Examples
+    --------
+    >>> links_of(Path("no-run"), "01_quarter", "win_rates")
+    []
     """
     deals = store.read_deals(folder / RESULTS / notebook, name) if (folder / PAGE).is_file() else None
     result = store.read(folder / RESULTS / notebook, name) if deals is not None else None

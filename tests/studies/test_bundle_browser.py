@@ -405,6 +405,10 @@ def test_what_is_passed_on_is_small(passed_on: Path) -> None:
     mailed = files.pop((passed_on / "front.html").relative_to(passed_on.parents[1]))
     assert mailed.stat().st_size < 3 * MEGABYTE
     assert sum(path.stat().st_size for path in files.values()) < 6 * MEGABYTE
+    whole = sum(path.stat().st_size for path in files.values()) / MEGABYTE
+    assert f"That is the report: {whole:.1f} MB for the demo company" in (ROOT / "README.md").read_text(
+        encoding="utf-8"
+    )
     assert max(path.stat().st_size for path in passed_on.glob("0*.html")) < 0.8 * MEGABYTE
 
 

@@ -235,6 +235,23 @@ def test_a_notebook_that_takes_too_long_is_stopped(acme: Path, rewritten: Callab
     assert facts(acme)["status"] == "took too long"
 
 
+MEETING = """\
+import pathlib, time
+here, until = pathlib.Path("..") / "{mine}", time.monotonic() + 60
+here.touch()
+while not (pathlib.Path("..") / "{other}").exists():
+    assert time.monotonic() < until, "nobody came"
+    time.sleep(0.05)"""
+
+
+def test_two_notebooks_run_at_a_time(acme: Path, write_notebook: Callable[..., Path]) -> None:
+    """Each waits for a sign of the other: one after the other, the first would wait in vain."""
+    for name, mine, other in (("01_ending", "a", "b"), ("02_size", "b", "a")):
+        write_notebook(acme / "notebooks" / f"{name}.ipynb", name, [MEETING.format(mine=mine, other=other)])
+    result = winloss(acme)
+    assert result.exit_code == 0, result.output
+
+
 def test_debug_shows_where(acme: Path, rewritten: Callable[..., Path]) -> None:
     rewritten("1 / 0")
     result = winloss(acme, "--only", "size", "--debug")
