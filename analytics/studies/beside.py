@@ -29,7 +29,7 @@ def beside(bundle: Path) -> tuple[Line, ...]:
 
     Examples
     --------
-    >>> [line.words for line in beside(Path("reports/demo/2025Q4"))]
+    >>> [line.words for line in beside(Path("no-report/demo/2025Q4"))]
     ['winloss trend demo', 'winloss compare demo <quarter> 2025Q4']
     """
     company, quarter = bundle.parent.name, bundle.name
