@@ -42,12 +42,12 @@ class Said:
     @property
     def headline(self) -> str:
         """The sentence as text that can be shown."""
-        return wording.readable(self.finding.headline, 1500)
+        return wording.unbroken(wording.readable(self.finding.headline, 1500))
 
     @property
     def detail(self) -> str:
         """Figure, interval, n, and what would change it, as text that can be shown."""
-        return wording.readable(self.finding.detail, 1500)
+        return wording.unbroken(wording.readable(self.finding.detail, 1500))
 
 
 @dataclass(frozen=True)

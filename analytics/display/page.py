@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analytics.display import rendering, theme
+from analytics.display import rendering, theme, wording
 from analytics.display.findings import SLUGS
 from analytics.display.packing import UNPACKED, packed, packed_plotly
 
@@ -135,7 +135,7 @@ def notebook_page(
         Puts links into the tables of a block (`cell_links.linked`).
     """
     blocks = [block for i, cell in enumerate(notebook.get("cells", ())) for block in _cell(cell, i, markdown)]
-    blocks = _said_once(blocks)
+    blocks = [wording.unbroken(block) if 'class="wl-cards"' in block else block for block in _said_once(blocks)]
     drawn = any("wl-plot" in block for block in blocks)
     blocks = blocks if linked is None else [linked(block) for block in blocks]
     blocks, offered = _with_numbers(blocks, saved or {})

@@ -274,6 +274,9 @@ def test_the_front_page_says_everything_and_leads_to_it() -> None:
                  "Sellers: ramp. Not studied: it needs owners.", "90 deals studied", "as the CRM says", "31 January",
                  "booked", "2 rejected."):  # fmt: skip
         assert said in words, said
+    assert "32\u00a0% (27" in text
+    cards = re.findall(r"<article.*?</article>", text, re.DOTALL)
+    assert not [card for card in cards if re.search(r"\d %", card)]  # no line ends between a number and its sign
     links = [v for t, n, v in read.attributes if t == "a" and n == "href"]
     assert {f"01.html#result-r{i}" for i in range(6)} | {"win_rates.csv", "results.xlsx"} <= set(links)
     assert '<td class="wl-n"><a href="deals.html#q/win_rates/0/n_risk">148</a></td>' in text
