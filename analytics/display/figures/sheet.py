@@ -141,10 +141,10 @@ def _meta(words: Words, space: Space, narrow: dict[str, Any]) -> dict[str, Any]:
 
 
 def _described(words: Words) -> str:
-    """The description as sentences: what follows the title begins with a capital."""
+    """The description as sentences: what follows the title begins with a capital, and a question ends once."""
     title = re.match(re.escape(words.title) + r"[.?]? ", words.alt)
     at = title.end() if title else 0
-    return words.alt[:at] + words.alt[at : at + 1].upper() + words.alt[at + 1 :]
+    return words.alt[:at].replace("?. ", "? ") + words.alt[at : at + 1].upper() + words.alt[at + 1 :]
 
 
 def _caption(caption: str, space: Space) -> dict[str, Any]:
