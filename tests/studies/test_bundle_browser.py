@@ -64,6 +64,7 @@ PROBE = """
         .map(function (p) { return p.id; }),
       ground: getComputedStyle(document.body).backgroundColor, ink: getComputedStyle(document.body).color,
       unnamed: document.querySelectorAll('td > a[href*="deals.html#"]:not([aria-label*="deals"])').length,
+      days: document.querySelectorAll('td > a[aria-label*=", day "]').length,
       boxes: Array.from(document.querySelectorAll(".wl-table > div, .wl-scroll")).filter(function (box) {
         return at(box).width > 0 && box.tabIndex !== 0; }).length,
     };
@@ -172,6 +173,9 @@ def test_every_page_opens_from_disk_with_every_figure_and_nothing_to_the_side(
         assert seen["wide"] <= seen["edge"] == width, name
         assert seen["boxes"] == 0, f"{name}: a box that scrolls cannot be reached by key"
         assert seen["unnamed"] == 0, f"{name}: a number that leads to its deals does not say whose"
+        assert seen["days"] > 10 or name not in ("index", "01_quarter", "02_time_to_outcome"), (
+            f"{name}: nor of which day"
+        )
         dark = DARK in flags
         assert (seen["ground"] == "rgb(20, 24, 28)") is dark
         assert (seen["ink"] == "rgb(232, 236, 240)") is dark
