@@ -93,7 +93,7 @@ def front_of(study: Study, run: Path, notebooks: Sequence[Notebook], outcomes: S
         parts=_parts(kept),
         parts_href=kept.href(HEALTH, "left_out"),
         lead_href=kept.href(HEALTH, "what_came_in"),
-        untold=tuple({one.headline: one for one in said if one.finding.verdict in UNTOLD}.values()),
+        untold=tuple({one.headline: one for one in said if _untold(one.finding)}.values()),
         not_studied=_not_studied(lines, kept),
         health=tuple(one for name in ("settled", "observed", "traps_found") for one in kept.findings(HEALTH, name)),
         facts=_facts(kept),
@@ -147,6 +147,12 @@ class _Kept:
 def _shown(page: Path) -> frozenset[str]:
     """The results that a written page can be linked to for."""
     return frozenset(_MARK.findall(page.read_text(encoding="utf-8"))) if page.is_file() else frozenset()
+
+
+def _untold(finding: Finding) -> bool:
+    """Whether a card of a study could not tell; the one that sums up such cards of its study would say it twice."""
+    sums_up = (finding.name, finding.verdict) == ("not_told", "cannot tell")
+    return finding.verdict in UNTOLD and not sums_up
 
 
 def _done(outcome: Outcome | None) -> bool:

@@ -307,6 +307,9 @@ def test_every_number_on_the_front_page_leads_somewhere(run: Path) -> None:
     numbered = [text for text, _ in (*blocks, *found) if re.search(r">[^<]*\d", text)]
     assert len(numbered) > 60
     assert [text for text in numbered if "<a href" not in text] == []
+    untold = shown[shown.index('id="untold"') : shown.index('id="studies"')]
+    assert "Of 24 ratios none was shown to change" in untold
+    assert "Could not be told:" not in untold  # its study's own summary of that card
 
 
 def test_the_table_under_the_change_holds_what_the_figure_shows(run: Path) -> None:
