@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from conftest import COMPANY, QUARTER
+from small_company import COMPANY, QUARTER
 
 from analytics.display.front import Front, front_page, leading_page
 from analytics.questions import quarter as question
