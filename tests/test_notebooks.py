@@ -46,6 +46,12 @@ def test_the_start_notebook_leads_to_every_other() -> None:
     assert sorted(linked) == sorted(path.name for path in NOTEBOOKS if path != START)
 
 
+def test_make_lab_opens_the_start_notebook() -> None:
+    opened = re.search(r"jupyter lab .*default_url=/lab/tree/(\S+)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert opened
+    assert ROOT / opened[1] == START
+
+
 def test_an_exploration_is_under_20_lines_and_saves_nothing() -> None:
     lines, title = {"": 0}, ""
     for cell in load(START)["cells"]:
@@ -102,6 +108,19 @@ def test_there_is_something_to_compare(path: Path) -> None:
     least = 1 if path == TEMPLATE else 3
     assert sum(PLOTLY in output.get("data", {}) for output in outputs) >= least
     assert sum("text/html" in output.get("data", {}) for output in outputs) >= least
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_no_figure_repeats_the_heading_above_it(path: Path) -> None:
+    headings, titles = set(), []
+    for cell in load(path)["cells"]:
+        if cell["cell_type"] == "markdown":
+            headings |= set(re.findall(r"^#+ (.*?)\??$", "".join(cell["source"]), re.MULTILINE))
+        figures = [output["data"][PLOTLY] for output in cell.get("outputs", ()) if PLOTLY in output.get("data", {})]
+        titles += [figure["layout"]["meta"]["title"].rstrip("?") for figure in figures]
+    assert headings
+    assert titles
+    assert not headings & set(titles)
 
 
 def with_one_number_changed(notebook: dict[str, Any], mime: str) -> dict[str, Any]:

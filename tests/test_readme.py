@@ -70,3 +70,5 @@ def test_every_file_it_names_exists() -> None:
     assert len(named) >= 5
     missing = [name for name in (*named, *pictures) if not (ROOT / name).exists() and "acme" not in name]
     assert missing == []
+    assert [ROOT / name for name in pictures if (ROOT / name).stat().st_size > 150_000] == []
+    assert sorted(Path(name).stem for name in pictures) == ["front", "start", "study"]

@@ -24,6 +24,8 @@ HEADINGS = {
     "n_risk": "At risk",
     "n_event": "Events",
     "cum_event": "Events so far",
+    "n_event_then": "Events then",
+    "n_event_now": "Events now",
     "n_deals": "Deals",
     "n_accounts": "Accounts",
     "estimate_now": "Now",

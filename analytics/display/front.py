@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from analytics.display import wording
+from analytics.display.cell_links import LinkedColumn, linked
 from analytics.display.findings import SLUGS, Cards
 from analytics.display.page import (
     Numbers,
     carried_files,
     figure_div,
+    links_js,
     numbers_below,
     page,
     rendered,
@@ -40,23 +42,25 @@ class Said:
     @property
     def headline(self) -> str:
         """The sentence as text that can be shown."""
-        return wording.readable(self.finding.headline, 1500)
+        return wording.unbroken(wording.readable(self.finding.headline, 1500))
 
     @property
     def detail(self) -> str:
         """Figure, interval, n, and what would change it, as text that can be shown."""
-        return wording.readable(self.finding.detail, 1500)
+        return wording.unbroken(wording.readable(self.finding.detail, 1500))
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure, the numbers behind it by the name of the result, and where in which study it stands."""
+    """A figure, the numbers behind it by the name of the result, where in which study it stands, and which of the
+    numbers open the list of their deals."""
 
     name: str
     figure: Any
     study: str
     href: str
     numbers: Mapping[str, Numbers] = field(default_factory=dict)
+    lists: Sequence[LinkedColumn] = ()
 
 
 @dataclass(frozen=True)
@@ -72,11 +76,12 @@ class StudyLink:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of plain facts, with the address of what stands behind it."""
+    """A line of plain facts, with the address of what stands behind it, and of the list of the deals it counts."""
 
     name: str
     words: str
     href: str = ""
+    deals: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,8 +89,9 @@ class Front:
     """Everything on the front page, in its order.
 
     `strip`: the quarter in money, as (figure, what it is, address). `cards`: the fixed findings. `drawn`: figures, in
-    two columns. `parts`: of the deals of the export, as (what became of them, how many). `facts`, `health`,
-    `excluded`: the data at a glance, and who was left out. `untold`: what could not be told from these numbers.
+    two columns. `parts`: of the deals of the export, as (what became of them, how many), and `parts_href`, where that
+    stands; `lead_href` likewise for what was read. `facts`, `health`, `excluded`: the data at a glance, and who was
+    left out. `untold`: what could not be told from these numbers.
     `not_studied`: what the records do not hold. `downloads`: files for the whole run. `kept`: what stays where the
     report was made. `beside`: other pages, or the commands that make them.
     """
@@ -96,6 +102,8 @@ class Front:
     cards: tuple[Said, ...] = ()
     drawn: tuple[Drawn, ...] = ()
     parts: tuple[tuple[str, int], ...] = ()
+    parts_href: str = ""
+    lead_href: str = ""
     untold: tuple[Said, ...] = ()
     not_studied: tuple[Line, ...] = ()
     health: tuple[Said, ...] = ()
@@ -133,6 +141,8 @@ def front_page(front: Front, *, plotly: str = "", alone: bool = False) -> str:
     shown |= {"alone": alone, "beside": "" if alone or not front.beside else _beside(front.beside)}
     offered = {name: numbers for one in front.drawn for name, numbers in one.numbers.items()}
     files = "" if alone else carried_files(offered)
+    opening = not alone and any("deals.html#" in block for block in figures)
+    shown["links"] = links_js() if opening else ""
     return page("front.html.j2", drawn=drawn, plotly=plotly, files=files, facts=(), **shown)
 
 
@@ -142,7 +152,13 @@ def _figure(drawn: Drawn, number: int, *, alone: bool) -> str:
     else:
         block = figure_div(figure_json(drawn.figure), f"front-{number}")
     more = (f"More in {drawn.study}", drawn.href)
-    return block + numbers_below(drawn.numbers, tables=True, files=not alone, more=more)
+    numbers = drawn.numbers
+    if drawn.lists and not alone:
+        numbers = {
+            name: replace(one, table=linked(one.table, {name: drawn.lists}, result=name))
+            for name, one in numbers.items()
+        }
+    return block + numbers_below(numbers, tables=True, files=not alone, more=more)
 
 
 def with_beside(text: str, lines: Sequence[Line]) -> str:

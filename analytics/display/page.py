@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analytics.display import rendering, theme
+from analytics.display import rendering, theme, wording
 from analytics.display.findings import SLUGS
 from analytics.display.packing import UNPACKED, packed, packed_plotly
 
@@ -135,12 +135,12 @@ def notebook_page(
         Puts links into the tables of a block (`cell_links.linked`).
     """
     blocks = [block for i, cell in enumerate(notebook.get("cells", ())) for block in _cell(cell, i, markdown)]
-    blocks = _said_once(blocks)
+    blocks = [wording.unbroken(block) if 'class="wl-cards"' in block else block for block in _said_once(blocks)]
     drawn = any("wl-plot" in block for block in blocks)
     blocks = blocks if linked is None else [linked(block) for block in blocks]
     blocks, offered = _with_numbers(blocks, saved or {})
     shown = {"title": title, "subtitle": "", "facts": facts, "home": home, "blocks": blocks}
-    shown["links"] = "" if linked is None else (TEMPLATES / "links.js").read_text(encoding="utf-8")
+    shown["links"] = "" if linked is None else links_js()
     return page("notebook.html.j2", drawn=drawn, plotly=plotly, files=carried_files(offered), **shown)
 
 
@@ -286,6 +286,11 @@ def draw_js() -> str:
 def files_js() -> str:
     """Return the script that gives out the CSV files that a page carries."""
     return (TEMPLATES / "files.js").read_text(encoding="utf-8").replace("/*UNPACKED*/", UNPACKED)
+
+
+def links_js() -> str:
+    """Return the script that says of numbers that open a list of deals whose deals they are."""
+    return (TEMPLATES / "links.js").read_text(encoding="utf-8")
 
 
 def _rgb(colour: str) -> str:

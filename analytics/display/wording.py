@@ -146,6 +146,17 @@ def readable(value: object, limit: int = 300) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
+def unbroken(text: str) -> str:
+    r"""Keep a number and its per cent sign on one line, in a sentence on a page.
+
+    Examples
+    --------
+    >>> unbroken("32 % (27–38) of 412 deals")
+    '32\xa0% (27–38) of 412 deals'
+    """
+    return re.sub(r"(?<=\d) %", "\u00a0%", text)
+
+
 def _one_line(text: str) -> str:
     """Join the words of a text with single spaces; spaces that must not break stay."""
     return " ".join(word for word in re.split(r"[ \t\n\r\f\v\u2028\u2029]+", text) if word)

@@ -227,5 +227,12 @@ def _warnings(stratum: Stratum) -> list[str]:
 
 
 def stratum_name(values: dict[str, Any]) -> str:
-    """Say which stratum in words."""
-    return ", ".join(f"{name} {value}" for name, value in values.items()) or "all deals"
+    """Say which stratum in words, as a note about it begins.
+
+    Examples
+    --------
+    >>> stratum_name({"cohort": "2025Q1"}), stratum_name({})
+    ('Cohort 2025Q1', 'All deals')
+    """
+    name = ", ".join(f"{name} {value}" for name, value in values.items()) or "all deals"
+    return name[0].upper() + name[1:]

@@ -15,6 +15,9 @@ from analytics.studies.team_pages import FOLDER as TEAMS
 TREND, COMPARE = "trend", "compare"
 """Folders beside the quarters'."""
 
+FIGURES = "figures.json"
+"""The blocks of a page over quarters, as a notebook has its cells; its figures are drawn from there."""
+
 
 def beside(bundle: Path) -> tuple[Line, ...]:
     """Say what lies beside a quarter's report, with the address as its front page has it, or which command makes it.
@@ -26,7 +29,7 @@ def beside(bundle: Path) -> tuple[Line, ...]:
 
     Examples
     --------
-    >>> [line.words for line in beside(Path("reports/demo/2025Q4"))]
+    >>> [line.words for line in beside(Path("no-report/demo/2025Q4"))]
     ['winloss trend demo', 'winloss compare demo <quarter> 2025Q4']
     """
     company, quarter = bundle.parent.name, bundle.name
@@ -57,6 +60,21 @@ def lead_from(bundle: Path) -> None:
         changed = with_beside(text, beside(bundle))
         if changed != text:
             write_text(front, changed)
+
+
+def figures_beside(bundle: Path) -> Iterator[tuple[str, Path]]:
+    """Give the pages over quarters that a quarter is on, as (name, file of its figures).
+
+    Examples
+    --------
+    >>> list(figures_beside(Path("no-report/2025Q4")))
+    []
+    """
+    folders = [(TREND, bundle.parent / TREND)]
+    folders += [(f"{then}-{now}", bundle.parent / COMPARE / f"{then}-{now}") for then, now in _compared(bundle)]
+    for name, folder in folders:
+        if (folder / FIGURES).is_file():
+            yield name, folder / FIGURES
 
 
 def _compared(bundle: Path) -> Iterator[tuple[str, str]]:

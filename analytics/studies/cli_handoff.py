@@ -21,7 +21,8 @@ EXPORT_HELP = """Write figures of a published report as pictures, or print the r
 PARAMS is the quarter's file; the report is the one that its index.html leads
 to. A figure is named by the result that it shows (period_incidence), with the
 notebook's name before it where two share one (01_quarter/period_incidence);
---list prints all names. Without --figure every figure is written.
+those of `winloss trend` and `compare` are trend/quarters and the like. --list
+prints all names. Without --figure every figure is written.
 
 Pictures take the extra `export` (kaleido) and a Chromium on this machine; a
 print takes both too. Nothing is sent anywhere.

@@ -59,9 +59,9 @@ def compare(reports: Path, company: str, names: tuple[str, str]) -> tuple[Path, 
     title = f"{now.name} against {then.name}"
     page = Page(f"{newest.params.get('title', company)}: {title}")
     page.say("## Where deals end up\n\nAt each quarter's pace, by the horizon.")
-    show_shares(page, shares(list(_looked_at(views)), newest), title)
+    show_shares(page, shares(list(_looked_at(views)), newest), f"{then.name} and {now.name}")
     page.say("## By how much the quarters differ\n\nFrom the figures above alone: nothing is counted again.")
-    show_changes(page, found, said, title)
+    show_changes(page, found, said, f"The change from {then.name} to {now.name}")
     _show_own(page, then, now)
     show_moved(page, [(old, new) for old, new in zip(pairs[0], pairs[-1], strict=True)])
     show_definitions(page, [then.first, now.first])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -61,7 +61,7 @@ def cell_links(folder: Path, notebook: str, template: str | None) -> dict[str, l
             listed |= {cell("deal_id", str(deal)): str(deal) for deal in result.frame["deal_id"].dropna()}
         deals = store.read_deals(results, name)
         if deals is not None and isinstance(result, Estimate | Listing):
-            columns[name] = list(_linked_columns(notebook, name, result, deals))
+            columns[name] = _linked_columns(notebook, name, _shown(result), deals)
     if template and listed:
         addresses = [crm_url(template, deal) for deal in listed.values()]
         column = LinkedColumn(heading("deal_id"), list(listed), addresses, by_text=True)
@@ -69,13 +69,44 @@ def cell_links(folder: Path, notebook: str, template: str | None) -> dict[str, l
     return columns
 
 
-def _linked_columns(notebook: str, name: str, result: Counted, deals: pd.DataFrame) -> Iterator[LinkedColumn]:
-    shown = result.read_at() if isinstance(result, Estimate) else result.frame  # the rows of its table, in their order
+def links_of(folder: Path, notebook: str, name: str, rows: Collection[int] | None = None) -> list[LinkedColumn]:
+    """Say which columns of one result's table lead to lists of deals; none where the run has no such lists.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The run's folder, its page of lists written.
+    notebook, name : str
+        The notebook and the result.
+    rows : collection of int, optional
+        The rows that the table is made of, where it is not all.
+
+    Examples
+    --------
+    >>> links_of(Path("no-run"), "01_quarter", "win_rates")
+    []
+    """
+    deals = store.read_deals(folder / RESULTS / notebook, name) if (folder / PAGE).is_file() else None
+    result = store.read(folder / RESULTS / notebook, name) if deals is not None else None
+    if deals is None or not isinstance(result, Estimate | Listing):
+        return []
+    shown = _shown(result)
+    return _linked_columns(notebook, name, shown if rows is None else shown[shown.index.isin(rows)], deals)
+
+
+def _shown(result: Counted) -> pd.DataFrame:
+    """The rows of a result's table, in their order."""
+    return result.read_at() if isinstance(result, Estimate) else result.frame
+
+
+def _linked_columns(notebook: str, name: str, shown: pd.DataFrame, deals: pd.DataFrame) -> list[LinkedColumn]:
+    found = []
     for column in dict.fromkeys(deals["column"]):
         having = set(deals.loc[deals["column"] == column, "row"])
         keys = [address(notebook, name, row, column) if row in having else "" for row in shown.index]
         texts = [cell(column, value) for value in shown[column]]
-        yield LinkedColumn(heading(column), texts, [key and f"{PAGE}#{key}" for key in keys])
+        found.append(LinkedColumn(heading(column), texts, [key and f"{PAGE}#{key}" for key in keys]))
+    return found
 
 
 def address(notebook: str, name: str, row: int, column: str) -> str:

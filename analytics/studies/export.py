@@ -16,6 +16,7 @@ from analytics.display.page import PLOTLY
 from analytics.display.pictures import FORMATS, Picture, draw
 from analytics.display.rendering import alt_text
 from analytics.records.errors import InputError, nearest
+from analytics.studies.beside import figures_beside
 from analytics.studies.browser import find_browser, print_page
 from analytics.studies.places import NOTEBOOKS
 from analytics.studies.published_run import PublishedRun
@@ -32,13 +33,14 @@ class SavedFigure:
 
 
 def saved_figures(run: PublishedRun) -> tuple[SavedFigure, ...]:
-    """Read every figure of a published run from its executed notebooks, in reading order.
+    """Read every figure of a published run from its executed notebooks, in reading order, then those over quarters.
 
     A figure is called after the first result that it shows, with a number from the second such figure on.
     """
     found: dict[str, SavedFigure] = {}
-    for notebook in run.notebooks:
-        content = json.loads((run.folder / NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"))
+    sources = [(notebook, run.folder / NOTEBOOKS / f"{notebook}.ipynb") for notebook in run.notebooks]
+    for notebook, path in (*sources, *figures_beside(run.bundle)):
+        content = json.loads(path.read_text(encoding="utf-8"))
         outputs = [output for cell in content["cells"] for output in cell.get("outputs", ())]
         for figure in [output["data"][PLOTLY] for output in outputs if PLOTLY in output.get("data", {})]:
             meta = figure.get("layout", {}).get("meta")

@@ -13,14 +13,14 @@ from typing import Any
 import pandas as pd
 
 from analytics.display import wording
-from analytics.display.cells import withheld
+from analytics.display.cells import heading, withheld
 from analytics.display.front import Drawn, Front, Line, Said, StudyLink, front_page
 from analytics.display.packing import packed_plotly, plotly_name
 from analytics.estimators.result import Estimate, Finding, Listing
 from analytics.studies import index, results
 from analytics.studies.beside import beside
 from analytics.studies.deal_lists import PAGE as DEALS
-from analytics.studies.deal_lists import deal_lists
+from analytics.studies.deal_lists import deal_lists, links_of
 from analytics.studies.exits import DONE, STATUS
 from analytics.studies.job import Outcome
 from analytics.studies.notebook_cell import Notebook
@@ -91,7 +91,9 @@ def front_of(study: Study, run: Path, notebooks: Sequence[Notebook], outcomes: S
         cards=kept.findings(QUARTER, results.CARDS),
         drawn=tuple(_drawn(kept)),
         parts=_parts(kept),
-        untold=tuple({one.headline: one for one in said if one.finding.verdict in UNTOLD}.values()),
+        parts_href=kept.href(HEALTH, "left_out"),
+        lead_href=kept.href(HEALTH, "what_came_in"),
+        untold=tuple({one.headline: one for one in said if _untold(one.finding)}.values()),
         not_studied=_not_studied(lines, kept),
         health=tuple(one for name in ("settled", "observed", "traps_found") for one in kept.findings(HEALTH, name)),
         facts=_facts(kept),
@@ -147,6 +149,12 @@ def _shown(page: Path) -> frozenset[str]:
     return frozenset(_MARK.findall(page.read_text(encoding="utf-8"))) if page.is_file() else frozenset()
 
 
+def _untold(finding: Finding) -> bool:
+    """Whether a card of a study could not tell; the one that sums up such cards of its study would say it twice."""
+    sums_up = (finding.name, finding.verdict) == ("not_told", "cannot tell")
+    return finding.verdict in UNTOLD and not sums_up
+
+
 def _done(outcome: Outcome | None) -> bool:
     return outcome is not None and outcome.exit_code == DONE
 
@@ -157,7 +165,10 @@ def _strip(kept: _Kept) -> tuple[tuple[str, str, str], ...]:
     frame = kept.frame(QUARTER, "money_strip")
     if frame is not None:
         at = kept.href(QUARTER, "money_strip")
-        told = zip(frame["words"], frame["label"], strict=True)
+        there = frame[
+            frame["item"] != "plan"
+        ]  # the line that says that there is no plan; the studies' needs say it too
+        told = zip(there["words"], there["label"], strict=True)
         found += [(str(words), str(label), at) for words, label in told if isinstance(words, str) and words]
     closed = kept.frame(QUARTER, "what_closed")
     if closed is not None and {"outcome", "amount", "currency"} <= set(closed.columns):
@@ -175,30 +186,33 @@ def _drawn(kept: _Kept) -> list[Drawn]:
     """The figures of the front page, each from one saved result."""
     from analytics.display import figures
 
-    wanted: list[tuple[str, str, Callable[[Any], Any]]] = [
-        (QUARTER, "period_incidence", figures.plot_stacked_incidence),
-        (QUARTER, "win_rates", figures.plot_win_rates),
-        (QUARTER, "mix_and_rate", lambda parts: figures.plot_mix_and_rate(_of_the_card(parts, kept))),
+    wanted: list[tuple[str, Callable[[Any], Any]]] = [
+        ("period_incidence", figures.plot_stacked_incidence),
+        ("win_rates", figures.plot_win_rates),
+        ("mix_and_rate", figures.plot_mix_and_rate),
     ]
     found = []
-    for study, name, draw in wanted:
-        notebook, result = kept.notebook(study), kept.read(study, name)
+    for name, draw in wanted:
+        notebook, result = kept.notebook(QUARTER), kept.read(QUARTER, name)
         if notebook is None or result is None:
             continue
-        numbers = results.numbers_of(kept.run, notebook.name, name)
+        rows = _of_the_card(result, kept) if name == "mix_and_rate" else None
+        if rows is not None:
+            result = Estimate(rows, result.meta)
+        numbers = results.numbers_of(kept.run, notebook.name, name, drawn=result)
         own: Mapping[str, Any] = {} if numbers is None else {name: numbers}
-        found.append(Drawn(name, draw(result), notebook.title, kept.href(study, name), own))
+        lists = links_of(kept.run, notebook.name, name, None if rows is None else rows.index)
+        found.append(Drawn(name, draw(result), notebook.title, kept.href(QUARTER, name), own, lists))
     return found
 
 
-def _of_the_card(parts: Any, kept: _Kept) -> Any:
-    """Of all comparisons and segments the one that the card about the change speaks of."""
+def _of_the_card(parts: Any, kept: _Kept) -> pd.DataFrame | None:
+    """Of all comparisons and segments the rows that the card about the change speaks of; None where that is all."""
     cards = [one.finding for one in kept.findings(QUARTER, results.CARDS) if one.finding.estimate == "mix_and_rate"]
     if not cards or not isinstance(parts, Estimate):
-        return parts
-    keys = {name: value for name, value in cards[0].keys if name in ("compared_to", "segment")}
-    rows = parts.at(**keys)
-    return Estimate(rows, parts.meta) if len(rows) else parts
+        return None
+    rows = parts.at(**{name: value for name, value in cards[0].keys if name in ("compared_to", "segment")})
+    return rows if len(rows) else None
 
 
 def _abilities(kept: _Kept) -> pd.DataFrame:
@@ -256,12 +270,15 @@ def _excluded(kept: _Kept) -> tuple[Line, ...]:
     if frame is None:
         return ()
     at, marks = kept.href(HEALTH, "left_out"), withheld(frame, "deals")
+    notebook = kept.notebook(HEALTH)
+    lists = [] if notebook is None else links_of(kept.run, notebook.name, "left_out")
+    opened = next((column.addresses for column in lists if column.heading == heading("deals")), [""] * len(frame))
     found = []
-    for row, mark in zip(frame.to_dict("records"), marks, strict=True):
+    for row, mark, deals in zip(frame.to_dict("records"), marks, opened, strict=True):
         if row["step"] in _LEFT_OUT and (mark or float(row["deals"]) > 0):
             unit = str(row["unit"]).removesuffix("s") if row["deals"] == 1 else row["unit"]
             number = mark or f"{wording.count(float(row['deals']))} {unit}"
-            found.append(Line(str(row["rule"]), number, at))
+            found.append(Line(str(row["rule"]), number, at, deals))
     return tuple(found)
 
 

@@ -17,13 +17,15 @@ from analytics.display.rendering import figure_json
 from analytics.display.wording import day
 from analytics.estimators.result import Estimate, Finding, Listing
 from analytics.studies import store
+from analytics.studies.beside import FIGURES
 from analytics.studies.changed_definitions import changes
 from analytics.studies.saved_runs import SavedRun
 from analytics.studies.views import PUBLISHED, View, moved
 
 TWICE = (
     "The same deals looked at twice: what moved was recorded since, or counted otherwise. That is no matter of chance, "
-    "so it has no interval. Saved figures are numbers: they do not say which deals' records changed."
+    "so it has no interval. "
+    "Where the reports of both runs are the company's own, they list the deals behind each number."
 )
 SHOWN = ["n_event", "n_deals", "n_accounts", "horizon_reached", "as_of", "followed_to", "definitions"]
 MOVED = ["period", "outcome", "estimate_then", "estimate_now", "change", "events_then", "events_now", "deals_then",
@@ -70,11 +72,15 @@ class Page:
             self.show(finding_cards(Finding("said", sentence, detail, "not studied")))
 
     def write(self, folder: Path, facts: Sequence[tuple[str, str]], *, home: str) -> Path:
-        """Write the results, then the page, each whole or not at all; `home` leads back to the newest report on it."""
+        """Write the results and figures, then the page, each whole or not at all.
+
+        `home` leads back to the newest report on it; the figures are what `winloss export` draws.
+        """
         from nbconvert.filters import markdown2html
 
         for name, result in self.results.items():
             store.write(folder / "results", name, result)
+        store.write_json(folder / FIGURES, {"cells": self._cells})
         saved = {name: Numbers(f"results/{name}.csv") for name in self.results}
         shown: dict[str, Any] = {"markdown": markdown2html, "facts": facts, "saved": saved, "home": home}
         store.write_text(folder / "index.html", notebook_page({"cells": self._cells}, title=self.title, **shown))

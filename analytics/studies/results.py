@@ -45,12 +45,17 @@ def findings_of(run: Path, notebook: str) -> tuple[Finding, ...]:
     return (*cards_of(run, notebook), *(one for one in single if isinstance(one, Finding)))
 
 
-def numbers_of(run: Path, notebook: str, name: str, *, table: bool = True) -> Numbers | None:
-    """The CSV file of a result, with its text, and for what stands under a figure its table; None where it has none."""
+def numbers_of(
+    run: Path, notebook: str, name: str, *, table: bool = True, drawn: store.Saved | None = None
+) -> Numbers | None:
+    """The CSV file of a result, with its text, and for what stands under a figure its table; None where it has none.
+
+    Where a figure shows but a part of the result, that part is `drawn`, and the table is of it.
+    """
     file = run / RESULTS / notebook / f"{name}.csv"
     if not file.is_file():
         return None
-    result = store.read(file.parent, name) if table else None
+    result = drawn if drawn is not None else store.read(file.parent, name) if table else None
     shown = "" if result is None or isinstance(result, tuple) else numbers_table(result)
     return Numbers(file.relative_to(run).as_posix(), shown, file.read_bytes().decode("utf-8"))
 

@@ -51,7 +51,7 @@ def trend(reports: Path, company: str) -> tuple[Path, Estimate]:
         "and as the newest run that knows the quarter sees it."
     )
     found = shares(views, newest)
-    show_shares(page, found, "Quarter after quarter")
+    show_shares(page, found, "Shares of each quarter")
     if len(known) < FEWEST:
         page.tell(f"There are {len(known)} quarters: no trend is read from fewer than {FEWEST}.")
     for name in _gaps(quarters):
@@ -61,7 +61,7 @@ def trend(reports: Path, company: str) -> tuple[Path, Estimate]:
         "called shown has to withstand that."
     )
     changed, said = differences(_pairs(frozen, known), declared=None)
-    show_changes(page, changed, said, "From each quarter to the next")
+    show_changes(page, changed, said, "Change since the quarter before")
     show_moved(page, [(frozen[name], known[name]) for name in frozen])
     show_definitions(page, [quarter.first for quarter in quarters])
     written = page.write(reports / company / TREND, facts_of(views), home=f"../{quarters[-1].bundle.name}/{FRONT}")

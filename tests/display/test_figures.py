@@ -33,6 +33,7 @@ from analytics.estimators.result import Estimate, Listing
 
 ALL: dict[str, Callable[[], Any]] = {
     "stacked": lambda: figures.plot_stacked_incidence(incidence()),
+    "asked": lambda: figures.plot_stacked_incidence(incidence(), title="Where do deals end up?"),
     "many": lambda: figures.plot_stacked_incidence(incidence(n=8300)),
     "cohorts": lambda: figures.plot_stacked_incidence(cohorts()),
     "win_rates": lambda: figures.plot_win_rates(win_rates(hostile=True)),
@@ -84,6 +85,9 @@ def test_every_figure_says_its_numbers_in_words(name: str) -> None:
     alt = rendering.alt_text(figure)
     assert sum(character.isdigit() for character in alt) >= 4
     assert "nan" not in alt.lower()
+    said = alt.removeprefix(figure["layout"]["meta"]["title"]).lstrip(".?: ")
+    assert not said[0].islower(), f"a sentence begins in lower case: {said}"
+    assert "?." not in alt
     assert figure["layout"]["meta"]["caption"]
 
 

@@ -150,6 +150,19 @@ def test_balance_shows_the_worst_covariate_before_and_after() -> None:
     assert figure["layout"]["shapes"][-1]["x1"] == 0.1
 
 
+def test_balance_to_rounding_names_no_covariate_and_is_the_same_on_every_machine() -> None:
+    pictures = []
+    for noise in ([6.7e-16, 2.9e-15], [4.4e-15, -1.3e-15]):
+        frame = pd.DataFrame({
+            "segment": "region", "level": "North", "term": ["size", "source"], "smd_before": [0.3, 0.1],
+            "smd_inverse_probability": [0.02, 0.01], "smd_overlap": noise, "deals": 40,
+        })  # fmt: skip
+        pictures.append(rendering.figure_json(figures.plot_balance(Listing(frame, "How alike they are"))))
+    assert pictures[0] == pictures[1]
+    (diamond,) = [trace for trace in pictures[0]["data"] if trace["marker"]["symbol"] == "diamond"]
+    assert (diamond["x"], diamond["hovertext"]) == ([0], ["North, overlap: 0.00"])
+
+
 def test_a_finding_in_its_place_is_a_sentence_and_withheld_rows_are_drawn_without() -> None:
     said = Finding("x", "No deal.", "", "not studied")
     for plot in (figures.plot_funnel, figures.plot_standardised, figures.plot_contrasts, figures.plot_balance):

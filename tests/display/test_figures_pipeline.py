@@ -141,7 +141,9 @@ def test_shares_stand_beside_their_reference() -> None:
     figure = drawn(figures.plot_fates(shares(), title="Days", reference="share_of_days", named="even:"))
     assert figure["data"][0]["x"] == [0.4, 0.6]
     assert figure["data"][1]["x"] == [0.011, 0.989]
-    assert "the last day of a quarter: 40\u00a0% (30–50), 40 of 100, even: 1.1\u00a0%" in rendering.alt_text(figure)
+    assert "Days. The last day of a quarter: 40\u00a0% (30–50), 40 of 100, even: 1.1\u00a0%" in rendering.alt_text(
+        figure
+    )
 
 
 @pytest.mark.parametrize("plot", ["plot_waterfall", "plot_category_flows", "plot_closed_by_date", "plot_fates"])

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 from display_samples import HOSTILE, findings, incidence, win_rates
 
-from analytics.display import figures, packing, page, rendering, tables, theme
+from analytics.display import figures, packing, page, rendering, tables, theme, wording
+from analytics.display.cell_links import LinkedColumn
 from analytics.display.findings import card, finding_cards
 from analytics.display.front import Drawn, Front, Line, Said, StudyLink, front_page, leading_page
 from analytics.display.numbers import numbers_table
@@ -247,14 +248,17 @@ def whole_front() -> Front:
     said = tuple(Said(finding, "The quarter", f"01.html#result-r{i}") for i, finding in enumerate(findings()))
     estimate = win_rates(hostile=True).stamped(saved_as="win_rates")
     numbers = {"win_rates": page.Numbers("win_rates.csv", numbers_table(estimate))}
+    counts = [wording.count(n) for n in estimate.frame["n_risk"]]
+    lists = LinkedColumn("At risk", counts, ["deals.html#q/win_rates/0/n_risk", *[""] * (len(counts) - 1)])
+    drawn = Drawn("win_rates", figures.plot_win_rates(estimate), "The quarter", "01.html", numbers, [lists])
     return Front(
         "Demo & Co, 2025Q4", f"As of {HOSTILE}",
         strip=(("USD\u00a04.1\u00a0M", "booked", "01.html#result-money"),),
-        cards=said, drawn=(Drawn("win_rates", figures.plot_win_rates(estimate), "The quarter", "01.html", numbers),),
-        parts=(("deals studied", 90), ("outside the scope", 10)), untold=said[:1],
+        cards=said, drawn=(drawn,), lead_href="00.html#read",
+        parts=(("deals studied", 90), ("outside the scope", 10)), parts_href="00.html#parts", untold=said[:1],
         not_studied=(Line("Sellers: ramp.", "Not studied: it needs owners.", "00.html"),), health=said[1:2],
         facts=(Line("9 rows read.", "2 rejected.", "00.html"),),
-        excluded=(Line(f"scope: {HOSTILE}", "3 deals", "00.html"),),
+        excluded=(Line(f"scope: {HOSTILE}", "3 deals", "00.html", "deals.html#h/left_out/4/deals"),),
         studies=(StudyLink("The quarter <b>", "01.html", said=said[:1]),
                  StudyLink("Cohorts", "", "failed", "no column x")),
         downloads=(("all tables (Excel)", "results.xlsx"),), definitions=(("Won", "as the CRM says"),),
@@ -270,8 +274,15 @@ def test_the_front_page_says_everything_and_leads_to_it() -> None:
                  "Sellers: ramp. Not studied: it needs owners.", "90 deals studied", "as the CRM says", "31 January",
                  "booked", "2 rejected."):  # fmt: skip
         assert said in words, said
+    assert "32\u00a0% (27" in text
+    cards = re.findall(r"<article.*?</article>", text, re.DOTALL)
+    assert not [card for card in cards if re.search(r"\d %", card)]  # no line ends between a number and its sign
     links = [v for t, n, v in read.attributes if t == "a" and n == "href"]
     assert {f"01.html#result-r{i}" for i in range(6)} | {"win_rates.csv", "results.xlsx"} <= set(links)
+    assert '<td class="wl-n"><a href="deals.html#q/win_rates/0/n_risk">148</a></td>' in text
+    assert '<td class="wl-n"><a href="deals.html#h/left_out/4/deals">3 deals</a></td>' in text
+    assert links.count("00.html#parts") == 2
+    assert '<a href="00.html#read">What was read</a></p>' in text
     for landmark in ("header", "main", "footer", "h1"):
         assert read.tags.count(landmark) == 1
     assert "img" not in read.tags

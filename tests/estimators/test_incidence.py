@@ -93,7 +93,7 @@ def test_all_open() -> None:
     result = cumulative_incidence(risk)
     assert result.frame["estimate"].tolist() == [0, 0, 0]
     np.testing.assert_allclose(result.frame["conf_high"], 1 - 0.025 ** (1 / 40))
-    assert result.meta.note == "all deals: no deal has ended."
+    assert result.meta.note == "All deals: no deal has ended."
     still = survival(risk).frame.iloc[0]
     assert (still["estimate"], still["conf_low"], still["conf_high"]) == (1, pytest.approx(0.025 ** (1 / 40)), 1)
 
@@ -175,14 +175,14 @@ def test_strata_stand_alone() -> None:
     rows = deals(["won", "open", "lost", "open"], [5, 9, 5, 300], segment=["a", "a", "b", "b"])
     result = cumulative_incidence(count_events(rows, by="segment"), times=[50])
     assert set(result.frame["segment"]) == {"b"}
-    assert result.meta.note == "segment a: no deal is followed beyond day 9."
+    assert result.meta.note == "Segment a: no deal is followed beyond day 9."
 
 
 def test_a_stratum_that_never_reaches_the_age_is_noted() -> None:
     rows = deals(["won", "open", "lost", "open"], [5, 9, 50, 300], segment=["a", "a", "b", "b"])
     result = conditional_incidence(count_events(rows, by="segment"), at_age=20)
     assert set(result.frame["segment"]) == {"b"}
-    assert "segment a: no deal is followed to day 20." in result.meta.note
+    assert "Segment a: no deal is followed to day 20." in result.meta.note
     assert result.meta.n_deals == 4
 
 

@@ -82,7 +82,7 @@ def test_beyond_follow_up_a_stratum_is_left_out_or_carried() -> None:
     risk = count_events(rows, by="s")
     result = restricted_mean_time_lost(risk, horizon_days=20)
     assert set(result.frame["s"]) == {"b"}
-    assert result.meta.note == "s a: no deal is followed beyond day 5."
+    assert result.meta.note == "S a: no deal is followed beyond day 5."
     carried = restricted_mean_time_lost(risk, horizon_days=20, beyond_follow_up="carry")
     assert carried.at(s="a", outcome="won")["estimate"].tolist() == [9.0]
 

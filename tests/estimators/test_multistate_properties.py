@@ -364,7 +364,7 @@ def test_one_deal_that_never_moved() -> None:
     assert mean_stage_days(one, horizon_days=3).frame["estimate"].tolist() == [3, 0, 0, 0]
     late = mean_stage_days(one, horizon_days=9)
     assert len(late.frame) == 0
-    assert late.meta.note == "all deals: no deal is followed beyond day 4."
+    assert late.meta.note == "All deals: no deal is followed beyond day 4."
 
 
 def test_one_account_has_no_interval() -> None:
@@ -381,10 +381,10 @@ def test_a_stage_that_nobody_watches_is_told() -> None:
     frame = frame_of([(-1, "a", [(3, "b"), (2, None)], "x", 0, 1), (-1, "a", [(9, "won")], "x", 0, 1),
                       (6, "b", [(3, "lost")], "x", 0, 1)])  # fmt: skip
     found = stage_occupation(read_stages(frame))
-    assert found.meta.note.startswith("all deals: on day 8 a share") is False
+    assert found.meta.note.startswith("All deals: on day 8 a share") is False
     gap = frame_of([(-1, "a", [(3, "b"), (2, None)], "x", 0, 1), (-1, "a", [(9, "won")], "x", 0, 1)])
     note = stage_occupation(read_stages(gap)).meta.note
-    assert note.startswith("all deals: on day 8 a share of deals is in a stage in which no deal is watched then")
+    assert note.startswith("All deals: on day 8 a share of deals is in a stage in which no deal is watched then")
 
 
 def test_next_stage_runs_on_the_clock_of_the_stage() -> None:

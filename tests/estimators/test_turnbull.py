@@ -198,7 +198,7 @@ def test_edges() -> None:
     none = pd.DataFrame({"entry": [], "exit": [], "outcome": []}).astype({"entry": int, "exit": int})
     assert interval_incidence(none).meta.note == "There are no deals."
     one = interval_incidence(pd.DataFrame({"entry": [-1], "exit": [5], "outcome": ["open"]}), times=[3, 9])
-    assert one.meta.note == "all deals: no deal is followed beyond day 5."
+    assert one.meta.note == "All deals: no deal is followed beyond day 5."
     assert one.frame["estimate"].tolist() == [0.0, 0.0, 0.0]
     with pytest.raises(InputError, match="watched only from later on"):
         interval_incidence(pd.DataFrame({"entry": [-1, 2], "exit": [5, 5], "outcome": "won"}))

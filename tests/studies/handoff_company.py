@@ -6,7 +6,7 @@ import csv
 import datetime as dt
 from pathlib import Path
 
-from conftest import notebook
+from small_company import notebook
 
 QUARTER = (dt.date(2025, 4, 1), dt.date(2025, 6, 30))
 AS_OF = dt.date(2025, 6, 30)

@@ -64,6 +64,7 @@ PROBE = """
         .map(function (p) { return p.id; }),
       ground: getComputedStyle(document.body).backgroundColor, ink: getComputedStyle(document.body).color,
       unnamed: document.querySelectorAll('td > a[href*="deals.html#"]:not([aria-label*="deals"])').length,
+      days: document.querySelectorAll('td > a[aria-label*=", day "]').length,
       boxes: Array.from(document.querySelectorAll(".wl-table > div, .wl-scroll")).filter(function (box) {
         return at(box).width > 0 && box.tabIndex !== 0; }).length,
     };
@@ -172,6 +173,9 @@ def test_every_page_opens_from_disk_with_every_figure_and_nothing_to_the_side(
         assert seen["wide"] <= seen["edge"] == width, name
         assert seen["boxes"] == 0, f"{name}: a box that scrolls cannot be reached by key"
         assert seen["unnamed"] == 0, f"{name}: a number that leads to its deals does not say whose"
+        assert seen["days"] > 10 or name not in ("index", "01_quarter", "02_time_to_outcome"), (
+            f"{name}: nor of which day"
+        )
         dark = DARK in flags
         assert (seen["ground"] == "rgb(20, 24, 28)") is dark
         assert (seen["ink"] == "rgb(232, 236, 240)") is dark
@@ -265,12 +269,14 @@ def test_every_exception_is_one_that_a_table_needs(run: Path) -> None:
 
 def test_every_number_of_deals_in_a_table_opens_its_list(run: Path) -> None:
     lists, followed = lists_of_deals(run), 0
-    for page in sorted(run.glob("0*.html")):
+    for page in (run / "index.html", *sorted(run.glob("0*.html"))):
         links = re.findall(r'<a href="deals\.html#([^"]+)"[^>]*>([^<]*)</a>', page.read_text(encoding="utf-8"))
-        assert [link for link in links if link[1] != f"{len(lists[link[0]]):,}"] == []
+        assert [link for link in links if link[1].split(" deal")[0] != f"{len(lists[link[0]]):,}"] == []
         assert unlinked(page) == []
+        assert len(links) > 80
         followed += len(links)
-    assert followed > 4500
+    assert followed > 4600
+    assert "deals.html" not in (run / "front.html").read_text(encoding="utf-8")
 
 
 def test_the_front_page_leads_to_the_place_of_every_finding(run: Path) -> None:
@@ -280,12 +286,43 @@ def test_the_front_page_leads_to_the_place_of_every_finding(run: Path) -> None:
     assert isinstance(fixed, tuple)
     assert len(cards) == len(fixed) == 6
     for text, finding in zip(cards, fixed, strict=True):
-        assert html.escape(finding.headline) in text.replace("&#39;", "&#x27;")
+        assert html.escape(finding.headline) in text.replace("&#39;", "&#x27;").replace("\u00a0", " ")
         assert finding.verdict in text
         assert f'href="01_quarter.html#result-{finding.estimate}"' in text
     strip = re.search(r'<ul class="wl-strip".*?</ul>', front, re.S)
     assert strip
     assert strip[0].count("<li>") == strip[0].count('href="01_quarter.html#result-') == 6
+
+
+def test_every_number_on_the_front_page_leads_somewhere(run: Path) -> None:
+    """Cards, lines, rows and the head: whatever has a digit has a link; under each figure stands one to its study."""
+    front = (run / "index.html").read_text(encoding="utf-8")
+    shown = re.sub(
+        r"<script.*?</script>", "", front[front.index("<header") : front.index("<!-- beside -->")], flags=re.S
+    )
+    assert len(re.findall(r'<a href="01_quarter.html#result-[a-z_]+">More in', shown)) == shown.count("<figure") == 3
+    shown = re.sub(r'<figure.*?</figure>|<details class="wl-numbers">.*?</details>', "", shown, flags=re.S)
+    blocks = re.findall(r"(<(article|li|tr)\b.*?</\2>)", shown, re.S)
+    found = re.findall(r'(<p class="wl-(lead|found)">.*?</p>)', shown, re.S)
+    numbered = [text for text, _ in (*blocks, *found) if re.search(r">[^<]*\d", text)]
+    assert len(numbered) > 60
+    assert [text for text in numbered if "<a href" not in text] == []
+    untold = shown[shown.index('id="untold"') : shown.index('id="studies"')]
+    assert "Of 24 ratios none was shown to change" in untold
+    assert "Could not be told:" not in untold  # its study's own summary of that card
+
+
+def test_the_table_under_the_change_holds_what_the_figure_shows(run: Path) -> None:
+    front = (run / "index.html").read_text(encoding="utf-8")
+    after = front[front.index("What the change is made of</h3>") :]
+    table = after[after.index('<details class="wl-numbers">') : after.index("</details>", after.index("wl-numbers"))]
+    rows = re.findall(r"<tr><td>(.*?)</td>", table)
+    words = re.search(r'aria-label="([^"]*)"', after)
+    assert words
+    assert 5 < len(rows) < 20
+    assert len(set(rows)) == len(rows)
+    levels = [html.unescape(row) for row in rows if row not in ("Mix", "Rate", "Change")]
+    assert [level for level in levels if f"{level}: " not in html.unescape(words[1])] == []
 
 
 def same(cell: str, value: Any) -> bool:
@@ -375,6 +412,10 @@ def test_what_is_passed_on_is_small(passed_on: Path) -> None:
     mailed = files.pop((passed_on / "front.html").relative_to(passed_on.parents[1]))
     assert mailed.stat().st_size < 3 * MEGABYTE
     assert sum(path.stat().st_size for path in files.values()) < 6 * MEGABYTE
+    whole = sum(path.stat().st_size for path in files.values()) / MEGABYTE
+    assert f"That is the report: {whole:.1f} MB for the demo company" in (ROOT / "README.md").read_text(
+        encoding="utf-8"
+    )
     assert max(path.stat().st_size for path in passed_on.glob("0*.html")) < 0.8 * MEGABYTE
 
 

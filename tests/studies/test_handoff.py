@@ -101,6 +101,19 @@ def test_the_list_behind_a_number_holds_the_deals_that_a_loop_finds(run: Publish
             assert saved["deals"][row] == len(expected[outcome]) > 5
 
 
+def test_the_front_page_opens_lists_too_and_its_strip_leaves_out_what_is_not_in_the_data(run: PublishedRun) -> None:
+    """This company has no quotas: what was booked stands there, and no sentence in place of a plan."""
+    front = (run.folder / "index.html").read_text(encoding="utf-8")
+    strip = re.search(r'<ul class="wl-strip".*?</ul>', front, re.DOTALL)
+    assert strip
+    assert "booked</li>" in strip[0]
+    assert "plan" not in strip[0]
+    found, lists = re.findall(r'<td[^>]*><a href="deals\.html#([^"]+)">([\d,]+)( deals?)?</a>', front), lists_of(run)
+    assert len(found) > 8
+    assert [(key, number) for key, number, _ in found if number != f"{len(lists[html.unescape(key)]):,}"] == []
+    assert "deals.html" not in (run.folder / "front.html").read_text(encoding="utf-8")
+
+
 def test_a_hostile_id_is_text_in_the_lists_and_an_address_in_the_crm_and_nothing_else(run: PublishedRun) -> None:
     listed = {deal for deals in lists_of(run).values() for deal in deals}
     assert set(HOSTILE) <= listed

@@ -127,7 +127,7 @@ def test_a_run_that_cannot_connect_says_the_password_nowhere(
 def test_a_run_whose_notebook_prints_it_says_the_password_nowhere(
     server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from conftest import OPEN, notebook
+    from small_company import OPEN, notebook
 
     acme, place = server
     rewritten(acme, "${WINLOSS_CRM}")

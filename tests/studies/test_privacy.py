@@ -401,7 +401,7 @@ SECRETS = ["ana.berg@acme.example", "Deal for the Kraken launch", "call Ms. Rhod
 @pytest.fixture
 def people(acme: Path) -> Path:
     """The company with owners' names, e-mails, deal names and reasons that people typed; one row is rejected."""
-    from conftest import deals
+    from small_company import deals
 
     path = deals(acme / "export" / "deals.csv", 900)
     with path.open(newline="") as handle:
@@ -533,7 +533,7 @@ def test_the_same_owner_has_the_same_code_in_another_quarter(people: Path, monke
 def test_an_error_names_a_value_on_the_terminal_and_not_in_a_shared_bundle(
     people: Path, rewritten: Callable[..., Path]
 ) -> None:
-    from conftest import OPEN
+    from small_company import OPEN
 
     (people / "notebooks" / "01_ending.ipynb").unlink()  # its answer is not shown, and its figure would fail first
     fails = "from analytics.records.errors import InputError\nprint(secret := 'Kra' + 'ken')\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import html
 import json
 import math
 import re
@@ -16,7 +17,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from conftest import COMPANY, QUARTER
+from small_company import COMPANY, QUARTER
 
 from analytics.display.front import Front, front_page, leading_page
 from analytics.questions import quarter as question
@@ -26,10 +27,12 @@ from analytics.studies.beside import beside
 from analytics.studies.changed_definitions import changes
 from analytics.studies.cli import main
 from analytics.studies.compare import compare
+from analytics.studies.export import chosen_figures, saved_figures
 from analytics.studies.opening import open_params
 from analytics.studies.params import load_company, load_quarter
 from analytics.studies.places import RESULTS
 from analytics.studies.provenance import study_facts
+from analytics.studies.published_run import current_run
 from analytics.studies.saved_runs import published_quarters
 from analytics.studies.trend import trend
 
@@ -219,6 +222,26 @@ def test_both_pages_open_from_disk_with_every_figure(reports: Path, tmp_path: Pa
         assert len(links) > 3
         for link in links:
             assert (path.parent / link).is_file(), link
+
+
+def test_figures_over_quarters_can_be_taken_out_like_those_of_a_study(reports: Path) -> None:
+    compare(reports, "acme", ("2025Q1", "2025Q2"))
+    page, _ = trend(reports, "acme")
+    figures = saved_figures(current_run(reports.parent / "params" / "acme-2025Q2.yaml"))
+    assert [figure.name for figure in figures] == [
+        "trend/quarters", "trend/changes", "2025Q1-2025Q2/quarters", "2025Q1-2025Q2/changes",
+    ]  # fmt: skip
+    titles = [figure.title for figure in figures]
+    assert len(set(titles)) == len(titles)
+    text = html.unescape(page.read_text(encoding="utf-8"))
+    (chosen,) = chosen_figures(figures, ["trend/quarters"])
+    assert f">{chosen.title}</h3>" in text
+    assert f'aria-label="{chosen.alt}"' in text
+    shares = rows_in(page.parent / "results" / "quarters.parquet")
+    drawn = [value for trace in chosen.figure["data"] for value in trace.get("y", ())]
+    for row in shares:
+        if row["outcome"] in OUTCOMES:
+            assert any(value == pytest.approx(row["estimate"], rel=1e-5) for value in drawn), row
 
 
 def test_the_front_page_of_a_quarter_leads_to_both_pages_once_they_are_there(reports: Path, tmp_path: Path) -> None:

@@ -230,13 +230,14 @@ def _alike() -> list[dict[str, Any]]:
 def _balance_row(level: str, terms: pd.DataFrame, kinds: list[str], head: str) -> Row:
     dots, words = [], []
     for kind in kinds:
-        sizes = terms[kind].astype(float).abs().fillna(-1.0).to_numpy()
+        # Overlap weights balance exactly: which covariate is off by 1e-15 depends on the machine and is nobody's news.
+        sizes = terms[kind].astype(float).abs().round(9).fillna(-1.0).to_numpy()
         place, value = int(sizes.argmax()), float(sizes.max())
         if value < 0:
             continue
         worst = str(terms["term"].iloc[place])
         words.append(f"{SMD_WORDS[kind]} {value:.2f}" + (f" ({worst})" if kind == "smd_before" else ""))
-        hover = f"{wording.safe(level)}, {SMD_WORDS[kind]}: {value:.2f}, {wording.safe(worst)}"
+        hover = f"{wording.safe(level)}, {SMD_WORDS[kind]}: {value:.2f}" + (f", {wording.safe(worst)}" if value else "")
         dots.append(Dot(value, math.nan, math.nan, **SMD[kind], hover=hover))
     n = float(terms["deals"].iloc[0]) if "deals" in terms else math.nan
     text = " → ".join(f"{dot.value:.2f}" for dot in dots[:2]) or "–"

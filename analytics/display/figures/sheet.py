@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ def _moved(wide: Sequence[dict[str, Any]], tight: Sequence[dict[str, Any]]) -> l
 
 def _meta(words: Words, space: Space, narrow: dict[str, Any]) -> dict[str, Any]:
     return {
-        "alt": words.alt,
+        "alt": _described(words),
         "caption": words.caption,
         "narrow": narrow,
         "page": {
@@ -137,6 +138,13 @@ def _meta(words: Words, space: Space, narrow: dict[str, Any]) -> dict[str, Any]:
         "subtitle": words.subtitle,
         "title": words.title,
     }
+
+
+def _described(words: Words) -> str:
+    """The description as sentences: what follows the title begins with a capital, and a question ends once."""
+    title = re.match(re.escape(words.title) + r"[.?]? ", words.alt)
+    at = title.end() if title else 0
+    return words.alt[:at].replace("?. ", "? ") + words.alt[at : at + 1].upper() + words.alt[at + 1 :]
 
 
 def _caption(caption: str, space: Space) -> dict[str, Any]:

@@ -124,8 +124,10 @@ def _ends(quarter: Quarter, answers: Answers) -> Finding:
         detail = f"{studied}; all were open as far as watched."
         return Finding(name, headline, tidy(f"{detail} {rows['won']['note']}"), "cannot tell", "period_at_horizon")
     absent = bool(rows["no_decision"].get("not_recorded", False))
-    listed = ", ".join(f"{outcome_words(key)} {named[key]}" for key in ends if not (absent and key == "no_decision"))
+    shares = f"{named['open']} would still be open"
     if unknown:
+        told = [f"{outcome_words(key)} {named[key]}" for key in ends if not (absent and key == "no_decision")]
+        shares = f"Within {horizon} days: {', '.join(told)}; {shares}"
         low, high = (percent(float(rows["won"][side]), decimals(n)) for side in ("bound_low", "bound_high"))
         headline = (
             f"Between {low} and {high} of deals would be won within {horizon} days at this quarter's pace, because "
@@ -136,11 +138,7 @@ def _ends(quarter: Quarter, answers: Answers) -> Finding:
             f"Within {horizon} days {named['won']} of deals would be won at this quarter's pace, {named['lost']} lost"
             + ("; no decision is not recorded." if absent else f", {named['no_decision']} in no decision.")
         )
-    detail = (
-        f"Within {horizon} days: {listed}; {named['open']} would still be open. "
-        f"{studied}. {_range(answers.no_decision)} "
-        f"{rows['no_decision']['note']}"
-    )
+    detail = f"{shares}. {studied}. {_range(answers.no_decision)} {rows['no_decision']['note']}"
     keys = (("outcome", "won" if absent else "no_decision"),)
     return Finding(name, headline, tidy(detail), "described", "period_at_horizon", keys)
 

@@ -283,6 +283,6 @@ def _not_told(cards: list[Finding]) -> Finding:
         return replace(absent[0], name="not_told", detail=tidy(f"{absent[0].detail} {rest}"))
     untold = [WORDS[card.name] for card in cards if card.verdict == "cannot tell"]
     if untold:
-        detail = "The cards above say how many deals were behind it. More deals, or more accounts, would tell."
+        detail = "The card of each says how many deals were behind it. More deals, or more accounts, would tell."
         return Finding("not_told", f"Could not be told: {'; '.join(untold)}.", detail, "cannot tell")
     return Finding("not_told", "Every question of this study could be answered.", "", "described")
