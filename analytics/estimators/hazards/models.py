@@ -93,9 +93,9 @@ def cause_specific_cox(
     ----------
     deals : pandas.DataFrame or RiskTable
         `entry`, `exit` (days after opening, at risk on `(entry, exit]`), `outcome`, the columns of the formula; several
-        rows of one deal, one after the other, hold covariates that change. Or deals counted by their covariates,
-        `count_events(deals, by=["segment"])`, which gives the same to rounding and needs no row per deal; weights and
-        accounts are then those of the counts.
+        rows of one deal, one after the other, hold covariates that change (lifelines' time-varying model, R's
+        start-stop rows). Or deals counted by their covariates, `count_events(deals, by=["segment"])`, which gives the
+        same to rounding and needs no row per deal; weights and accounts are then those of the counts.
     formula : str
         "x1 + C(segment)".
     outcome : str
