@@ -10,8 +10,9 @@ import pandas as pd
 from scipy.special import ndtr
 
 from analytics.estimators.discrete_time.models import discrete_time_model
+from analytics.estimators.discrete_time.one_outcome import one_outcome_model
 from analytics.estimators.discrete_time.periods import PersonPeriods
-from analytics.estimators.discrete_time.prediction import predicted_incidence
+from analytics.estimators.discrete_time.prediction import predicted_incidence, predicted_open
 from analytics.records.errors import InputError
 from simulations.scenario import Found, Scenario, one_by_one
 
@@ -30,7 +31,8 @@ class Deals:
 
     With accounts, durations and outcomes of the deals of one account go together through normal variables with this
     correlation (a Gaussian copula), which leaves each deal's own chances as they are; the partner is the account's, or
-    with `within` the deal's own. `late`: share watched from a later period on.
+    with `within` the deal's own. `late`: share watched from a later period on. `alone`: the chance of being won has the
+    link of `one_outcome_model`, complementary log-log, and a tenth of the others is lost.
     """
 
     deals: int
@@ -38,6 +40,7 @@ class Deals:
     within: bool = False
     late: float = 0.0
     correlation: float = 0.3
+    alone: bool = False
 
     def draw(self, rng: np.random.Generator) -> dict[str, Any]:
         n = self.deals
@@ -48,7 +51,7 @@ class Deals:
         if self.accounts and not self.within:
             partner = partner[account]
         period = np.arange(1, PERIODS + 1)
-        won, lost = hazards(size[:, None], partner[:, None], period)
+        won, lost = (alone if self.alone else hazards)(size[:, None], partner[:, None], period)
         still = np.cumprod(1 - won - lost, axis=1)
         first, second = self._uniform(rng, account), self._uniform(rng, account)
         ended = 1 + (still > first[:, None]).sum(axis=1)
@@ -81,11 +84,24 @@ def hazards(size: Any, partner: Any, period: Any) -> tuple[Any, Any]:
     return odds[0] / whole, odds[1] / whole
 
 
+def alone(size: Any, partner: Any, period: Any) -> tuple[Any, Any]:
+    """The same where log(-log(1 - chance)) of being won is linear."""
+    a, b, c = EFFECT["won"]
+    won = -np.expm1(-np.exp(INTERCEPT["won"] + a * size + b * partner + c * period))
+    return won, (1 - won) / 10
+
+
 def incidence(periods: int) -> float:
     """The true share won within so many periods of a deal of size 0 without partner."""
     won, lost = hazards(0.0, 0.0, np.arange(1, periods + 1))
     before = np.concatenate(([1.0], np.cumprod(1 - won - lost)[:-1]))
     return float((before * won).sum())
+
+
+def still_open(periods: int) -> float:
+    """The true share of such deals open after so many periods."""
+    won, lost = hazards(0.0, 0.0, np.arange(1, periods + 1))
+    return float(np.prod(1 - won - lost))
 
 
 @dataclass(frozen=True)
@@ -118,12 +134,52 @@ class Judge:
         ]  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Open:
+    """The predicted share still open."""
+
+    deals: Deals
+
+    def one(self, rows: pd.DataFrame) -> list[Found]:
+        shown, events = None, float(rows["d_won"].sum() + rows["d_lost"].sum())
+        try:
+            periods = PersonPeriods(rows, ("won", "lost"), n_deals=self.deals.deals)
+            model = discrete_time_model(periods, FORMULA, cluster="account" if self.deals.accounts else None)
+            shown = predicted_open(model, pd.DataFrame({"size": [0.0], "partner": [0.0]}), horizon=AHEAD).frame.iloc[-1]
+        except InputError:
+            pass
+        target, note = f"open after {AHEAD} periods, size 0, no partner", "" if shown is not None else NOTHING
+        return [Found("predicted_open", target, _holds(shown, still_open(AHEAD)), events, note=note)]
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Coefficients of winning against all else."""
+
+    deals: Deals
+
+    def one(self, rows: pd.DataFrame) -> list[Found]:
+        table, events = None, float(rows["d_won"].sum())
+        try:
+            periods = PersonPeriods(rows, ("won", "lost"), n_deals=self.deals.deals)
+            cluster = "account" if self.deals.accounts else None
+            table = one_outcome_model(periods, FORMULA, outcome="won", cluster=cluster).frame.set_index("term")
+        except InputError:
+            pass
+        note = NOTHING if table is None else ""
+        return [
+            Found("one_outcome_model", f"log hazard ratio of {term}, won",
+                  _holds(None if table is None else table.loc[term], truth), events, note=note)
+            for term, truth in zip(TERMS, EFFECT["won"], strict=True)
+        ]  # fmt: skip
+
+
 def _holds(row: Any, truth: float) -> float:
     return np.nan if row is None else float(row["conf_low"] <= truth <= row["conf_high"])
 
 
-def _scenario(name: str, seed: int, deals: Deals) -> Scenario:
-    return Scenario(name, seed, deals.draw, one_by_one(Judge(deals).one), again=100)
+def _scenario(name: str, seed: int, deals: Deals, judge: Any = Judge) -> Scenario:
+    return Scenario(name, seed, deals.draw, one_by_one(judge(deals).one), again=100)
 
 
 SCENARIOS = (
@@ -131,4 +187,14 @@ SCENARIOS = (
     _scenario("20 accounts, 150 deals", 652, Deals(150, accounts=20)),
     _scenario("20 accounts, partners within accounts, 300 deals", 653, Deals(300, accounts=20, within=True)),
     _scenario("40 accounts, 250 deals, left-truncated", 654, Deals(250, accounts=40, late=0.35)),
+    _scenario("150 deals, still open", 655, Deals(150), Open),
+    _scenario("40 accounts, 250 deals, left-truncated, still open", 656, Deals(250, accounts=40, late=0.35), Open),
+    _scenario("150 deals, one outcome", 657, Deals(150, alone=True), Alone),
+    _scenario("20 accounts, 150 deals, one outcome", 658, Deals(150, accounts=20, alone=True), Alone),
+    _scenario(
+        "40 accounts, 250 deals, left-truncated, one outcome",
+        659,
+        Deals(250, accounts=40, late=0.35, alone=True),
+        Alone,
+    ),
 )
