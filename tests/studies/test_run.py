@@ -183,6 +183,7 @@ FAILURES = [
 ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize(
     ("cell", "code", "sentence"), [case[1:] for case in FAILURES], ids=[case[0] for case in FAILURES]
 )
@@ -205,6 +206,7 @@ def test_a_notebook_that_fails_says_so_and_replaces_nothing(
     assert not list(newest(acme).glob(".*"))
 
 
+@pytest.mark.usefixtures("warm")
 def test_an_input_error_in_a_notebook_is_one_sentence_there_too(acme: Path, rewritten: Callable[..., Path]) -> None:
     rewritten("from analytics import open_study", MISTAKE)
     assert winloss(acme, "--only", "size").exit_code == 2
@@ -216,6 +218,7 @@ def test_an_input_error_in_a_notebook_is_one_sentence_there_too(acme: Path, rewr
     assert "\n" not in errors[0].traceback[0]
 
 
+@pytest.mark.usefixtures("warm")
 def test_one_failing_notebook_does_not_stop_the_others(acme: Path, rewritten: Callable[..., Path]) -> None:
     rewritten("1 / 0")
     result = winloss(acme)
@@ -225,6 +228,7 @@ def test_one_failing_notebook_does_not_stop_the_others(acme: Path, rewritten: Ca
     assert not (bundle(acme) / "index.html").exists()
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_notebook_that_takes_too_long_is_stopped(acme: Path, rewritten: Callable[..., Path]) -> None:
     rewritten("import time\ntime.sleep(600)")
     started = time.monotonic()
@@ -235,6 +239,7 @@ def test_a_notebook_that_takes_too_long_is_stopped(acme: Path, rewritten: Callab
     assert facts(acme)["status"] == "took too long"
 
 
+@pytest.mark.usefixtures("warm")
 def test_debug_shows_where(acme: Path, rewritten: Callable[..., Path]) -> None:
     rewritten("1 / 0")
     result = winloss(acme, "--only", "size", "--debug")
@@ -265,6 +270,7 @@ def children_of(pid: int) -> set[int]:
 @pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="the processes of a run are looked for in /proc: not tested"
 )
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_run_leaves_no_process_and_the_old_index(
     acme: Path, rewritten: Callable[..., Path], number: signal.Signals
@@ -295,8 +301,10 @@ def test_a_stopped_run_leaves_no_process_and_the_old_index(
     assert "Traceback" not in error + out
     assert (bundle(acme) / "index.html").read_text() == "the last good one"
     assert facts(acme)["status"] == "stopped"
-    time.sleep(1)
-    assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
+    until = time.monotonic() + 30  # what has been told to end still needs a processor for it
+    while (left := [pid for pid in family if Path(f"/proc/{pid}").exists()]) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not left
 
 
 @pytest.mark.parametrize(
@@ -362,6 +370,7 @@ def test_one_deal_is_enough(acme: Path) -> None:
     assert shown(newest(acme) / "notebooks" / "02_size.ipynb", "len(study.deals)") == "1"
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_password_is_in_no_file_of_a_run(
     acme: Path, rewritten: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
