@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import re
@@ -123,10 +122,9 @@ def test_no_figure_repeats_the_heading_above_it(path: Path) -> None:
     assert not headings & set(titles)
 
 
-def with_one_number_changed(notebook: dict[str, Any], mime: str) -> dict[str, Any]:
-    """Change one number in the first output of this kind, as a wrong estimator would."""
-    changed = copy.deepcopy(notebook)
-    for cell in code_cells(changed):
+def change_one_number(notebook: dict[str, Any], mime: str) -> int:
+    """Change one number in the first output of this kind, as a wrong estimator would; say in which code cell."""
+    for place, cell in enumerate(code_cells(notebook)):
         for output in cell["outputs"]:
             data = output.get("data", {})
             if mime == PLOTLY and PLOTLY in data:
@@ -134,13 +132,13 @@ def with_one_number_changed(notebook: dict[str, Any], mime: str) -> dict[str, An
                 number = re.search(r"0\.\d{4,}", text)
                 if number:
                     data[PLOTLY]["data"] = json.loads(text.replace(number.group(), "0.123456", 1))
-                    return changed
+                    return place
             if mime == "text/html" and PLOTLY not in data and "text/html" in data:
                 text = "".join(data["text/html"])
                 number = re.search(r">([^<>]*\d[^<>]*)</td>", text)
                 if number:
                     data["text/html"] = text.replace(number.group(), ">987654</td>", 1)
-                    return changed
+                    return place
     raise AssertionError(f"no number found in any {mime} output")
 
 
@@ -152,11 +150,15 @@ def nbval(path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=path.parent, check=False)
 
 
-@pytest.mark.parametrize("mime", [PLOTLY, "text/html"])
-def test_nbval_turns_red_when_one_number_changes(tmp_path: Path, mime: str) -> None:
-    original = next(path for path in NOTEBOOKS if path.stem == "01_quarter")
+def test_nbval_turns_red_where_one_number_changes(tmp_path: Path) -> None:
+    """One number of a figure and one of a table are changed: their two cells fail, and no other cell up to there."""
+    notebook = load(next(path for path in NOTEBOOKS if path.stem == "01_quarter"))
+    places = {change_one_number(notebook, mime) for mime in (PLOTLY, "text/html")}
+    assert len(places) == 2
+    last = notebook["cells"].index(code_cells(notebook)[max(places)])
     changed = tmp_path / "changed.ipynb"
-    changed.write_text(json.dumps(with_one_number_changed(load(original), mime)))
+    changed.write_text(json.dumps({**notebook, "cells": notebook["cells"][: last + 1]}))
     result = nbval(changed)
     assert result.returncode == 1, result.stdout[-2000:]
-    assert re.search(r"\b1 failed", result.stdout), result.stdout[-2000:]
+    assert re.search(r"\b2 failed", result.stdout), result.stdout[-2000:]
+    assert {int(cell) for cell in re.findall(r"^FAILED .*::Cell (\d+)", result.stdout, re.MULTILINE)} == places

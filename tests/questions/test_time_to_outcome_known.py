@@ -85,13 +85,13 @@ def test_planted_differences_are_found_and_only_those():
 
 def test_nothing_is_found_where_nothing_was_planted():
     by = ["source", "segment"]
-    tests = question.segment_tests(known("nothing")[0], by=by, **PACE).frame
-    assert (tests["verdict"] == "cannot tell").all()
+    tests = question.segment_tests(known("nothing")[0], by=by, **PACE)
+    assert (tests.frame["verdict"] == "cannot tell").all()
     ratios = question.effects(known("nothing")[0], by=by, **PACE).frame
     assert (ratios["conf_low"] < 0).all()
     assert (ratios["conf_high"] > 0).all()
     assert not question.ratios_by_age(known("nothing")[0], by=by, **PACE).frame["varies"].any()
-    answers = question.Answers(None, tests=question.segment_tests(known("nothing")[0], by=by, **PACE))
+    answers = question.Answers(None, tests=tests)
     card = {finding.name: finding for finding in question.findings(answers)}["segments_differ"]
     assert card.verdict == "cannot tell"
     assert "Chance alone" in card.headline
@@ -125,8 +125,8 @@ def test_a_ratio_that_changes_with_age_is_found():
     kind = pd.Series(["A", "B"] * len(deals))[: len(deals)].set_axis(deals.index)
     gone = late & (deals["outcome"] == "won") & (kind == "B")
     changed = deals.assign(kind=kind, outcome=deals["outcome"].mask(gone, "open"))
-    found = question.ratios_by_age(changed, by=["kind"], **PACE).at(level="B", outcome="won")
-    reference = question.ratios_by_age(changed, by=["kind"], **PACE).at(level="A", outcome="won")
+    ratios = question.ratios_by_age(changed, by=["kind"], **PACE)
+    found, reference = (ratios.at(level=level, outcome="won") for level in ("B", "A"))
     assert (found if len(found) else reference)["varies"].all()
 
 

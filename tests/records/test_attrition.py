@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from slow_snapshot import slow_deals
-from test_snapshot_properties import INFERRED, SCOPED, SETTINGS, histories
+from test_snapshot_properties import INFERRED, SCOPED, SETTINGS, several
 from text_history import arrow_table, day, history
 
 from analytics.records.attrition import attrition, attrition_deals
@@ -108,8 +108,8 @@ def test_nothing_known():
     assert found.loc[found["step"].isin(["known", "studied"]), "deals"].tolist() == [0, 0]
 
 
-@given(histories())
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@given(several())
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
 def test_attrition_adds_up_and_agrees_with_the_snapshot(records):
     import ibis
 

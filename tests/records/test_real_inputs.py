@@ -37,14 +37,17 @@ def company(name: str) -> tuple[CompanyParams, History]:
     return params, read_history(params.source, base=PARAMS, timezone=params.timezone)
 
 
+DEALS: dict[tuple[object, ...], pd.DataFrame] = {}
+"""What several tests ask about is computed once."""
+
+
 def deals(name: str, as_of: dt.date | None = None, definitions: Definitions | None = None) -> pd.DataFrame:
     params, history = company(name)
-    return snapshot_frame(
-        history,
-        as_of=as_of or history.known_to,
-        rules=params.rules.declared_only(),
-        definitions=definitions or params.definitions,
-    )
+    day, asked = as_of or history.known_to, definitions or params.definitions
+    if (name, day, asked.hash) not in DEALS:
+        rules = params.rules.declared_only()
+        DEALS[name, day, asked.hash] = snapshot_frame(history, as_of=day, rules=rules, definitions=asked)
+    return DEALS[name, day, asked.hash].copy()
 
 
 def incidences(frame: pd.DataFrame, day: int) -> dict[str, float]:

@@ -161,6 +161,7 @@ def test_fifty_kills_at_random_moments(light: Path) -> None:
 
 
 @in_proc
+@pytest.mark.usefixtures("warm")
 def test_after_kill_9_the_next_run_says_so_and_goes_on(light: Path, write_notebook: Callable[..., Path]) -> None:
     waiting = light / "notebooks" / "02_size.ipynb"
     quick = waiting.read_bytes()

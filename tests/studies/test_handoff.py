@@ -304,14 +304,20 @@ def test_the_print_has_every_page_and_its_words(run: PublishedRun, tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["report.pdf"]
 
 
-def test_a_team_report_holds_that_teams_deals_and_no_others(asked: Path, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    shutil.copytree(asked.parents[1], home, ignore=shutil.ignore_patterns("reports"))
+@pytest.fixture(scope="module")
+def north(asked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The quarter's params of a company beside whose report one team has its own."""
+    home = tmp_path_factory.mktemp("north") / "home"
+    shutil.copytree(asked.parents[1], home)
     params = home / "params" / asked.name
     result = run_study(params, Options(team="North"))
     assert result.exit_code == 0, [outcome.message for outcome in result.outcomes]
     assert result.page == home / "reports" / "acme" / "2025Q2" / "teams" / "north" / "index.html"
-    own = current_run(params, None, team="North")
+    return params
+
+
+def test_a_team_report_holds_that_teams_deals_and_no_others(north: Path) -> None:
+    own = current_run(north, None, team="North")
     mine = [row for row in rows() if team_of(row["owner"], DAY(row["opened"])) == "North"]
     others = {row["id"] for row in rows()} - {row["id"] for row in mine}
     moved = [row for row in rows() if row["owner"] == "U1"]
@@ -332,12 +338,8 @@ def test_a_team_report_holds_that_teams_deals_and_no_others(asked: Path, tmp_pat
     assert "North: deals whose owner belonged to it on the day on which the deal was opened" in front
 
 
-def test_a_team_report_says_the_companys_definitions_and_leads_to_its_own_pages(asked: Path, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    shutil.copytree(asked.parents[1], home)
-    params = home / "params" / asked.name
-    assert run_study(params, Options(team="North")).exit_code == 0
-    whole, own = current_run(params), current_run(params, None, team="North")
+def test_a_team_report_says_the_companys_definitions_and_leads_to_its_own_pages(north: Path) -> None:
+    whole, own = current_run(north), current_run(north, None, team="North")
     told = [dict(stated((run.folder / "index.html").read_text(encoding="utf-8"))) for run in (whole, own)]
     assert {word: meaning for word, meaning in told[1].items() if word != "Team"} == told[0]
     assert len(told[0]) > 12

@@ -184,6 +184,7 @@ FAILURES = [
 ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize(
     ("cell", "code", "sentence"), [case[1:] for case in FAILURES], ids=[case[0] for case in FAILURES]
 )
@@ -206,6 +207,7 @@ def test_a_notebook_that_fails_says_so_and_replaces_nothing(
     assert not list(newest(acme).glob(".*"))
 
 
+@pytest.mark.usefixtures("warm")
 def test_an_input_error_in_a_notebook_is_one_sentence_there_too(acme: Path, rewritten: Callable[..., Path]) -> None:
     rewritten("from analytics import open_study", MISTAKE)
     assert winloss(acme, "--only", "size").exit_code == 2
@@ -217,6 +219,7 @@ def test_an_input_error_in_a_notebook_is_one_sentence_there_too(acme: Path, rewr
     assert "\n" not in errors[0].traceback[0]
 
 
+@pytest.mark.usefixtures("warm")
 def test_one_failing_notebook_does_not_stop_the_others(acme: Path, rewritten: Callable[..., Path]) -> None:
     rewritten("1 / 0")
     result = winloss(acme)
@@ -226,6 +229,7 @@ def test_one_failing_notebook_does_not_stop_the_others(acme: Path, rewritten: Ca
     assert not (bundle(acme) / "index.html").exists()
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_notebook_that_takes_too_long_is_stopped(acme: Path, rewritten: Callable[..., Path]) -> None:
     rewritten("import time\ntime.sleep(600)")
     started = time.monotonic()
@@ -253,6 +257,7 @@ def test_two_notebooks_run_at_a_time(acme: Path, write_notebook: Callable[..., P
     assert result.exit_code == 0, result.output
 
 
+@pytest.mark.usefixtures("warm")
 def test_debug_shows_where(acme: Path, rewritten: Callable[..., Path]) -> None:
     rewritten("1 / 0")
     result = winloss(acme, "--only", "size", "--debug")
@@ -293,6 +298,7 @@ def children_of(pid: int) -> set[int]:
 @pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="the processes of a run are looked for in /proc: not tested"
 )
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_run_leaves_no_process_and_the_old_index(
     acme: Path, rewritten: Callable[..., Path], number: signal.Signals
@@ -392,6 +398,7 @@ def test_one_deal_is_enough(acme: Path) -> None:
     assert shown(newest(acme) / "notebooks" / "02_size.ipynb", "len(study.deals)") == "1"
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_password_is_in_no_file_of_a_run(
     acme: Path, rewritten: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
