@@ -229,6 +229,23 @@ def test_curve_rests_on_the_seed_only_for_limits() -> None:
         calibration_curve(frame, few)
 
 
+@pytest.mark.parametrize(("order", "later"), [(3, 0), (4, 0), (None, 9)])
+def test_curve_depends_neither_on_the_order_of_rows_nor_on_the_clock(order: int | None, later: int) -> None:
+    frame, p = uncensored(150, 7)
+    frame.loc[::5, "outcome"] = "open"
+    frame.loc[::10, "exit"] = 40  # some are followed beyond the horizon
+    place = np.arange(150) if order is None else np.random.default_rng(order).permutation(150)
+    moved = frame.iloc[place].reset_index(drop=True)
+    moved[["entry", "exit"]] += later
+    found = [
+        calibration_curve(rows, Forecasts(("won",), (30.0 + day,), {"a": said[:, None, None]}), landmark=day)
+        for rows, said, day in ((frame, p, 0.0), (moved, p[place], float(later)))
+    ]
+    for one, other in ((found[0].curve, found[1].curve), (found[0].errors, found[1].errors)):
+        for name in ("estimate", "std_error", "conf_low", "conf_high"):
+            np.testing.assert_allclose(one.frame[name], other.frame[name], atol=1e-8)
+
+
 def test_spline_is_straight_outside_and_smooth_inside() -> None:
     knots = np.array([0.0, 1.0, 2.0, 4.0])
     z = np.linspace(-2, 6, 8001)
