@@ -165,9 +165,8 @@ def _strip(kept: _Kept) -> tuple[tuple[str, str, str], ...]:
     frame = kept.frame(QUARTER, "money_strip")
     if frame is not None:
         at = kept.href(QUARTER, "money_strip")
-        there = frame[
-            frame["item"] != "plan"
-        ]  # the line that says that there is no plan; the studies' needs say it too
+        # the studies' needs say already that there is no plan
+        there = frame[frame["item"] != "plan"]
         told = zip(there["words"], there["label"], strict=True)
         found += [(str(words), str(label), at) for words, label in told if isinstance(words, str) and words]
     closed = kept.frame(QUARTER, "what_closed")
