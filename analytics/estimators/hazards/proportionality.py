@@ -46,11 +46,10 @@ def proportionality_test(model: HazardModel, *, clock: Clock = "km") -> Estimate
     A small p-value says that one ratio does not describe the whole life of a deal; a large one says only that no
     trend along this clock was seen. Deals, or accounts where there are any, are taken as independent. Grambsch &
     Therneau (1994), Biometrika 81:515, as the exact score test (R: cox.zph of survival 3; its rank counts open deals
-    too). With accounts the variance is that of their scores, less
-    what fitting the ratios takes (Lin & Wei 1989, JASA 84:1074), and p-values are Hotelling's over accounts: at 5 % it
-    refuses 4.9 to 6.0 % of simulated companies of 20 to 100 accounts without a change of effect. With weights alone
-    the test counts as many events as they amount to, (sum w)^2 / sum w^2, which is an approximation
-    (`hazard_ratios_by_age` has robust errors).
+    too). With accounts the variance is that of their scores, less what fitting the ratios takes (Lin & Wei 1989, JASA
+    84:1074), and p-values are Hotelling's over accounts: at 5 % it refuses 4.9 to 6.0 % of simulated companies of 20 to
+    100 accounts without a change of effect. With weights alone the test counts as many events as they amount to,
+    (sum w)^2 / sum w^2, which is an approximation (`hazard_ratios_by_age` has robust errors).
 
     Examples
     --------
