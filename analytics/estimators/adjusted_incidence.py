@@ -13,7 +13,7 @@ import pandas as pd
 from analytics.estimators.aalen_johansen import Rows, curve_of
 from analytics.estimators.adjustment import Ends, Scheme, Weighted, balancing_weights, ends_of
 from analytics.estimators.counts import DEFAULT_OUTCOMES
-from analytics.estimators.intervals import probability_interval, t_value
+from analytics.estimators.intervals import mover_reach, probability_interval, reach_as_error, t_value
 from analytics.estimators.jackknife import changes_of, influence_at
 from analytics.estimators.rates import accounts_worth
 from analytics.estimators.result import Estimate, Meta
@@ -239,11 +239,14 @@ def _at_the_ends(contrasts: pd.DataFrame, arms: pd.DataFrame, z: float) -> pd.Da
     )
     edge = (contrasts["contrast"] == "difference") & now["conf_low"].notna() & then["conf_low"].notna()
     edge &= now["estimate"].isin([0.0, 1.0]) | then["estimate"].isin([0.0, 1.0])
-    gap = now["estimate"] - then["estimate"]
-    below = np.hypot(now["estimate"] - now["conf_low"], then["conf_high"] - then["estimate"])
-    above = np.hypot(now["conf_high"] - now["estimate"], then["estimate"] - then["conf_low"])
-    towards = np.where(gap > 0, below, np.where(gap < 0, above, np.maximum(below, above)))
-    limits = {"std_error": towards / z, "conf_low": (gap - below).clip(-1), "conf_high": (gap + above).clip(upper=1)}
+    one, other = (
+        (side["estimate"].to_numpy(), side["conf_low"].to_numpy(), side["conf_high"].to_numpy()) for side in (now, then)
+    )
+    gap, (below, above) = one[0] - other[0], mover_reach(one, other)
+    limits = {
+        "std_error": reach_as_error(gap, below, above, z), "conf_low": np.maximum(gap - below, -1.0),
+        "conf_high": np.minimum(gap + above, 1.0),
+    }  # fmt: skip
     given = contrasts.assign(**{name: contrasts[name].mask(edge, value) for name, value in limits.items()})
     return given.assign(no_interval_reason=given["no_interval_reason"].mask(edge, ""))
 

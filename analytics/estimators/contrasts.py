@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.estimators.intervals import mover_reach
 from analytics.estimators.rates import Column, Interval, account_codes, clustered_proportion, quantile, wilson
 from analytics.estimators.result import Verdict
 
@@ -166,8 +167,8 @@ def mover_difference(now: Interval, then: Interval) -> Interval:
     [0.0524, 0.3339]
     """
     change = now.estimate - then.estimate
-    below = float(np.hypot(now.estimate - now.conf_low, then.conf_high - then.estimate))
-    above = float(np.hypot(now.conf_high - now.estimate, then.estimate - then.conf_low))
+    one, other = ((side.estimate, side.conf_low, side.conf_high) for side in (now, then))
+    below, above = map(float, mover_reach(one, other))
     return Interval(change, float(np.hypot(now.std_error, then.std_error)), change - below, change + above)
 
 

@@ -43,6 +43,38 @@ def t_value(conf_level: float, df: Floats | float | None) -> Floats:
     return np.where(np.isinf(df), z, stdtrit(np.where(np.isinf(df), 1.0, df), 0.5 + conf_level / 2))
 
 
+Limits = tuple[Floats | float, Floats | float, Floats | float]
+"""Estimates with their lower and upper limits."""
+
+
+def mover_reach(now: Limits, then: Limits) -> tuple[Floats, Floats]:
+    """Return how far the limits of differences of independent estimates (now - then) lie below and above them.
+
+    Each is as far as the two near limits are from theirs, added as squares: Zou & Donner (2008), Stat Med 27:1693,
+    eq. 9.
+
+    Examples
+    --------
+    >>> one, other = (np.array([value]) for value in (0.5, 0.2))
+    >>> below, above = mover_reach((one, one - 0.3, one + 0.3), (other, other - 0.1, other + 0.4))
+    >>> below.round(4).tolist(), above.round(4).tolist()
+    ([0.5], [0.3162])
+    """
+    (estimate, low, high), (estimate_then, low_then, high_then) = now, then
+    return np.hypot(estimate - low, high_then - estimate_then), np.hypot(high - estimate, estimate_then - low_then)
+
+
+def reach_as_error(change: Floats, below: Floats, above: Floats, z: Floats | float) -> Floats:
+    """Return what stands for a standard error of changes that show none: the reach towards 0 over the quantile.
+
+    Examples
+    --------
+    >>> reach_as_error(np.array([0.3, -0.3, 0.0]), np.full(3, 0.2), np.full(3, 0.4), 2.0).tolist()
+    [0.1, 0.2, 0.2]
+    """
+    return np.asarray(np.where(change > 0, below, np.where(change < 0, above, np.maximum(below, above))) / z)
+
+
 def symmetric_root(covariance: Floats) -> Floats:
     """Return R = R' with R R = covariance, to draw normal values with.
 

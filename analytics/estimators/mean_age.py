@@ -9,7 +9,7 @@ import pandas as pd
 
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.influence import Influence, influence
-from analytics.estimators.intervals import Floats, probability_interval, z_value
+from analytics.estimators.intervals import Floats, probability_interval
 from analytics.estimators.mean_time_contrasts import mean_time_influence
 from analytics.estimators.result import Estimate, Meta
 from analytics.estimators.strata import few_units_factor
@@ -128,7 +128,6 @@ def _units(risk: RiskTable, both: pd.DataFrame, horizon: float) -> tuple[Floats,
 
 def _limits(age: Floats, error: Floats, some: Any, how: tuple[float, float, Floats]) -> dict[str, Any]:
     horizon, conf_level, df = how
-    z_value(conf_level)
     sure = some & np.isfinite(error) & (error > 1e-9)
     share = np.where(sure, age / horizon, 0.5)
     spread = np.where(sure, error / horizon, 0.1)

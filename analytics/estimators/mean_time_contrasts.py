@@ -10,7 +10,7 @@ import pandas as pd
 from analytics.estimators.aalen_johansen import curve_of
 from analytics.estimators.counts import RiskTable
 from analytics.estimators.influence import Influence
-from analytics.estimators.intervals import Floats, t_value
+from analytics.estimators.intervals import Floats, mover_reach, reach_as_error, t_value
 from analytics.estimators.jackknife import changes_of, influence_integrated
 from analytics.estimators.mean_time import days_spent, restricted_mean_time_lost
 from analytics.estimators.result import Estimate, Meta
@@ -164,10 +164,9 @@ def _difference(both: pd.DataFrame, moved: Floats, z: Floats) -> dict[str, Any]:
     now, low, high, error_now = (both[name].to_numpy(dtype=float) for name in names)
     then, low_then, high_then, error_then = (both[f"{name}_then"].to_numpy(dtype=float) for name in names)
     estimate, error = now - then, np.sqrt((moved**2).sum(axis=0))
-    below, above = np.hypot(now - low, high_then - then), np.hypot(high - now, then - low_then)
+    below, above = mover_reach((now, low, high), (then, low_then, high_then))
     edge = ((error_now == 0) | (error_then == 0)) & np.isfinite(below + above)
-    towards = np.where(estimate > 0, below, np.where(estimate < 0, above, np.maximum(below, above)))
-    error = np.where(edge, towards / z, error)
+    error = np.where(edge, reach_as_error(estimate, below, above, z), error)
     below, above = (np.where(edge, side, z * error) for side in (below, above))
     return _with_reasons(estimate, error, (estimate - below, estimate + above), _reasons(both, error))
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analytics.estimators.hazards.rows import summed
 from analytics.estimators.rates import df_of_sizes
 
 Floats = npt.NDArray[np.float64]
@@ -117,7 +118,7 @@ def robust_covariance(
     if unit is None:
         return np.asarray(moved.T @ moved)
     units = int(unit.max()) + 1
-    sums = np.column_stack([np.bincount(unit, weights=column, minlength=units) for column in moved.T])
+    sums = summed(unit, moved, units)
     return np.asarray(sums.T @ sums * (units / (units - 1) if units > 1 else np.nan))
 
 

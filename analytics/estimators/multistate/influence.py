@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analytics.estimators.hazards.accounts import MOST
 from analytics.estimators.multistate.process import Process, process_of
 from analytics.estimators.multistate.rows import Floats, Ints, Stays
 from analytics.records.errors import InputError, nearest
 
-MOST = 0.75
-"""The largest leverage that is corrected for, as for hazards (Fay & Graubard 2001)."""
 Initial = str | Mapping[str, float] | None
 
 

@@ -197,6 +197,6 @@ def _sentence(row: Mapping[Any, Any], shown: bool) -> str:
             f"(two standard deviations; {limit})."
         )
     upper = f"real differences of about ±{in_points(row['two_sd_high'])} (two standard deviations, upper 95 % limit) "
-    upper = f"{upper}are not ruled out" if most else "how large real differences are cannot be bounded"
-    upper = CLOSER if row["two_sd_high"] == 0 else upper
+    unknown = CLOSER if row["two_sd_high"] == 0 else "how large real differences are cannot be bounded"
+    upper = f"{upper}are not ruled out" if row["two_sd_high"] > 0 else unknown
     return f"Chance alone could produce this ranking by {name}: {span} ({test}); {upper}. Do not rank."
