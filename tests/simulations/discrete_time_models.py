@@ -67,6 +67,15 @@ class Deals:
             "d_lost": (last & ~is_won[rows]).astype(np.int64),
         }  # fmt: skip
 
+    def periods(self, rows: pd.DataFrame) -> PersonPeriods:
+        """The rows of one company as the models take them."""
+        return PersonPeriods(rows, ("won", "lost"), n_deals=self.deals)
+
+    @property
+    def cluster(self) -> str | None:
+        """The column of accounts, where there are any."""
+        return "account" if self.accounts else None
+
     def _uniform(self, rng: np.random.Generator, account: Any) -> Any:
         own = rng.standard_normal(len(account))
         if not self.accounts:
@@ -113,10 +122,7 @@ class Judge:
     def one(self, rows: pd.DataFrame) -> list[Found]:
         events, table, shown = float(rows["d_won"].sum()), None, None
         try:
-            model = discrete_time_model(
-                PersonPeriods(rows, ("won", "lost"), n_deals=self.deals.deals), FORMULA,
-                cluster="account" if self.deals.accounts else None,
-            )  # fmt: skip
+            model = discrete_time_model(self.deals.periods(rows), FORMULA, cluster=self.deals.cluster)
             table = model.coefficients.at(outcome="won").set_index("term")
             profile = pd.DataFrame({"size": [0.0], "partner": [0.0]})
             shown = predicted_incidence(model, profile, horizon=AHEAD).at(outcome="won").iloc[-1]
@@ -143,8 +149,7 @@ class Open:
     def one(self, rows: pd.DataFrame) -> list[Found]:
         shown, events = None, float(rows["d_won"].sum() + rows["d_lost"].sum())
         try:
-            periods = PersonPeriods(rows, ("won", "lost"), n_deals=self.deals.deals)
-            model = discrete_time_model(periods, FORMULA, cluster="account" if self.deals.accounts else None)
+            model = discrete_time_model(self.deals.periods(rows), FORMULA, cluster=self.deals.cluster)
             shown = predicted_open(model, pd.DataFrame({"size": [0.0], "partner": [0.0]}), horizon=AHEAD).frame.iloc[-1]
         except InputError:
             pass
@@ -161,9 +166,8 @@ class Alone:
     def one(self, rows: pd.DataFrame) -> list[Found]:
         table, events = None, float(rows["d_won"].sum())
         try:
-            periods = PersonPeriods(rows, ("won", "lost"), n_deals=self.deals.deals)
-            cluster = "account" if self.deals.accounts else None
-            table = one_outcome_model(periods, FORMULA, outcome="won", cluster=cluster).frame.set_index("term")
+            fit = one_outcome_model(self.deals.periods(rows), FORMULA, outcome="won", cluster=self.deals.cluster)
+            table = fit.frame.set_index("term")
         except InputError:
             pass
         note = NOTHING if table is None else ""
